@@ -1,0 +1,1 @@
+//! [pure] fw_env.config, the format of U-Boot's tools.

@@ -1,0 +1,1 @@
+//! [pure] The .flags types and access rules.

@@ -1,0 +1,1 @@
+//! [pure] Which copy is current and why; the next flags.

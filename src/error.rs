@@ -1,0 +1,179 @@
+//! The error type of the whole crate: what failed, where, and what to do.
+//!
+//! "Where" is a [`Place`] (path, byte offset, step) for everything that touched a medium, and a
+//! file with line and column for everything that was read from a configuration or a script.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Where on a medium something happened: the path, the byte offset on it, and the step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The file or device, as the configuration names it.
+    pub path: PathBuf,
+    /// Bytes from the start of the file or device, where that says something.
+    pub offset: Option<u64>,
+    /// What was being done, as a phrase that completes "while": "reading copy 1".
+    pub step: &'static str,
+}
+
+impl Place {
+    /// A place without an offset.
+    pub fn new(path: impl AsRef<Path>, step: &'static str) -> Self {
+        Place { path: path.as_ref().to_path_buf(), offset: None, step }
+    }
+
+    /// The same place at a byte offset.
+    pub fn at(mut self, offset: u64) -> Self {
+        self.offset = Some(offset);
+        self
+    }
+
+    /// Turns the error of a system call into an [`Error`] that knows this place.
+    pub fn io(self, source: io::Error) -> Error {
+        Error::Io { place: self, source }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.path.display())?;
+        if let Some(offset) = self.offset {
+            write!(f, " at {offset:#x}")?;
+        }
+        write!(f, ": {}", self.step)
+    }
+}
+
+/// Everything that can go wrong. Each variant says whether the medium was changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A system call failed. What was being written may be torn; the current copy is untouched.
+    #[error("{place} failed: {source}")]
+    Io {
+        /// Where.
+        place: Place,
+        /// The system's reason.
+        source: io::Error,
+    },
+
+    /// A configuration file says something wrong. Nothing was touched.
+    #[error("{}:{line}:{column}: {message}", path.display())]
+    Config {
+        /// The configuration file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// Column in bytes, from 1.
+        column: usize,
+        /// What is wrong and what is expected.
+        message: String,
+    },
+
+    /// A line of a script or of a text environment can't be used. Nothing was written.
+    #[error("{}:{line}: {message}", path.display())]
+    Script {
+        /// The script, `-` for standard input.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// What is wrong.
+        message: String,
+    },
+
+    /// The device is not what the configuration says, or can't hold the environment as configured.
+    /// Nothing was touched.
+    #[error("{}: {message}", path.display())]
+    Device {
+        /// The file or device.
+        path: PathBuf,
+        /// What does not fit.
+        message: String,
+    },
+
+    /// No copy of the environment is valid; nothing was written.
+    #[error("no valid environment: {report} (nothing was written; to start a new one, say so explicitly)")]
+    NoValidCopy {
+        /// The finding for each copy.
+        report: String,
+    },
+
+    /// The variables need more room than the environment has. Nothing was written.
+    #[error("the environment is full: {needed} bytes needed, {available} available")]
+    TooBig {
+        /// Bytes of all records with their NULs and the final NUL.
+        needed: usize,
+        /// Bytes that the environment offers for them.
+        available: usize,
+    },
+
+    /// The name of a variable is not usable. Nothing was written.
+    #[error("illegal variable name {name:?}: {reason}")]
+    Name {
+        /// The name, lossily as text.
+        name: String,
+        /// The rule that it breaks.
+        reason: &'static str,
+    },
+
+    /// A value is not usable, or not of the type that `.flags` or the writelist demands.
+    /// Nothing was written.
+    #[error("illegal value for {name:?}: {reason}")]
+    Value {
+        /// The variable, lossily as text.
+        name: String,
+        /// The rule that it breaks.
+        reason: String,
+    },
+
+    /// `.flags` or the writelist forbids this change. Nothing was written.
+    #[error("{name:?} may not be {action}: {reason}")]
+    Denied {
+        /// The variable, lossily as text.
+        name: String,
+        /// "created", "changed" or "deleted".
+        action: &'static str,
+        /// The rule, e.g. "it is read-only (.flags)".
+        reason: String,
+    },
+
+    /// Another process held the lock for longer than the time limit. Nothing was written.
+    #[error("{}: still locked by another process after {seconds} s", path.display())]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+        /// How long we waited, in seconds.
+        seconds: u64,
+    },
+
+    /// What was read back is not what was written. The copy named is damaged, the other is untouched.
+    #[error("{place}: the medium returns other bytes than were written")]
+    Verify {
+        /// The first byte that differs.
+        place: Place,
+    },
+
+    /// Too many bad blocks: the environment does not fit into the good ones of its sectors.
+    #[error("{}: only {good} good bytes in {sectors} sectors from {offset:#x}, {needed} needed", path.display())]
+    BadBlocks {
+        /// The device.
+        path: PathBuf,
+        /// Where the copy starts on the device.
+        offset: u64,
+        /// How many erase sectors the copy may use.
+        sectors: u64,
+        /// Bytes in good sectors.
+        good: u64,
+        /// Bytes that the copy needs.
+        needed: u64,
+    },
+
+    /// Asked for something that this build or this kind of medium can't do. Nothing was touched.
+    #[error("{0}")]
+    Unsupported(String),
+}
+
+/// The crate's result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,0 +1,1 @@
+//! One exclusive lock over every lock file in use.

@@ -1,0 +1,148 @@
+//! Where copies lie: [`Medium`] is the lowest layer, what a kernel offers; [`EnvCopy`] is one copy
+//! of the environment on it, as opaque bytes. The store knows only `EnvCopy`; the simulator stands
+//! in for `Medium`, [`Volume`] and [`ReplaceFile`], so that everything above them is tested under power cuts.
+
+pub mod file;
+pub mod mtd;
+pub mod region;
+#[cfg(feature = "sim")]
+pub mod sim;
+pub mod ubi;
+
+use std::io;
+
+/// What a copy lives on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum MediumKind {
+    /// A regular file.
+    File,
+    /// A block device: SD card, eMMC (also its boot partitions), disk.
+    Block,
+    /// MTD NOR flash: bits are cleared by programming, set by erasing a sector.
+    Nor,
+    /// MTD raw NAND flash: pages, blocks, bad blocks.
+    Nand,
+    /// MTD DataFlash.
+    DataFlash,
+    /// MTD RAM (mtdram, battery-backed RAM).
+    Ram,
+    /// A UBI volume.
+    Ubi,
+}
+
+/// The shape of a medium. All numbers are bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Geometry {
+    /// What it is.
+    pub kind: MediumKind,
+    /// Size of the whole medium.
+    pub size: u64,
+    /// Size of an erase sector; 0 where nothing has to be erased (file, block device).
+    pub erase_size: u64,
+    /// The unit in which programming is done: a NAND page, a block device's or file's sector (512),
+    /// 1 on NOR.
+    pub write_size: u64,
+}
+
+/// A raw medium as the kernel (or the simulator) offers it.
+///
+/// Offsets are bytes from the start of the medium. Implementations finish short reads and writes and
+/// restart interrupted calls; what they return is final. They never look at what they carry.
+pub trait Medium {
+    /// The shape.
+    fn geometry(&self) -> Geometry;
+
+    /// Fills `buf` from `offset`. Past the end: [`io::ErrorKind::UnexpectedEof`].
+    fn read(&mut self, offset: u64, buf: &mut [u8]) -> io::Result<()>;
+
+    /// Writes `data` at `offset`; on flash this programs, in multiples of `write_size`
+    /// (NAND) and only into erased bytes, except that NOR may clear further bits.
+    fn program(&mut self, offset: u64, data: &[u8]) -> io::Result<()>;
+
+    /// Erases the one sector that starts at `offset`.
+    fn erase(&mut self, offset: u64) -> io::Result<()>;
+
+    /// Whether the block that starts at `offset` is marked bad (NAND; elsewhere never).
+    fn is_bad(&mut self, offset: u64) -> io::Result<bool>;
+
+    /// Marks the block that starts at `offset` as bad (NAND).
+    fn mark_bad(&mut self, offset: u64) -> io::Result<()>;
+
+    /// Unlocks the sector that starts at `offset`; returns whether it was locked. Media without
+    /// locks return `false`.
+    fn unlock(&mut self, offset: u64) -> io::Result<bool>;
+
+    /// Locks the sector that starts at `offset` again.
+    fn lock(&mut self, offset: u64) -> io::Result<()>;
+
+    /// Returns when everything programmed so far is on the medium.
+    fn sync(&mut self) -> io::Result<()>;
+
+    /// Makes the next read of this range come from the medium instead of a cache, as far as the
+    /// system allows.
+    fn drop_cache(&mut self, offset: u64, len: u64) -> io::Result<()>;
+}
+
+/// How a medium is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// For reading only.
+    Read,
+    /// For reading and writing. An eMMC boot partition's `force_ro` is lifted until the medium is dropped.
+    Write,
+}
+
+/// Opens one medium, as often as needed. The simulator's opener hands out the same simulated medium.
+pub trait OpenMedium {
+    /// Opens it.
+    fn open(&self, access: Access) -> io::Result<Box<dyn Medium>>;
+}
+
+/// A UBI volume (or its simulation): read whole, replaced whole by one atomic update.
+pub trait Volume {
+    /// Bytes that the volume can hold (reserved LEBs x usable LEB size).
+    fn capacity(&self) -> u64;
+    /// Fills `buf` from the start of the volume. A volume whose last update was cut, or that is
+    /// being updated, gives an error.
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<()>;
+    /// Replaces the whole content by `data`, and returns when the update is complete on the flash
+    /// (UBI_IOCVOLUP, then `data` in full, then the kernel has finished the update).
+    fn update(&mut self, data: &[u8]) -> io::Result<()>;
+}
+
+/// The steps by which a regular file is replaced whole without a moment in which neither the old nor
+/// the new one is there: temporary file beside it, write, sync, rename, sync of the directory.
+pub trait ReplaceFile {
+    /// The file's bytes now.
+    fn read(&mut self) -> io::Result<Vec<u8>>;
+    /// Makes the temporary file with the mode and the owner of the file, holding `content`.
+    fn write_temp(&mut self, content: &[u8]) -> io::Result<()>;
+    /// Makes the temporary file's content durable.
+    fn sync_temp(&mut self) -> io::Result<()>;
+    /// Renames the temporary file over the file (over a symbolic link's target, not the link).
+    fn rename(&mut self) -> io::Result<()>;
+    /// Makes the rename durable.
+    fn sync_dir(&mut self) -> io::Result<()>;
+    /// Removes the temporary file; called when a step before the rename failed.
+    fn discard_temp(&mut self);
+}
+
+/// What a write cost, for reports and measurements.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WriteStats {
+    /// Bytes handed to the medium.
+    pub bytes: u64,
+    /// Sectors erased.
+    pub erases: u64,
+    /// Syncs asked for.
+    pub syncs: u64,
+}
+
+impl std::ops::AddAssign for WriteStats {
+    fn add_assign(&mut self, other: Self) {
+        self.bytes += other.bytes;
+        self.erases += other.erases;
+        self.syncs += other.syncs;
+    }
+}

@@ -1,0 +1,1 @@
+//! MTD devices: NOR, NAND, DataFlash, RAM.

@@ -1,0 +1,1 @@
+//! One copy as a range of a [`Medium`](super::Medium): what is written, erased and skipped.

@@ -1,0 +1,1 @@
+//! Simulated media with power cuts (feature `sim`).
