@@ -5,11 +5,16 @@
 pub mod file;
 pub mod mtd;
 pub mod region;
+pub mod replace;
 #[cfg(feature = "sim")]
 pub mod sim;
 pub mod ubi;
+pub mod volume;
 
 use std::io;
+use std::path::Path;
+
+use crate::error::Result;
 
 /// What a copy lives on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -120,12 +125,62 @@ pub trait ReplaceFile {
     fn write_temp(&mut self, content: &[u8]) -> io::Result<()>;
     /// Makes the temporary file's content durable.
     fn sync_temp(&mut self) -> io::Result<()>;
+    /// The temporary file's bytes, read from the medium past the page cache where the system allows.
+    fn read_temp(&mut self) -> io::Result<Vec<u8>>;
     /// Renames the temporary file over the file (over a symbolic link's target, not the link).
     fn rename(&mut self) -> io::Result<()>;
     /// Makes the rename durable.
     fn sync_dir(&mut self) -> io::Result<()>;
     /// Removes the temporary file; called when a step before the rename failed.
     fn discard_temp(&mut self);
+}
+
+/// One copy of the environment, as opaque bytes at a fixed place.
+///
+/// A copy opens its medium anew for each call, so that nothing is held open, and no eMMC boot
+/// partition stays writable, between two calls.
+pub trait EnvCopy {
+    /// What the copy lives on.
+    fn kind(&self) -> MediumKind;
+
+    /// The file or device, for messages.
+    fn path(&self) -> &Path;
+
+    /// Bytes from the start of the file or device.
+    fn offset(&self) -> u64;
+
+    /// Bytes of the copy, header included.
+    fn size(&self) -> usize;
+
+    /// Fills `buf` with the first bytes of the copy, from the medium.
+    fn read(&mut self, buf: &mut [u8]) -> Result<()>;
+
+    /// Replaces the whole copy by `new` ([`size`](EnvCopy::size) bytes) and returns when it is on the
+    /// medium, was read back and is what was written.
+    ///
+    /// `before` is what the copy holds now, where that could be read. `settled` says that it was once
+    /// written completely (its checksum is right), so that a flash sector that already holds the right
+    /// bytes may stay as it is: after a cut erase or program, flash can read right today and wrong
+    /// tomorrow. Whatever already is as it should be is not written again.
+    fn write(&mut self, before: Option<&[u8]>, settled: bool, new: &[u8]) -> Result<WriteStats>;
+
+    /// Makes the copy certainly invalid on flash that is erased before it is written, so that the
+    /// next [`write`](EnvCopy::write) has to program only. Elsewhere it does nothing.
+    fn erase(&mut self) -> Result<WriteStats>;
+
+    /// Programs one byte in place, without an erase: on NOR this can only clear bits.
+    fn set_byte(&mut self, at: usize, byte: u8) -> Result<WriteStats>;
+
+    /// Whether a power cut can leave the first `len` bytes half old, half new although no byte behind
+    /// them was changed. True only where they straddle two sectors of a device that is not erased
+    /// before it is written.
+    fn can_tear(&self, len: usize) -> bool;
+
+    /// Whether one copy alone survives a power cut during [`write`](EnvCopy::write): only a file
+    /// that is replaced by renaming does.
+    fn atomic(&self) -> bool {
+        false
+    }
 }
 
 /// What a write cost, for reports and measurements.

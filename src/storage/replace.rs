@@ -1,0 +1,99 @@
+//! A single copy in a regular file, replaced as a whole by a temporary file and a rename.
+
+use std::path::Path;
+
+use super::region::{first_difference, RegionCopy};
+use super::{EnvCopy, MediumKind, ReplaceFile, WriteStats};
+use crate::error::{Error, Place, Result};
+
+/// The copy: read in place, written by replacing the file, whose other bytes are kept.
+pub struct ReplaceCopy {
+    region: RegionCopy,
+    file: Box<dyn ReplaceFile>,
+}
+
+impl ReplaceCopy {
+    /// The copy in `region` of the file that `file` can replace.
+    pub fn new(region: RegionCopy, file: Box<dyn ReplaceFile>) -> Self {
+        ReplaceCopy { region, file }
+    }
+
+    fn place(&self, step: &'static str) -> Place {
+        Place::new(self.region.path(), step)
+    }
+}
+
+impl EnvCopy for ReplaceCopy {
+    fn kind(&self) -> MediumKind {
+        self.region.kind()
+    }
+
+    fn path(&self) -> &Path {
+        self.region.path()
+    }
+
+    fn offset(&self) -> u64 {
+        self.region.offset()
+    }
+
+    fn size(&self) -> usize {
+        self.region.size()
+    }
+
+    fn read(&mut self, buf: &mut [u8]) -> Result<()> {
+        self.region.read(buf)
+    }
+
+    fn write(&mut self, _before: Option<&[u8]>, _settled: bool, new: &[u8]) -> Result<WriteStats> {
+        let mut content = self.file.read().map_err(|e| self.place("reading the file").io(e))?;
+        let start = usize::try_from(self.offset()).unwrap_or(usize::MAX);
+        let end = start.saturating_add(new.len());
+        let Some(part) = content.get_mut(start..end) else {
+            return Err(Error::Device {
+                path: self.path().to_path_buf(),
+                message: format!(
+                    "the copy at {start:#x} ends behind the end of the file; nothing was written"
+                ),
+            });
+        };
+        part.copy_from_slice(new);
+        let written = (|| {
+            self.file.write_temp(&content).map_err(|e| self.place("writing the temporary file").io(e))?;
+            // Without this a file system may make the rename durable before the data.
+            self.file.sync_temp().map_err(|e| self.place("syncing the temporary file").io(e))?;
+            // Once renamed there is no old file to go back to, so the new one is proven first.
+            let back = self.file.read_temp().map_err(|e| self.place("reading back").io(e))?;
+            if let Some(i) = first_difference(&back, &content) {
+                return Err(Error::Verify { place: self.place("reading back").at(i as u64) });
+            }
+            self.file.rename().map_err(|e| self.place("renaming the temporary file").io(e))
+        })();
+        if written.is_err() {
+            self.file.discard_temp();
+        }
+        written?;
+        self.file.sync_dir().map_err(|e| self.place("syncing the directory").io(e))?;
+        Ok(WriteStats { bytes: content.len() as u64, erases: 0, syncs: 2 })
+    }
+
+    fn erase(&mut self) -> Result<WriteStats> {
+        Ok(WriteStats::default())
+    }
+
+    fn set_byte(&mut self, at: usize, byte: u8) -> Result<WriteStats> {
+        let mut bytes = vec![0; self.size()];
+        self.read(&mut bytes)?;
+        if let Some(b) = bytes.get_mut(at) {
+            *b = byte;
+        }
+        self.write(None, false, &bytes)
+    }
+
+    fn can_tear(&self, _len: usize) -> bool {
+        false
+    }
+
+    fn atomic(&self) -> bool {
+        true
+    }
+}
