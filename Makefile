@@ -1,0 +1,19 @@
+# `make` says what there is. Each target installs or builds what it lacks.
+
+.PHONY: help build test test-quick lint
+.DEFAULT_GOAL := help
+
+help: ## this text
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## the program, optimised: target/release/bootslot
+	cargo build --locked --release
+
+test: ## every check, as CI runs it
+	@tools/test.sh all
+
+test-quick: ## unit, integration and doc tests only
+	@tools/test.sh quick
+
+lint: ## format, clippy, documentation
+	@tools/test.sh lint

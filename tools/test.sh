@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# tools/test.sh all|quick|lint: the checks, in the order in which they find most for least time.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=tools/steps.sh
+. tools/steps.sh
+
+lint() {
+    step fmt cargo fmt --check
+    step clippy cargo clippy --locked --all-targets --all-features -- -D warnings
+    step clippy-no-features cargo clippy --locked --all-targets --no-default-features -- -D warnings
+    step doc env RUSTDOCFLAGS=-Dwarnings cargo doc --locked --no-deps --all-features
+}
+
+run_tests() {
+    if cargo nextest --version >/dev/null 2>&1; then
+        cargo nextest run --locked --no-fail-fast --no-tests=pass "$@"
+    else
+        cargo test --locked --no-fail-fast --lib --bins --tests "$@"
+    fi
+}
+
+quick() {
+    step tests run_tests --all-features
+    step doc-tests cargo test --locked --doc --all-features
+}
+
+case "${1:-all}" in
+all)
+    lint
+    quick
+    step tests-no-features run_tests --no-default-features
+    ;;
+quick) quick ;;
+lint) lint ;;
+*)
+    echo "usage: tools/test.sh all|quick|lint" >&2
+    exit 2
+    ;;
+esac
+steps_end
