@@ -1,1 +1,283 @@
-//! [pure] Bytes <-> variables.
+//! [pure] One copy of the environment as bytes: header, records, fill.
+//!
+//! ```text
+//! Layout::Single:     crc32 (4, CPU byte order)             | data
+//! Layout::Redundant:  crc32 (4, CPU byte order) | flags (1) | data
+//!
+//! data:  name=value NUL  name=value NUL  ...  name=value NUL  NUL  fill (0x00 or 0xff) to the end
+//!        |---------------- records ------------------------|  |
+//!                                                             the empty record that ends the list
+//! ```
+//!
+//! The size of a copy (`CONFIG_ENV_SIZE`, the third column of `fw_env.config`) counts the header. The
+//! CRC is the IEEE one and covers all of the data, the fill included, but not the flags byte. Source:
+//! U-Boot `include/env_internal.h` (`env_t`), `tools/env/fw_env.c`.
+//!
+//! # How records are read
+//!
+//! As U-Boot reads them when it boots (`himport_r` in `lib/hashtable.c`), since its view is the one
+//! that boots the device; its `fw_printenv` and libubootenv differ in the odd cases:
+//!
+//! - The list ends at an empty record, or at the end of the data; the last record may lack its NUL.
+//!   An empty *first* record does not end it (U-Boot tests for the end after each record).
+//! - Blanks (space, tab) before a name are no part of it.
+//! - A record whose first other byte is `#` is a comment.
+//! - A record without `=`, or with nothing after it, deletes the variable of this name that was
+//!   defined before it.
+//! - Of several definitions of a name the last one counts.
+//! - A value without a name (`=x`) makes U-Boot drop the whole environment and use its compiled-in one.
+//!   Here it is no variable, and [`Environment::anomalies`] reports it.
+//!
+//! One rule is not followed: U-Boot removes backslash escapes from values as it loads them and doubles
+//! every backslash as it saves them, while its own `fw_printenv`/`fw_setenv` and libubootenv print and
+//! store the bytes as they are. So do we, or scripts would see other values than they do today: a
+//! backslash meant for U-Boot has to be written twice.
+
+use std::fmt;
+
+use super::redundancy::CopyState;
+use super::{Environment, Error, Result};
+
+/// Whether a copy has a flags byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Layout {
+    /// The only copy: CRC and data.
+    Single,
+    /// One of two copies: CRC, flags byte and data.
+    Redundant,
+}
+
+impl Layout {
+    /// Bytes before the data.
+    pub const fn header(self) -> usize {
+        match self {
+            Layout::Single => 4,
+            Layout::Redundant => 5,
+        }
+    }
+}
+
+/// Where the flags byte lies in a copy of [`Layout::Redundant`].
+pub const FLAGS_OFFSET: usize = 4;
+
+/// The bytes of one copy, seen as an environment. Borrows them and allocates nothing.
+#[derive(Clone, Copy)]
+pub struct Image<'a> {
+    crc: u32,
+    flags: Option<u8>,
+    data: &'a [u8],
+}
+
+impl<'a> Image<'a> {
+    /// Looks at the bytes of a whole copy. `None` if they are too few for a header and one byte of data.
+    pub fn new(layout: Layout, bytes: &'a [u8]) -> Option<Self> {
+        let (crc, rest) = bytes.split_first_chunk()?;
+        let (flags, data) = match layout {
+            Layout::Single => (None, rest),
+            Layout::Redundant => rest.split_first().map(|(flags, data)| (Some(*flags), data))?,
+        };
+        if data.is_empty() {
+            return None;
+        }
+        Some(Image { crc: u32::from_ne_bytes(*crc), flags, data })
+    }
+
+    /// The CRC in the header.
+    pub fn stored_crc(&self) -> u32 {
+        self.crc
+    }
+
+    /// The CRC of the data. Reads all of it.
+    pub fn computed_crc(&self) -> u32 {
+        crc32fast::hash(self.data)
+    }
+
+    /// The flags byte; `None` in the single layout.
+    pub fn flags(&self) -> Option<u8> {
+        self.flags
+    }
+
+    /// Everything after the header.
+    pub fn data(&self) -> &'a [u8] {
+        self.data
+    }
+
+    /// Valid, bad or blank. Computes the CRC, once.
+    pub fn state(&self) -> CopyState {
+        if self.computed_crc() == self.crc {
+            CopyState::Valid { flags: self.flags.unwrap_or(0) }
+        } else if self.is_all(0xff) || self.is_all(0) {
+            CopyState::Blank
+        } else {
+            CopyState::BadCrc
+        }
+    }
+
+    fn is_all(&self, byte: u8) -> bool {
+        self.crc.to_ne_bytes().iter().chain(&self.flags).chain(self.data).all(|&b| b == byte)
+    }
+
+    /// The records as U-Boot cuts them, variables or not, without their NULs; none of them is empty.
+    pub fn records(&self) -> Records<'a> {
+        Records::new(self.data)
+    }
+
+    /// The value of a variable as U-Boot sees it (backslashes excepted, see the top of this file).
+    ///
+    /// Same answer as [`Environment::get`], without building anything.
+    pub fn get(&self, name: &[u8]) -> Option<&'a [u8]> {
+        // No record can define these; the comparison below would find "a=b" in "a=b=c".
+        if matches!(name, [] | [b'#' | b' ' | b'\t', ..]) || name.contains(&b'=') {
+            return None;
+        }
+        let mut value = None;
+        for record in self.records() {
+            match trim_blanks(record).strip_prefix(name) {
+                Some([b'=', rest @ ..]) if !rest.is_empty() => value = Some(rest),
+                Some([] | [b'=']) => value = None,
+                _ => {}
+            }
+        }
+        value
+    }
+
+    /// Bytes of the data up to and with the empty record that ends the list; all of them if there is none.
+    pub fn used(&self) -> usize {
+        self.end_of_list().map_or(self.data.len(), |end| end + 1)
+    }
+
+    /// Bytes that the data has room for.
+    pub fn capacity(&self) -> usize {
+        self.data.len()
+    }
+
+    /// Whether an empty record ends the list.
+    pub fn terminated(&self) -> bool {
+        self.end_of_list().is_some()
+    }
+
+    /// The byte that fills the data after the list: 0xff where the data ends with one, else 0. A store
+    /// that keeps it changes few bytes. (`mkenvimage` and some tools fill with 0xff, U-Boot with 0.)
+    pub fn fill(&self) -> u8 {
+        match self.data.last() {
+            Some(0xff) => 0xff,
+            _ => 0,
+        }
+    }
+
+    /// Where the NUL of the empty record lies.
+    fn end_of_list(&self) -> Option<usize> {
+        let mut records = self.records();
+        records.by_ref().for_each(drop);
+        records.terminator()
+    }
+}
+
+impl fmt::Debug for Image<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Image")
+            .field("crc", &format_args!("{:#010x}", self.crc))
+            .field("flags", &self.flags)
+            .field("capacity", &self.data.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The records of a copy, in order. See [`Image::records`].
+#[derive(Debug, Clone)]
+pub struct Records<'a> {
+    data: &'a [u8],
+    /// Where the next record starts; beyond the data after a record without its NUL.
+    next: usize,
+}
+
+impl<'a> Records<'a> {
+    pub(super) fn new(data: &'a [u8]) -> Self {
+        let next = match data {
+            [0, second, ..] if *second != 0 => 1,
+            _ => 0,
+        };
+        Records { data, next }
+    }
+
+    /// Where the next record starts, from the start of the data.
+    pub(super) fn offset(&self) -> usize {
+        self.next
+    }
+
+    /// Once all records were taken: where the NUL of the empty record lies, if there is one.
+    pub(super) fn terminator(&self) -> Option<usize> {
+        (self.next < self.data.len()).then_some(self.next)
+    }
+}
+
+impl<'a> Iterator for Records<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let rest = self.data.get(self.next..)?;
+        let record = match memchr::memchr(0, rest) {
+            Some(end) => rest.get(..end)?,
+            None => rest,
+        };
+        if record.is_empty() {
+            return None;
+        }
+        self.next += record.len() + 1;
+        Some(record)
+    }
+}
+
+impl std::iter::FusedIterator for Records<'_> {}
+
+/// A record without the blanks before it.
+pub(super) fn trim_blanks(mut record: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = record {
+        record = rest;
+    }
+    record
+}
+
+/// The bytes of a whole copy of `size` bytes, header included, that holds `env`.
+///
+/// `flags` is not used in the single layout. `fill` goes behind the list, see [`Image::fill`].
+///
+/// # Errors
+///
+/// [`Error::TooBig`] unless all records and the NUL that ends the list fit.
+pub fn encode(env: &Environment, layout: Layout, size: usize, flags: u8, fill: u8) -> Result<Vec<u8>> {
+    let needed = env.encoded_len();
+    let available = size.saturating_sub(layout.header());
+    if needed > available {
+        return Err(Error::TooBig { needed, available });
+    }
+
+    let mut bytes = Vec::with_capacity(size);
+    bytes.extend_from_slice(&[0; 4]);
+    if layout == Layout::Redundant {
+        bytes.push(flags);
+    }
+    for record in env.records() {
+        bytes.extend_from_slice(record);
+        bytes.push(0);
+    }
+    bytes.push(0);
+    // One NUL does not end an empty list: U-Boot would take the fill for a record.
+    if needed == 1 && available > 1 {
+        bytes.push(0);
+    }
+    bytes.resize(size, fill);
+
+    if let Some((crc, rest)) = bytes.split_first_chunk_mut() {
+        let data = rest.get(layout.header() - 4..).unwrap_or_default();
+        *crc = crc32fast::hash(data).to_ne_bytes();
+    }
+    Ok(bytes)
+}
+
+/// Changes the flags byte in the bytes of a copy of [`Layout::Redundant`]; the CRC does not cover it.
+pub fn set_flags(bytes: &mut [u8], flags: u8) {
+    if let Some(byte) = bytes.get_mut(FLAGS_OFFSET) {
+        *byte = flags;
+    }
+}

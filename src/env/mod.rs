@@ -1,6 +1,382 @@
 //! [pure] The environment: ordered variables, their rules, and their forms as bytes and text.
+//!
+//! | file | job |
+//! |---|---|
+//! | `mod.rs` | [`Environment`]: variables in order, changes, what was odd in the bytes |
+//! | `image.rs` | the bytes of one copy, and how records are read |
+//! | `redundancy.rs` | which of two copies is current |
+//! | `flags.rs` | `.flags` and the writelist: types and access |
+//! | `text.rs` | scripts and text forms |
 
 pub mod flags;
 pub mod image;
 pub mod redundancy;
 pub mod text;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::ops::Range;
+
+use crate::error::{Error, Result};
+use image::{trim_blanks, Image, Records};
+
+/// The variables of one environment in the order in which they are stored. Names and values are bytes.
+///
+/// Lookups take constant time. A changed variable keeps its place and a new one goes to the end, so
+/// that a small change changes few bytes of the image.
+///
+/// Records that define no variable (comments, names without a value) stay where they are, byte for byte,
+/// and go into the next image: what somebody put there is not ours to drop. Three things are not kept,
+/// because with them U-Boot and the other readers would see different variables: records whose name a
+/// later record defines or deletes, blanks before the name of a variable, and a value without a name,
+/// for which U-Boot drops the whole environment.
+#[derive(Debug, Clone, Default)]
+pub struct Environment {
+    /// The records as they were loaded, with NULs between them.
+    loaded: Vec<u8>,
+    /// In order; `None` where a variable was removed, so that no other one moves.
+    records: Vec<Option<Record>>,
+    /// Where in `records` the one record with this name is, be it a variable or a name without a value.
+    index: HashMap<Box<[u8]>, usize>,
+    /// How many records are variables.
+    variables: usize,
+    /// Bytes of all records with their NULs.
+    bytes: usize,
+    anomalies: Vec<Anomaly>,
+}
+
+/// One record, without its NUL.
+#[derive(Debug, Clone)]
+struct Record {
+    text: Text,
+    /// Bytes of the name; 0 in a record that defines no variable.
+    name: usize,
+}
+
+#[derive(Debug, Clone)]
+enum Text {
+    /// A range of [`Environment::loaded`].
+    Loaded(Range<usize>),
+    Edited(Box<[u8]>),
+}
+
+impl Record {
+    fn is_variable(&self) -> bool {
+        self.name > 0
+    }
+
+    /// With its NUL.
+    fn encoded_len(&self) -> usize {
+        1 + match &self.text {
+            Text::Loaded(range) => range.len(),
+            Text::Edited(text) => text.len(),
+        }
+    }
+}
+
+impl Environment {
+    /// An environment without variables.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The environment in the bytes of one copy, whether its CRC is right or not.
+    pub fn from_image(image: &Image<'_>) -> Self {
+        let list = image.data().get(..image.used()).unwrap_or_default();
+        Self::from_list(list.to_vec())
+    }
+
+    /// An environment from records as they stand in an image: `name=value`, comments, and so on. A record
+    /// that holds a NUL is several records; empty ones are left out.
+    pub fn from_records<'r>(records: impl IntoIterator<Item = &'r [u8]>) -> Self {
+        let mut list = Vec::new();
+        for record in records.into_iter().flat_map(|record| record.split(|&byte| byte == 0)) {
+            if !record.is_empty() {
+                list.extend_from_slice(record);
+                list.push(0);
+            }
+        }
+        list.push(0);
+        Self::from_list(list)
+    }
+
+    fn from_list(list: Vec<u8>) -> Self {
+        let mut env = Environment::new();
+        let mut records = Records::new(&list);
+        if records.offset() > 0 {
+            env.anomalies.push(Anomaly::EmptyFirst);
+        }
+        loop {
+            let start = records.offset();
+            let Some(record) = records.next() else { break };
+            env.load(start, record);
+        }
+        if records.terminator().is_none() {
+            env.anomalies.push(Anomaly::NotTerminated);
+        }
+        env.loaded = list;
+        env
+    }
+
+    /// Takes over the record that starts at `start` of the list.
+    fn load(&mut self, start: usize, whole: &[u8]) {
+        let end = start + whole.len();
+        let record = trim_blanks(whole);
+        if record.first() == Some(&b'#') {
+            self.anomalies.push(Anomaly::Comment { record: whole.into() });
+            self.push(Record { text: Text::Loaded(start..end), name: 0 });
+            return;
+        }
+
+        let equals = memchr::memchr(b'=', record).unwrap_or(record.len());
+        let (name, rest) = record.split_at_checked(equals).unwrap_or((record, &[]));
+        let has_value = rest.len() > 1;
+        if has_value && name.is_empty() {
+            self.anomalies.push(Anomaly::EmptyName { record: whole.into() });
+            return;
+        }
+
+        let replaced = match self.index.insert(name.into(), self.records.len()) {
+            Some(place) => self.drop_record(place),
+            None => None,
+        };
+        if has_value {
+            if replaced.is_some_and(|old| old.is_variable()) {
+                self.anomalies.push(Anomaly::Duplicate { name: name.into() });
+            }
+            let blanks = whole.len() - record.len();
+            if blanks > 0 {
+                self.anomalies.push(Anomaly::LeadingBlank { record: whole.into() });
+            }
+            self.push(Record { text: Text::Loaded(start + blanks..end), name: name.len() });
+        } else {
+            self.anomalies.push(Anomaly::NoValue { record: whole.into() });
+            self.push(Record { text: Text::Loaded(start..end), name: 0 });
+        }
+    }
+
+    /// Appends a record.
+    fn push(&mut self, record: Record) {
+        self.records.push(None);
+        self.put(self.records.len() - 1, record);
+    }
+
+    /// Puts a record in a place that holds none.
+    fn put(&mut self, place: usize, record: Record) {
+        if let Some(empty) = self.records.get_mut(place) {
+            self.bytes += record.encoded_len();
+            self.variables += usize::from(record.is_variable());
+            *empty = Some(record);
+        }
+    }
+
+    fn drop_record(&mut self, place: usize) -> Option<Record> {
+        let record = self.records.get_mut(place)?.take()?;
+        self.bytes -= record.encoded_len();
+        self.variables -= usize::from(record.is_variable());
+        Some(record)
+    }
+
+    /// The bytes of a record.
+    fn text<'e>(&'e self, record: &'e Record) -> &'e [u8] {
+        match &record.text {
+            Text::Loaded(range) => self.loaded.get(range.clone()).unwrap_or_default(),
+            Text::Edited(text) => text,
+        }
+    }
+
+    /// Name and value of a record that defines a variable.
+    fn variable<'e>(&'e self, record: &'e Record) -> Option<(&'e [u8], &'e [u8])> {
+        if !record.is_variable() {
+            return None;
+        }
+        let (name, rest) = self.text(record).split_at_checked(record.name)?;
+        Some((name, rest.strip_prefix(b"=")?))
+    }
+
+    /// The value of a variable.
+    pub fn get(&self, name: &[u8]) -> Option<&[u8]> {
+        let record = self.records.get(*self.index.get(name)?)?.as_ref()?;
+        self.variable(record).map(|(_, value)| value)
+    }
+
+    /// Names and values of all variables, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.records.iter().flatten().filter_map(|record| self.variable(record))
+    }
+
+    /// What the next image will hold: variables as `name=value` and the records that are none, in order,
+    /// without NULs.
+    pub fn records(&self) -> impl Iterator<Item = &[u8]> {
+        self.records.iter().flatten().map(|record| self.text(record))
+    }
+
+    /// The number of variables.
+    pub fn len(&self) -> usize {
+        self.variables
+    }
+
+    /// Whether there is no variable.
+    pub fn is_empty(&self) -> bool {
+        self.variables == 0
+    }
+
+    /// Bytes of all records with their NULs and the NUL that ends the list.
+    pub fn encoded_len(&self) -> usize {
+        self.bytes + 1
+    }
+
+    /// What was odd in the bytes that this environment was made from. Changes add nothing to it.
+    pub fn anomalies(&self) -> &[Anomaly] {
+        &self.anomalies
+    }
+
+    /// Sets a variable; an empty value deletes it, as in U-Boot. Returns whether anything changed.
+    ///
+    /// Whether the new environment fits is only known when it is encoded; `.flags` is not asked here
+    /// but by [`flags::Rules`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Name`] for an illegal name, [`Error::Value`] for a value that holds a NUL.
+    pub fn set(&mut self, name: &[u8], value: &[u8]) -> Result<bool> {
+        if value.is_empty() {
+            return self.unset(name);
+        }
+        check_name(name)?;
+        if memchr::memchr(0, value).is_some() {
+            let reason = "it holds a NUL, which ends a value in the environment".to_owned();
+            return Err(Error::Value { name: lossy(name), reason });
+        }
+        if self.get(name) == Some(value) {
+            return Ok(false);
+        }
+
+        let text = [name, b"=", value].concat().into_boxed_slice();
+        let record = Record { text: Text::Edited(text), name: name.len() };
+        match self.index.get(name).copied() {
+            // A name without a value gives its place up as well: beside `name=value` it would still be
+            // the first record of this name, and that is the one that U-Boot's fw_printenv takes.
+            Some(place) => {
+                self.drop_record(place);
+                self.put(place, record);
+            }
+            None => {
+                self.index.insert(name.into(), self.records.len());
+                self.push(record);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Deletes a variable; returns whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Name`] for an illegal name, unless somebody else made such a variable: it can be deleted.
+    pub fn unset(&mut self, name: &[u8]) -> Result<bool> {
+        if self.get(name).is_none() {
+            check_name(name)?;
+            return Ok(false);
+        }
+        if let Some(place) = self.index.remove(name) {
+            self.drop_record(place);
+        }
+        Ok(true)
+    }
+}
+
+/// Something in the bytes of a copy that no tool writes on purpose. Its `Display` is a sentence for a
+/// report. Names and records are as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Anomaly {
+    /// A name was defined more than once.
+    Duplicate {
+        /// The name.
+        name: Vec<u8>,
+    },
+    /// A record without `=`, or with nothing behind it.
+    NoValue {
+        /// The record.
+        record: Vec<u8>,
+    },
+    /// A record that starts with `#`.
+    Comment {
+        /// The record.
+        record: Vec<u8>,
+    },
+    /// A value without a name.
+    EmptyName {
+        /// The record.
+        record: Vec<u8>,
+    },
+    /// A variable with blanks before its name.
+    LeadingBlank {
+        /// The record.
+        record: Vec<u8>,
+    },
+    /// The data begins with an empty record, and others follow.
+    EmptyFirst,
+    /// The list reaches the end of the data without the empty record that ends it.
+    NotTerminated,
+}
+
+impl fmt::Display for Anomaly {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Anomaly::Duplicate { name } => write!(
+                f,
+                "\"{}\" is defined more than once: U-Boot takes the last definition, its fw_printenv the first",
+                name.escape_ascii()
+            ),
+            Anomaly::NoValue { record } => write!(
+                f,
+                "the record \"{}\" has no value: U-Boot takes it as a deletion",
+                record.escape_ascii()
+            ),
+            Anomaly::Comment { record } => {
+                write!(f, "the record \"{}\" is a comment for U-Boot", record.escape_ascii())
+            }
+            Anomaly::EmptyName { record } => write!(
+                f,
+                "the record \"{}\" has no name: U-Boot can't load this environment and uses its compiled-in one",
+                record.escape_ascii()
+            ),
+            Anomaly::LeadingBlank { record } => write!(
+                f,
+                "the record \"{}\" starts with a blank, which is no part of the name for U-Boot",
+                record.escape_ascii()
+            ),
+            Anomaly::EmptyFirst => {
+                write!(f, "the first record is empty: U-Boot reads the ones behind it, its fw_printenv none")
+            }
+            Anomaly::NotTerminated => write!(f, "the list of variables has no end mark"),
+        }
+    }
+}
+
+/// Whether a variable may be given this name. Any other byte is allowed.
+///
+/// # Errors
+///
+/// [`Error::Name`] with the rule that it breaks.
+pub fn check_name(name: &[u8]) -> Result<()> {
+    let reason = match name {
+        [] => "it is empty",
+        [b'#', ..] => "it starts with '#', which makes it a comment for U-Boot",
+        _ => match name.iter().find(|byte| matches!(byte, b'=' | 0 | b' ' | b'\t' | b'\n' | b'\r')) {
+            None => return Ok(()),
+            Some(b'=') => "it holds '='",
+            Some(0) => "it holds a NUL",
+            Some(b' ' | b'\t') => "it holds a blank",
+            Some(_) => "it holds a line break",
+        },
+    };
+    Err(Error::Name { name: lossy(name), reason })
+}
+
+/// A name for an error message.
+fn lossy(name: &[u8]) -> String {
+    String::from_utf8_lossy(name).into_owned()
+}
