@@ -3,8 +3,10 @@
 //! in for `Medium`, [`Volume`] and [`ReplaceFile`], so that everything above them is tested under power cuts.
 
 pub mod file;
+mod force_ro;
 pub mod mtd;
 pub mod region;
+pub mod rename;
 pub mod replace;
 #[cfg(feature = "sim")]
 pub mod sim;
@@ -87,6 +89,12 @@ pub trait Medium {
     /// Makes the next read of this range come from the medium instead of a cache, as far as the
     /// system allows.
     fn drop_cache(&mut self, offset: u64, len: u64) -> io::Result<()>;
+
+    /// Closes the medium and tells what dropping it can't: an error of the closing, or of putting an
+    /// eMMC boot partition's write protection back.
+    fn close(self: Box<Self>) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// How a medium is opened.

@@ -134,6 +134,10 @@ impl RegionCopy {
         self.opener.open(access).map_err(|e| Place::new(&self.path, step).io(e))
     }
 
+    fn close(&self, medium: Box<dyn Medium>) -> Result<()> {
+        medium.close().map_err(|e| Place::new(&self.path, "closing").io(e))
+    }
+
     fn is_flash(&self) -> bool {
         self.geometry.erase_size > 0
     }
@@ -471,6 +475,7 @@ impl EnvCopy for RegionCopy {
             self.write_blocks(&mut *medium, before, new, &mut stats)?;
         }
         self.verify(&mut *medium, new, &mut stats)?;
+        self.close(medium)?;
         Ok(stats)
     }
 
@@ -499,6 +504,7 @@ impl EnvCopy for RegionCopy {
             });
         }
         self.fresh = true;
+        self.close(medium)?;
         Ok(stats)
     }
 
@@ -518,6 +524,7 @@ impl EnvCopy for RegionCopy {
         if back != [byte] {
             return Err(Error::Verify { place: self.place("reading back the flag", to) });
         }
+        self.close(medium)?;
         Ok(stats)
     }
 

@@ -1,0 +1,201 @@
+//! A regular file on a real file system, replaced as a whole: temporary file beside it, sync, rename.
+
+use std::ffi::{CString, OsString};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::{fchown, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::ReplaceFile;
+use crate::sys;
+
+/// Part of a temporary file's name, which is `.NAME.bootslot-PID-N`.
+const MARK: &[u8] = b".bootslot-";
+
+/// Whether the regular file at `path` can't be replaced without breaking something, so that it has to
+/// be written in place, which is not safe against power cuts:
+///
+/// - a file on sysfs is a window to a device (nvmem) and can't be exchanged;
+/// - of a file with several hard links only the one name would get the new content;
+/// - a file that is itself a mount point (bind-mounted into a container) can't be renamed over.
+///
+/// Symbolic links are followed. Errors: those of `stat` and `statfs`.
+pub fn must_write_in_place(path: &Path) -> io::Result<bool> {
+    let path = fs::canonicalize(path)?;
+    let meta = fs::metadata(&path)?;
+    Ok(meta.nlink() > 1 || sys::is_on_sysfs(&path)? || sys::is_mount_root(&path)?)
+}
+
+/// The file that is replaced, and its temporary file from `write_temp` to `rename`.
+#[derive(Debug)]
+pub struct RenamedFile {
+    target: PathBuf,
+    directory: PathBuf,
+    name: OsString,
+    temp: Option<Temp>,
+}
+
+#[derive(Debug)]
+struct Temp {
+    path: PathBuf,
+    /// Open until it is synced.
+    file: Option<File>,
+}
+
+impl RenamedFile {
+    /// For the existing regular file that `path` names. Symbolic links are followed now: what they lead
+    /// to is replaced, they stay.
+    pub fn new(path: &Path) -> io::Result<Self> {
+        let target = fs::canonicalize(path)?;
+        let (Some(directory), Some(name)) = (target.parent(), target.file_name()) else {
+            return Err(not_regular());
+        };
+        if !fs::symlink_metadata(&target)?.is_file() {
+            return Err(not_regular());
+        }
+        Ok(RenamedFile { directory: directory.to_path_buf(), name: name.to_owned(), target, temp: None })
+    }
+
+    fn temp_prefix(&self) -> Vec<u8> {
+        [b".", self.name.as_bytes(), MARK].concat()
+    }
+
+    /// Removes temporary files that a predecessor left when it was killed. All there are are left over:
+    /// the store holds the lock.
+    fn remove_stale(&self) {
+        // What can't be listed or removed is in nobody's way: each temporary file has a new name.
+        let Ok(entries) = fs::read_dir(&self.directory) else { return };
+        let prefix = self.temp_prefix();
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let ours = name.as_bytes().strip_prefix(prefix.as_slice()).is_some_and(is_pid_and_number);
+            if ours && entry.file_type().is_ok_and(|kind| kind.is_file()) {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+
+    fn make_temp(&self) -> io::Result<Temp> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        loop {
+            let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+            let mut name = self.temp_prefix();
+            name.extend_from_slice(format!("{}-{number}", process::id()).as_bytes());
+            let path = self.directory.join(OsString::from_vec(name));
+            // Nobody else may read it before it has the mode of the file. create_new is O_EXCL, which
+            // does not follow a link either.
+            match OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path) {
+                Ok(file) => return Ok(Temp { path, file: Some(file) }),
+                // A leftover that could not be removed, from a process with our number.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn temp(&self) -> io::Result<&Temp> {
+        self.temp.as_ref().ok_or_else(out_of_order)
+    }
+}
+
+impl ReplaceFile for RenamedFile {
+    fn read(&mut self) -> io::Result<Vec<u8>> {
+        fs::read(&self.target)
+    }
+
+    fn write_temp(&mut self, content: &[u8]) -> io::Result<()> {
+        self.discard_temp();
+        self.remove_stale();
+        let target = File::open(&self.target)?;
+        let temp = self.temp.insert(self.make_temp()?);
+        let Some(file) = &mut temp.file else { return Err(out_of_order()) };
+        file.write_all(content)?;
+        take_after(&target, file)
+    }
+
+    fn sync_temp(&mut self) -> io::Result<()> {
+        let file = self.temp.as_mut().and_then(|temp| temp.file.take()).ok_or_else(out_of_order)?;
+        file.sync_all()?;
+        // Only a clean page can be dropped, and only then `read_temp` reads from the medium.
+        sys::drop_cache(&file, 0, 0)?;
+        sys::close(file)
+    }
+
+    fn read_temp(&mut self) -> io::Result<Vec<u8>> {
+        fs::read(&self.temp()?.path)
+    }
+
+    fn rename(&mut self) -> io::Result<()> {
+        fs::rename(&self.temp()?.path, &self.target)?;
+        self.temp = None;
+        Ok(())
+    }
+
+    fn sync_dir(&mut self) -> io::Result<()> {
+        File::open(&self.directory)?.sync_all()
+    }
+
+    fn discard_temp(&mut self) {
+        if let Some(temp) = self.temp.take() {
+            // If even this fails, the next store removes it as stale.
+            let _ = fs::remove_file(temp.path);
+        }
+    }
+}
+
+impl Drop for RenamedFile {
+    fn drop(&mut self) {
+        self.discard_temp();
+    }
+}
+
+/// Gives `temp` the owner, the extended attributes (ACLs and security labels among them) and the mode
+/// of `target`.
+fn take_after(target: &File, temp: &File) -> io::Result<()> {
+    let (old, new) = (target.metadata()?, temp.metadata()?);
+    let owner = (old.uid() != new.uid()).then(|| old.uid());
+    let group = (old.gid() != new.gid()).then(|| old.gid());
+    if owner.is_some() || group.is_some() {
+        fchown(temp, owner, group).map_err(|e| keeping("the owner", e))?;
+    }
+    for name in sys::xattr_names(target).map_err(|e| keeping("the extended attributes", e))? {
+        // Signatures of the content, which the kernel makes itself.
+        if [c"security.ima", c"security.evm"].contains(&name.as_c_str()) {
+            continue;
+        }
+        copy_xattr(target, temp, &name).map_err(|e| keeping(&name.to_string_lossy(), e))?;
+    }
+    // Last: changing the owner takes the set-user-id bits away.
+    temp.set_permissions(fs::Permissions::from_mode(old.mode() & 0o7777)).map_err(|e| keeping("the mode", e))
+}
+
+fn copy_xattr(target: &File, temp: &File, name: &CString) -> io::Result<()> {
+    let value = sys::xattr(target, name)?;
+    // Setting a security label is a privilege; where the directory's default is right, it is not needed.
+    if sys::xattr(temp, name).is_ok_and(|there| there == value) {
+        return Ok(());
+    }
+    sys::set_xattr(temp, name, &value)
+}
+
+fn keeping(what: &str, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{what} can't be kept: {error}"))
+}
+
+/// Whether `rest` is `PID-N` in decimal.
+fn is_pid_and_number(rest: &[u8]) -> bool {
+    let number = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_digit);
+    let mut parts = rest.split(|&byte| byte == b'-');
+    parts.next().is_some_and(number) && parts.next().is_some_and(number) && parts.next().is_none()
+}
+
+fn not_regular() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")
+}
+
+fn out_of_order() -> io::Error {
+    io::Error::other("there is no temporary file")
+}
