@@ -5,6 +5,7 @@
 pub mod file;
 mod force_ro;
 pub mod mtd;
+mod open;
 pub mod region;
 pub mod rename;
 pub mod replace;
@@ -17,6 +18,8 @@ use std::io;
 use std::path::Path;
 
 use crate::error::Result;
+
+pub use open::open_copies;
 
 /// What a copy lives on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,0 +1,416 @@
+//! The store: lock -> load both copies -> choose -> edit -> write the standby -> verify -> retire the old.
+//!
+//! ```text
+//!            load                     edit                      commit
+//!   copy 0 --+                                                 +--> standby: written, synced,
+//!            +-> which one is  -> variables, .flags,  -> image |    read back, compared
+//!   copy 1 --+   current, why     writelist, size              +--> nothing, if nothing changed
+//! ```
+//!
+//! Only this module knows both what an environment is and where its copies lie.
+//!
+//! # Why no power cut loses an environment
+//!
+//! *Serial flags* (files, block devices, NAND, UBI, RAM): the standby is overwritten while the current
+//! copy is untouched. Half-written, its checksum is wrong; complete, its serial is newer.
+//!
+//! *Boolean flags* (NOR, DataFlash): the standby is erased, which leaves one valid copy whatever its flag;
+//! then that copy's flag is cleared; then the standby is written with its flag set. So both copies are
+//! never marked active, the one state in which a reader would go back to copy 0, and the new environment
+//! takes over at the instant in which its last byte makes its checksum right.
+
+mod health;
+mod transaction;
+
+use std::time::Duration;
+
+pub use health::{CopyHealth, Health};
+pub use transaction::{Commit, Transaction};
+
+use crate::config::EnvConfig;
+use crate::env::image::{Image, Layout, FLAGS_OFFSET};
+use crate::env::redundancy::{choose, readers_agree, Choice, CopyState, FlagScheme, OBSOLETE};
+use crate::env::Environment;
+use crate::error::{Error, Result};
+use crate::lock::{Lock, LockPath};
+use crate::storage::{open_copies, EnvCopy, MediumKind, WriteStats};
+
+/// How often a reader that takes no lock starts again because somebody wrote meanwhile.
+const READ_ATTEMPTS: usize = 8;
+
+/// How a [`Store`] behaves.
+#[derive(Debug, Clone)]
+pub struct StoreOptions {
+    /// The lock; `None`: the configuration's `lockfile`, else both default lock files.
+    pub lock: Option<LockPath>,
+    /// How long to wait for another process that holds the lock.
+    pub lock_timeout: Duration,
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        StoreOptions { lock: None, lock_timeout: Duration::from_secs(10) }
+    }
+}
+
+/// An environment on its media.
+pub struct Store {
+    copies: Vec<Box<dyn EnvCopy>>,
+    scheme: FlagScheme,
+    layout: Layout,
+    options: StoreOptions,
+    writelist: Option<String>,
+}
+
+/// What [`Store::repair`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repair {
+    /// Both copies are valid and every reader takes the same one: nothing was written.
+    Healthy,
+    /// There is only one copy, and it is valid: there is nothing to repair it from, nor any need.
+    Single,
+    /// This copy was written from the other one, and is current now.
+    Rewritten {
+        /// 0 or 1.
+        copy: usize,
+        /// What it cost.
+        stats: WriteStats,
+    },
+}
+
+impl Store {
+    /// Opens the environment that `config` describes. Nothing is read from the copies, nothing written.
+    ///
+    /// Errors: [`Error::Device`] where the devices do not fit the configuration or each other,
+    /// [`Error::Io`] where one can't be looked at.
+    pub fn open(config: &EnvConfig, options: &StoreOptions) -> Result<Store> {
+        let mut options = options.clone();
+        if options.lock.is_none() {
+            options.lock = config.lockfile.clone().map(LockPath::File);
+        }
+        let mut store = Store::from_copies(open_copies(config)?, options)?;
+        store.writelist.clone_from(&config.writelist);
+        Ok(store)
+    }
+
+    /// A store over copies that somebody else has opened: one, or two of the same size and flag scheme.
+    pub fn from_copies(copies: Vec<Box<dyn EnvCopy>>, options: StoreOptions) -> Result<Store> {
+        let (layout, scheme) = match copies.as_slice() {
+            [one] => (Layout::Single, scheme_of(one.kind())),
+            [a, b] => {
+                let refuse = |message| Err(Error::Device { path: b.path().to_path_buf(), message });
+                if scheme_of(a.kind()) != scheme_of(b.kind()) {
+                    return refuse(format!(
+                        "the copies are on {:?} and {:?}, which mark the current copy in different ways",
+                        a.kind(),
+                        b.kind()
+                    ));
+                }
+                if a.size() != b.size() {
+                    return refuse(format!("the copies have {:#x} and {:#x} bytes", a.size(), b.size()));
+                }
+                (Layout::Redundant, scheme_of(a.kind()))
+            }
+            _ => {
+                return Err(Error::Unsupported(format!(
+                    "an environment has one or two copies, not {}",
+                    copies.len()
+                )))
+            }
+        };
+        Ok(Store { copies, scheme, layout, options, writelist: None })
+    }
+
+    /// Reads the environment without a lock: printing never waits for a writer, and works on a
+    /// read-only system. Only if no copy is valid is it read once more under the lock.
+    ///
+    /// Errors: [`Error::NoValidCopy`].
+    pub fn load(&mut self) -> Result<Snapshot> {
+        self.read_consistent().into_snapshot(self.layout)
+    }
+
+    /// Takes the lock and loads the environment for a change.
+    ///
+    /// Errors: [`Error::Locked`], [`Error::NoValidCopy`], [`Error::Io`] for the lock file.
+    pub fn begin(&mut self) -> Result<Transaction<'_>> {
+        let lock = self.lock()?;
+        let loaded = self.read_copies();
+        let Some(image) = loaded.current_image(self.layout) else {
+            return Err(loaded.no_valid_copy());
+        };
+        let env = Environment::from_image(&image);
+        Ok(Transaction::new(self, lock, loaded, env, false))
+    }
+
+    /// As [`begin`](Store::begin), but where no copy is valid it starts from `default`, and the commit
+    /// writes even if nothing else is changed. This is the only way to make an environment out of nothing.
+    pub fn begin_or_init(&mut self, default: Environment) -> Result<Transaction<'_>> {
+        let lock = self.lock()?;
+        let loaded = self.read_copies();
+        let (env, init) = match loaded.current_image(self.layout) {
+            Some(image) => (Environment::from_image(&image), false),
+            None => (default, true),
+        };
+        Ok(Transaction::new(self, lock, loaded, env, init))
+    }
+
+    /// Looks at every copy and reports, without a lock and whatever state they are in.
+    pub fn check(&mut self) -> Health {
+        let loaded = self.read_consistent();
+        Health::new(self, &loaded)
+    }
+
+    /// Rewrites a damaged standby from the current copy, byte for byte. So does it where both are
+    /// valid but marked in a way that readers understand differently.
+    ///
+    /// Errors: [`Error::NoValidCopy`] where there is nothing to repair from: nothing is invented.
+    pub fn repair(&mut self) -> Result<Repair> {
+        let _lock = self.lock()?;
+        let loaded = self.read_copies();
+        let Some(current) = loaded.current_bytes() else {
+            return Err(loaded.no_valid_copy());
+        };
+        if self.layout == Layout::Single {
+            return Ok(Repair::Single);
+        }
+        if loaded.both_valid() && readers_agree(self.scheme, loaded.states()) {
+            return Ok(Repair::Healthy);
+        }
+        let mut image = current.to_vec();
+        self.mark(&loaded, &mut image);
+        let (copy, stats) = self.write_standby(&loaded, &image)?;
+        Ok(Repair::Rewritten { copy, stats })
+    }
+
+    fn lock(&self) -> Result<Lock> {
+        let path = self.options.lock.as_ref().unwrap_or(&LockPath::Default);
+        Lock::acquire(path, self.options.lock_timeout)
+    }
+
+    fn size(&self) -> usize {
+        self.copies.first().map_or(0, |copy| copy.size())
+    }
+
+    /// Reads and classifies every copy. One that can't be read is a finding, not a failure.
+    fn read_copies(&mut self) -> Loaded {
+        let layout = self.layout;
+        let size = self.size();
+        let copies: Vec<LoadedCopy> = self
+            .copies
+            .iter_mut()
+            .map(|copy| {
+                let mut bytes = vec![0; size];
+                match copy.read(&mut bytes) {
+                    Ok(()) => {
+                        let state =
+                            Image::new(layout, &bytes).map_or(CopyState::BadCrc, |image| image.state());
+                        LoadedCopy { bytes: Some(bytes), state, error: None }
+                    }
+                    Err(e) => LoadedCopy { bytes: None, state: CopyState::Unreadable, error: Some(e) },
+                }
+            })
+            .collect();
+        let state = |i: usize| copies.get(i).map_or(CopyState::Unreadable, |c| c.state);
+        let choice = choose(self.scheme, [state(0), state(1)]);
+        Loaded { copies, choice }
+    }
+
+    /// Reads without a lock what was the environment at one instant.
+    ///
+    /// Copy 0 may have been the standby, been written, and become current while copy 1 was read; then a
+    /// writer may have been at work on copy 1. Writers alternate, so copy 1 was stable if copy 0's
+    /// header is still the same afterwards; otherwise read again.
+    fn read_consistent(&mut self) -> Loaded {
+        let header = self.layout.header();
+        let mut loaded = self.read_copies();
+        for _ in 1..READ_ATTEMPTS {
+            let [copy, _] = self.copies.as_mut_slice() else { break };
+            let mut again = vec![0; header];
+            let again = copy.read(&mut again).ok().map(|()| again);
+            let first = loaded.copies.first().and_then(|c| c.bytes.as_deref());
+            if again.as_deref() == first.map(|b| b.get(..header).unwrap_or_default()) {
+                break;
+            }
+            loaded = self.read_copies();
+        }
+        if loaded.choice.current.is_none() {
+            // A writer may have been at work. Where no lock can be had (a read-only system), nobody
+            // writes either, and what was read stands.
+            if let Ok(_lock) = self.lock() {
+                loaded = self.read_copies();
+            }
+        }
+        loaded
+    }
+
+    /// Sets the flags byte that makes `image` the newer one, in a redundant environment.
+    fn mark(&self, loaded: &Loaded, image: &mut [u8]) {
+        if self.layout == Layout::Redundant {
+            if let Some(byte) = image.get_mut(FLAGS_OFFSET) {
+                *byte = self.next_flags(loaded);
+            }
+        }
+    }
+
+    fn next_flags(&self, loaded: &Loaded) -> u8 {
+        crate::env::redundancy::next_flags(self.scheme, loaded.current_flags())
+    }
+
+    /// Writes `image` to the standby and makes it current.
+    fn write_standby(&mut self, loaded: &Loaded, image: &[u8]) -> Result<(usize, WriteStats)> {
+        let mut stats = WriteStats::default();
+        let current = loaded.choice.current;
+        let target = match (self.copies.len(), current) {
+            (2, Some(0)) => 1,
+            _ => 0,
+        };
+        let before = loaded.copies.get(target).and_then(|c| c.bytes.as_deref());
+        let settled =
+            matches!(loaded.copies.get(target), Some(c) if matches!(c.state, CopyState::Valid { .. }));
+
+        if let (FlagScheme::Boolean, [a, b], Some(current)) =
+            (self.scheme, self.copies.as_mut_slice(), current)
+        {
+            let (standby, old) = if current == 0 { (b, a) } else { (a, b) };
+            stats += standby.erase()?;
+            if loaded.current_flags() != Some(OBSOLETE) {
+                stats += old.set_byte(FLAGS_OFFSET, OBSOLETE)?;
+            }
+        }
+        let Some(copy) = self.copies.get_mut(target) else {
+            return Err(Error::Unsupported("an environment without copies".into()));
+        };
+
+        // The parts of a copy reach the medium in any order. Where new header and old data could make a
+        // valid copy, the data goes first, under a checksum that is certainly wrong and the old flags.
+        let layout = self.layout;
+        let mut staged = None;
+        if let Some(old) = before.filter(|old| mixes(layout, &**copy, old, image)) {
+            let mut bytes = image.to_vec();
+            for byte in bytes.iter_mut().take(FLAGS_OFFSET) {
+                *byte = !*byte;
+            }
+            if let (Some(to), Some(from)) = (bytes.get_mut(FLAGS_OFFSET), old.get(FLAGS_OFFSET)) {
+                *to = *from;
+            }
+            stats += copy.write(before, settled, &bytes)?;
+            staged = Some(bytes);
+        }
+        stats += copy.write(staged.as_deref().or(before), settled || staged.is_some(), image)?;
+        Ok((target, stats))
+    }
+}
+
+/// Whether some of the bytes of `new` over the rest of `old` could be a valid copy with the new flags:
+/// the checksums are the same by chance, or the header can be torn.
+fn mixes(layout: Layout, copy: &dyn EnvCopy, old: &[u8], new: &[u8]) -> bool {
+    let header = layout.header();
+    layout == Layout::Redundant
+        && (old.get(..FLAGS_OFFSET) == new.get(..FLAGS_OFFSET) && old.get(header..) != new.get(header..)
+            || copy.can_tear(header) && old.get(..header) != new.get(..header))
+}
+
+/// How the copies on this medium are told apart (U-Boot tools/env/fw_env.c fw_env_open).
+fn scheme_of(kind: MediumKind) -> FlagScheme {
+    match kind {
+        MediumKind::Nor | MediumKind::DataFlash => FlagScheme::Boolean,
+        _ => FlagScheme::Serial,
+    }
+}
+
+/// What one reading of all copies gave.
+struct Loaded {
+    copies: Vec<LoadedCopy>,
+    choice: Choice,
+}
+
+struct LoadedCopy {
+    bytes: Option<Vec<u8>>,
+    state: CopyState,
+    error: Option<Error>,
+}
+
+impl Loaded {
+    fn states(&self) -> [CopyState; 2] {
+        let state = |i: usize| self.copies.get(i).map_or(CopyState::Unreadable, |c| c.state);
+        [state(0), state(1)]
+    }
+
+    fn both_valid(&self) -> bool {
+        self.copies.iter().all(|c| matches!(c.state, CopyState::Valid { .. }))
+    }
+
+    fn current_flags(&self) -> Option<u8> {
+        match self.copies.get(self.choice.current?)?.state {
+            CopyState::Valid { flags } => Some(flags),
+            _ => None,
+        }
+    }
+
+    fn current_bytes(&self) -> Option<&[u8]> {
+        self.copies.get(self.choice.current?)?.bytes.as_deref()
+    }
+
+    fn current_image(&self, layout: Layout) -> Option<Image<'_>> {
+        Image::new(layout, self.current_bytes()?)
+    }
+
+    fn no_valid_copy(&self) -> Error {
+        let report: Vec<String> = self
+            .copies
+            .iter()
+            .enumerate()
+            .map(|(i, copy)| match &copy.error {
+                Some(error) => format!("copy {i}: {error}"),
+                None => format!("copy {i}: {}", copy.state),
+            })
+            .collect();
+        Error::NoValidCopy { report: report.join("; ") }
+    }
+
+    fn into_snapshot(mut self, layout: Layout) -> Result<Snapshot> {
+        let states = self.states();
+        let bytes = self.choice.current.and_then(|i| self.copies.get_mut(i)).and_then(|c| c.bytes.take());
+        match bytes {
+            Some(bytes) => Ok(Snapshot { layout, bytes, states, choice: self.choice }),
+            None => Err(self.no_valid_copy()),
+        }
+    }
+}
+
+/// The environment as it was at one instant, read-only.
+pub struct Snapshot {
+    layout: Layout,
+    bytes: Vec<u8>,
+    states: [CopyState; 2],
+    choice: Choice,
+}
+
+impl Snapshot {
+    /// The current copy as an image.
+    ///
+    /// `None` never happens for a snapshot that a store made.
+    pub fn image(&self) -> Option<Image<'_>> {
+        Image::new(self.layout, &self.bytes)
+    }
+
+    /// The value of a variable as U-Boot sees it, without building anything.
+    pub fn get(&self, name: &[u8]) -> Option<&[u8]> {
+        self.image()?.get(name)
+    }
+
+    /// All variables.
+    pub fn environment(&self) -> Environment {
+        self.image().map(|image| Environment::from_image(&image)).unwrap_or_default()
+    }
+
+    /// Which copy it was read from, and why.
+    pub fn choice(&self) -> &Choice {
+        &self.choice
+    }
+
+    /// What was found in both copies; a single copy's twin counts as unreadable.
+    pub fn states(&self) -> [CopyState; 2] {
+        self.states
+    }
+}
