@@ -1,0 +1,381 @@
+//! The house rules of the design, held against the project's own sources: which file may name which,
+//! where `unsafe` may stand, what the library never does, and how long a file may get.
+//!
+//! Each rule is a function from sources to the list of its violations. The tests at the end run it on
+//! this project, and on small texts that break it, so that no rule can fall asleep.
+
+mod source;
+
+use source::Source;
+use std::fs;
+use std::path::Path;
+
+/// Who may import whom: an area of `src/` and what it may name besides itself. The longest area counts.
+const IMPORTS: &[(&str, &[&str])] = &[
+    ("error", &[]),
+    ("sys", &["error"]),
+    ("lock", &["sys", "error"]),
+    ("env", &["error"]),
+    ("config", &["error"]),
+    ("storage", &["config", "sys", "error"]),
+    ("store", &["lock", "storage", "env", "config", "error"]),
+    ("bootcount", &["store", "sys", "error"]),
+    ("slot", &["error"]),
+    ("slot/dialect", &["slot", "env", "error"]),
+    ("update", &["slot", "bootcount", "store", "env", "config", "error"]),
+    ("bin", &["update", "slot", "store", "config", "env", "error"]),
+    ("capi", &["update", "slot", "store", "config", "env", "error"]),
+];
+
+/// Where `unsafe` may stand.
+const UNSAFE: &[&str] = &["sys", "capi"];
+
+/// What neither the library nor the program may say: errors are values.
+const PANICS: &[&str] =
+    &[".unwrap()", ".expect(", "panic!", "todo!", "unimplemented!", "unreachable!", "dbg!"];
+
+/// What the library may not say either: it never prints, exits or reads the process's environment.
+const RIM: &[&str] =
+    &["print!", "println!", "eprint!", "eprintln!", "process::exit", "process::abort", "std::env"];
+
+/// Longest file, in lines without tests.
+const LONGEST: usize = 600;
+
+/// What the project's text never holds: paths of the machine it was written on, hosts of registries.
+/// In pieces, since this file is text of the project as well.
+const FOREIGN: &[&str] = &[
+    concat!("/wo", "rk/"),
+    concat!("/ro", "ot/"),
+    concat!("deb.deb", "ian.org"),
+    concat!("index.cra", "tes.io"),
+    concat!("static.cra", "tes.io"),
+    concat!("pypi", ".org"),
+    concat!("registry.npm", "js.org"),
+];
+
+fn imports(sources: &[Source]) -> Vec<String> {
+    let root_names = sources.iter().find(|s| s.path == "src/lib.rs").map(Source::imports).unwrap_or_default();
+    let mut broken = Vec::new();
+    for source in sources {
+        let module = source.module().join("/");
+        if module.is_empty() {
+            continue; // lib.rs names all modules
+        }
+        let rule =
+            IMPORTS.iter().filter(|(area, _)| lies_in(&module, area)).max_by_key(|(area, _)| area.len());
+        let Some((area, allowed)) = rule else {
+            broken.push(format!("{}: no rule says what this module may import", source.path));
+            continue;
+        };
+        let (mut knows_env, mut knows_storage) = (false, false);
+        for (mut path, line) in source.references() {
+            // A name that lib.rs re-exports counts as where it comes from.
+            if let [name] = &path[..] {
+                if let Some(origin) = root_names.iter().find(|p| p.last() == Some(name)) {
+                    path = origin.clone();
+                }
+            }
+            let path = path.join("/");
+            let allowed = allowed.iter().chain([area]).any(|area| lies_in(&path, area));
+            if !allowed {
+                broken.push(format!(
+                    "{}:{line}: {area} may not import {}",
+                    source.path,
+                    path.replace('/', "::")
+                ));
+            }
+            knows_env |= lies_in(&path, "env");
+            knows_storage |= lies_in(&path, "storage");
+        }
+        if knows_env && knows_storage && !lies_in(&module, "store") {
+            broken.push(format!("{}: only store may know both env and storage", source.path));
+        }
+    }
+    broken
+}
+
+fn lies_in(module: &str, area: &str) -> bool {
+    module.strip_prefix(area).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn unsafe_code(sources: &[Source]) -> Vec<String> {
+    let mut broken = Vec::new();
+    for source in sources {
+        let home = UNSAFE.iter().any(|area| lies_in(&source.module().join("/"), area));
+        for at in words(&source.code, "unsafe") {
+            let line = source.line(at);
+            let what = source.code[at + "unsafe".len()..].trim_start();
+            if !home {
+                broken.push(format!("{}:{line}: unsafe outside {}", source.path, UNSAFE.join(" and ")));
+            } else if (what.starts_with('{') || what.starts_with("impl")) && !has_safety_comment(source, line)
+            {
+                broken.push(format!("{}:{line}: unsafe without a SAFETY comment above it", source.path));
+            }
+        }
+    }
+    broken
+}
+
+/// Whether the statement on this line (from 1), or the comment right above it, says `SAFETY:`.
+fn has_safety_comment(source: &Source, line: usize) -> bool {
+    let lines: Vec<&str> = source.text.lines().take(line).collect();
+    let mut above = lines.iter().rev().map(|l| l.trim());
+    if above.next().is_some_and(|l| l.contains("// SAFETY:")) {
+        return true;
+    }
+    // The statement may have begun on an earlier line.
+    let mut above =
+        above.skip_while(|l| !l.starts_with("//") && !l.is_empty() && !l.ends_with([';', '{', '}']));
+    above.by_ref().take_while(|l| l.starts_with("//")).any(|l| l.starts_with("// SAFETY:"))
+}
+
+fn forbidden(sources: &[Source], tokens: &[&str]) -> Vec<String> {
+    let mut broken = Vec::new();
+    for source in sources {
+        for token in tokens {
+            for at in words(&source.code, token) {
+                broken.push(format!("{}:{}: {token}", source.path, source.line(at)));
+            }
+        }
+    }
+    broken
+}
+
+/// Where `word` stands in `code` as a word of its own.
+fn words<'a>(code: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 'a {
+    let is_word = |c: char| c == '_' || c.is_ascii_alphanumeric();
+    code.match_indices(word).map(|(at, _)| at).filter(move |&at| {
+        let before = code[..at].chars().next_back().is_some_and(is_word);
+        let after = code[at + word.len()..].chars().next().is_some_and(is_word);
+        !(before && word.starts_with(is_word)) && !(after && word.ends_with(is_word))
+    })
+}
+
+fn headers(sources: &[Source]) -> Vec<String> {
+    let headless = sources.iter().filter(|s| !s.text.starts_with("//! "));
+    headless.map(|s| format!("{}: does not start with what it is for (//!)", s.path)).collect()
+}
+
+fn length(sources: &[Source]) -> Vec<String> {
+    let lines = |s: &Source| s.text.lines().count() - s.test_lines;
+    let long = sources.iter().filter(|s| lines(s) > LONGEST);
+    long.map(|s| format!("{}: {} lines without tests: two files", s.path, lines(s))).collect()
+}
+
+fn foreign(texts: &[(String, String)]) -> Vec<String> {
+    let mut broken = Vec::new();
+    for (path, text) in texts {
+        for (number, line) in text.lines().enumerate() {
+            for word in FOREIGN {
+                // `$dir/root/` is a path below something else.
+                let starts =
+                    |at: usize| !line[..at].ends_with(|c: char| c.is_alphanumeric() || "_}).*-".contains(c));
+                if line.match_indices(word).any(|(at, _)| !word.starts_with('/') || starts(at)) {
+                    broken.push(format!("{path}:{}: {word}", number + 1));
+                }
+            }
+        }
+    }
+    broken
+}
+
+/// Every text file of the project, from its root. What tools make is not of the project.
+fn texts() -> Vec<(String, String)> {
+    fn walk(dir: &Path, root: &Path, out: &mut Vec<(String, String)>) {
+        let made = ["target", ".git", "fuzz/target", "fuzz/corpus", "fuzz/artifacts"];
+        for entry in fs::read_dir(dir).expect("a readable folder") {
+            let path = entry.expect("a readable entry").path();
+            let name = path.strip_prefix(root).expect("below the root").to_str().expect("UTF-8").to_string();
+            if path.is_symlink() || made.contains(&&name[..]) {
+                continue;
+            }
+            if path.is_dir() {
+                walk(&path, root, out);
+            } else if let Ok(text) = fs::read_to_string(&path) {
+                out.push((name, text));
+            }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut out = Vec::new();
+    walk(root, root, &mut out);
+    out
+}
+
+/// The Rust files under one folder, without those that exist for tests only.
+fn sources(folder: &str) -> Vec<Source> {
+    let texts = texts();
+    let rust = texts.iter().filter(|(path, _)| path.starts_with(folder) && path.ends_with(".rs"));
+    let sources: Vec<Source> = rust.map(|(path, text)| Source::new(path, text)).collect();
+    let test_only: Vec<String> = sources
+        .iter()
+        .flat_map(|s| s.test_modules.iter().map(|m| [s.module().join("/"), m.clone()].join("/")))
+        .collect();
+    sources.into_iter().filter(|s| !test_only.contains(&s.module().join("/"))).collect()
+}
+
+fn library() -> Vec<Source> {
+    sources("src/").into_iter().filter(Source::in_library).collect()
+}
+
+#[track_caller]
+fn holds(broken: Vec<String>) {
+    assert!(broken.is_empty(), "{} violations:\n{}", broken.len(), broken.join("\n"));
+}
+
+/// The rule names exactly one violation in each of these texts, and it holds `says`.
+#[track_caller]
+fn catches(rule: impl Fn(&[Source]) -> Vec<String>, cases: &[(&str, &str, &str)]) {
+    for (path, text, says) in cases {
+        let broken = rule(&[Source::new(path, text)]);
+        assert!(broken.len() == 1 && broken[0].contains(says), "{path}: {text}\ngave {broken:?}");
+    }
+}
+
+#[track_caller]
+fn accepts(rule: impl Fn(&[Source]) -> Vec<String>, cases: &[(&str, &str)]) {
+    for (path, text) in cases {
+        assert_eq!(rule(&[Source::new(path, text)]), Vec::<String>::new(), "{path}: {text}");
+    }
+}
+
+#[test]
+fn the_sources_are_found() {
+    let sources = sources("src/");
+    for path in ["src/lib.rs", "src/env/image.rs", "src/storage/mod.rs", "src/bin/bootslot/main.rs"] {
+        assert!(sources.iter().any(|s| s.path == path), "{path} is not among the sources");
+    }
+}
+
+#[test]
+fn imports_point_the_right_way() {
+    holds(imports(&sources("src/")));
+    catches(
+        imports,
+        &[
+            ("src/env/image.rs", "use crate::store::Store;", "env may not import store::Store"),
+            ("src/env/image.rs", "use super::super::storage;", "env may not import storage"),
+            ("src/config/yaml.rs", "use crate::{error::Error, env};", ":1: config may not import env"),
+            (
+                "src/storage/ubi.rs",
+                "fn f() {\n crate::env::image::parse(); }",
+                ":2: storage may not import env",
+            ),
+            ("src/lock.rs", "use crate::config::{Config as C};", "lock may not import config::Config"),
+            ("src/store.rs", "use crate::capi;", "store may not import capi"),
+            ("src/slot/mod.rs", "use crate::env::Environment;", "slot may not import env"),
+            ("src/bin/bootslot/main.rs", "use bootslot::lock::Lock;", "bin may not import lock"),
+            ("src/new.rs", "", "no rule"),
+        ],
+    );
+    accepts(
+        imports,
+        &[
+            ("src/env/image.rs", "use super::Environment; use crate::error::{Error, Place};"),
+            ("src/storage/file.rs", "use crate::{config::Device, sys}; use super::Medium;"),
+            ("src/store.rs", "use crate::{env, storage::{self, EnvCopy}};"),
+            ("src/slot/dialect/rauc.rs", "use crate::{env::Environment, slot::Slot};"),
+            ("src/env/mod.rs", "// use crate::store;\n#[cfg(test)]\nmod tests { use crate::store::Store; }"),
+            ("src/bin/bootslot/main.rs", "use crate::cli; use bootslot::{store, env};"),
+        ],
+    );
+    let lib = Source::new("src/lib.rs", "pub mod store; pub use store::{Options, Store as S};");
+    let user = Source::new("src/env/mod.rs", "use crate::Options;");
+    assert_eq!(imports(&[lib, user]), ["src/env/mod.rs:1: env may not import store::Options"]);
+    let both = Source::new("src/update/mod.rs", "use crate::{env::Environment, storage::EnvCopy};");
+    assert!(imports(&[both]).iter().any(|b| b.ends_with("only store may know both env and storage")));
+}
+
+#[test]
+fn unsafe_stays_at_the_rim() {
+    holds(unsafe_code(&sources("src/")));
+    catches(
+        unsafe_code,
+        &[
+            ("src/env/mod.rs", "// SAFETY: no\nunsafe { f() }", "outside sys"),
+            ("src/bin/bootslot/main.rs", "unsafe fn f() {}", "outside sys"),
+            ("src/sys/mod.rs", "fn f() {\n    unsafe { g() }\n}", ":2: unsafe without"),
+            ("src/sys/mod.rs", "// SAFETY: one\nunsafe { f() };\nunsafe { g() };", ":3: unsafe without"),
+            ("src/sys/mod.rs", "// SAFETY: far away\n\nlet x = unsafe { f() };", ":3: unsafe without"),
+            ("src/capi/mod.rs", "unsafe impl Send for X {}", ":1: unsafe without"),
+        ],
+    );
+    accepts(
+        unsafe_code,
+        &[
+            ("src/sys/mod.rs", "// SAFETY: the pointer is\n// valid\nlet x =\n    unsafe { f() };"),
+            ("src/capi/mod.rs", "unsafe { f() } // SAFETY: nothing is kept"),
+            ("src/capi/mod.rs", "pub unsafe extern \"C\" fn f() {}"),
+            ("src/env/mod.rs", "#![deny(unsafe_code)] // unsafe\nconst S: &str = \"unsafe\";"),
+        ],
+    );
+}
+
+#[test]
+fn nothing_panics() {
+    let rule = |s: &[Source]| forbidden(s, PANICS);
+    holds(rule(&sources("src/")));
+    catches(
+        rule,
+        &[
+            ("src/store.rs", "x.unwrap()", ":1: .unwrap()"),
+            ("src/store.rs", "x\n.expect(\"y\")", ":2: .expect("),
+            ("src/store.rs", "panic!(\"\")", "panic!"),
+            ("src/store.rs", "fn f() { todo!() }", "todo!"),
+            ("src/store.rs", "unimplemented!()", "unimplemented!"),
+            ("src/store.rs", "#[cfg(test)] mod tests { } fn f() { unreachable!() }", "unreachable!"),
+        ],
+    );
+    accepts(
+        rule,
+        &[
+            ("src/store.rs", "x.unwrap_or(1); /* panic! */ r#\"todo!\"#; b'\\''; '\"'; x.unwrap_err()"),
+            ("src/store.rs", "#[cfg(test)]\nmod tests { fn f() { if a { b } x.unwrap(); } }"),
+        ],
+    );
+}
+
+#[test]
+fn the_library_is_silent() {
+    let rule = |s: &[Source]| forbidden(s, RIM);
+    holds(rule(&library()));
+    catches(
+        rule,
+        &[
+            ("src/store.rs", "println!(\"\")", "println!"),
+            ("src/store.rs", "eprintln!(\"\")", "eprintln!"),
+            ("src/store.rs", "std::process::exit(1)", "process::exit"),
+            ("src/store.rs", "std::env::var(\"HOME\")", "std::env"),
+        ],
+    );
+    accepts(rule, &[("src/store.rs", "crate::env::Environment::new(); writeln!(f, \"println!\")")]);
+}
+
+#[test]
+fn every_file_says_what_it_is_for() {
+    for folder in ["src/", "tests/", "benches/", "fuzz/", "examples/", "build.rs"] {
+        holds(headers(&sources(folder)));
+    }
+    catches(headers, &[("src/x.rs", "use std::io;\n//! Late.", "//!")]);
+    accepts(headers, &[("src/x.rs", "//! A thing.\n")]);
+}
+
+#[test]
+fn no_file_is_two_files() {
+    holds(length(&sources("src/")));
+    let line = "let x = 1;\n";
+    let tests = format!("#[cfg(test)]\nmod tests {{\n{}}}\n", line.repeat(900));
+    catches(length, &[("src/x.rs", &line.repeat(LONGEST + 1), "601 lines")]);
+    accepts(length, &[("src/x.rs", &(line.repeat(LONGEST) + &tests))]);
+}
+
+#[test]
+fn the_text_speaks_of_the_project_alone() {
+    holds(foreign(&texts()));
+    let text = |line: &str| vec![("README.md".to_string(), line.to_string())];
+    for word in FOREIGN {
+        assert_eq!(foreign(&text(&format!("see {word}x"))), [format!("README.md:1: {word}")]);
+    }
+    let below = concat!("\"$dir/ro", "ot/etc\" ${cache}/ro", "ot/");
+    assert!(foreign(&text(below)).is_empty());
+}
