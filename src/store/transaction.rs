@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::{Loaded, Store};
 use crate::env::flags::Rules;
 use crate::env::image::{encode, Image};
-use crate::env::Environment;
+use crate::env::{check_name, Environment};
 use crate::error::Result;
 use crate::lock::Lock;
 use crate::storage::WriteStats;
@@ -71,8 +71,11 @@ impl<'a> Transaction<'a> {
     /// Errors: [`Error::Name`](crate::Error::Name), [`Error::Value`](crate::Error::Value),
     /// [`Error::Denied`](crate::Error::Denied). The transaction is as it was before the call.
     pub fn set(&mut self, name: &[u8], value: &[u8]) -> Result<bool> {
-        crate::env::check_name(name)?;
         let old = self.env.get(name);
+        // A variable with an illegal name that somebody else made can be deleted.
+        if old.is_none() || !value.is_empty() {
+            check_name(name)?;
+        }
         if !self.force {
             self.rules.check(name, old, Some(value).filter(|v| !v.is_empty()), None)?;
         }
