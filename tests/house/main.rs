@@ -314,7 +314,10 @@ fn unsafe_stays_at_the_rim() {
 #[test]
 fn nothing_panics() {
     let rule = |s: &[Source]| forbidden(s, PANICS);
-    holds(rule(&sources("src/")));
+    // The simulated media are a test double: a panic is how they report that their user broke a rule.
+    let but_sim: Vec<Source> =
+        sources("src/").into_iter().filter(|s| !s.path.starts_with("src/storage/sim/")).collect();
+    holds(rule(&but_sim));
     catches(
         rule,
         &[
