@@ -20,12 +20,10 @@ const MEMISLOCKED: libc::Ioctl = libc::_IOR::<erase_info_user>(b'M' as u32, 23);
 /// What MEMGETINFO says of a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Info {
-    /// One of the `MTD_*` types; see [`Type`].
+    /// What kind of chip it is.
     pub kind: Type,
     /// Nothing has to be erased before it is written (MTD_NO_ERASE).
     pub no_erase: bool,
-    /// The device can be written (MTD_WRITEABLE).
-    pub writeable: bool,
     /// Size in bytes, modulo 4 GiB: the interface has 32 bits for it.
     pub size: u32,
     /// Bytes of an erase block.
@@ -66,7 +64,6 @@ pub fn info(file: &File) -> io::Result<Info> {
             _ => Type::Other(raw.type_),
         },
         no_erase: raw.flags & abi::MTD_NO_ERASE != 0,
-        writeable: raw.flags & abi::MTD_WRITEABLE != 0,
         size: raw.size,
         erase_size: raw.erasesize,
         write_size: raw.writesize,
