@@ -5,9 +5,7 @@
 
 #[allow(dead_code, missing_docs, non_camel_case_types)]
 mod abi;
-#[allow(dead_code)]
 pub mod mtd;
-#[allow(dead_code)]
 pub mod ubi;
 
 use std::ffi::{CStr, CString};
