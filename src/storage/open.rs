@@ -6,10 +6,13 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
 use super::file::FileOpener;
+use super::mtd::{is_mtd, MtdOpener};
 use super::region::{RegionCopy, RegionSpec};
 use super::rename::{must_write_in_place, RenamedFile};
 use super::replace::ReplaceCopy;
-use super::{Access, EnvCopy, Geometry, MediumKind, OpenMedium, WriteStats};
+use super::ubi::{Ubi, UbiVolume, VolumeName};
+use super::volume::VolumeCopy;
+use super::{Access, EnvCopy, Geometry, MediumKind, OpenMedium, Volume, WriteStats};
 use crate::config::{Device, EnvConfig};
 use crate::error::{Error, Place, Result};
 
@@ -17,9 +20,29 @@ use crate::error::{Error, Place, Result};
 struct Found {
     /// Tells two names of one device apart from two devices.
     identity: (u64, u64),
-    opener: Box<dyn OpenMedium>,
-    geometry: Geometry,
-    offset: u64,
+    what: What,
+}
+
+enum What {
+    Medium { opener: Box<dyn OpenMedium>, geometry: Geometry, offset: u64 },
+    Volume(UbiVolume),
+}
+
+impl Found {
+    fn kind(&self) -> MediumKind {
+        match &self.what {
+            What::Medium { geometry, .. } => geometry.kind,
+            What::Volume(_) => MediumKind::Ubi,
+        }
+    }
+
+    /// Where on the device the copy starts.
+    fn offset(&self) -> u64 {
+        match &self.what {
+            What::Medium { offset, .. } => *offset,
+            What::Volume(_) => 0,
+        }
+    }
 }
 
 /// Opens the copies of an environment: looks what each device is, and fits the configuration to it.
@@ -33,8 +56,8 @@ pub fn open_copies(config: &EnvConfig) -> Result<Vec<Box<dyn EnvCopy>>> {
     let single = found.len() == 1;
     let mut copies: Vec<Box<dyn EnvCopy>> = Vec::new();
     let mut ranges: Vec<((u64, u64), (u64, u64))> = Vec::new();
-    let places: Vec<_> = found.iter().flatten().map(|f| (f.identity, f.offset)).collect();
-    let kind = found.iter().flatten().map(|f| f.geometry.kind).next();
+    let places: Vec<_> = found.iter().flatten().map(|f| (f.identity, f.offset())).collect();
+    let kind = found.iter().flatten().map(Found::kind).next();
     for (device, found) in config.devices.iter().zip(found) {
         let found = match (found, kind) {
             (Ok(found), _) => found,
@@ -44,24 +67,28 @@ pub fn open_copies(config: &EnvConfig) -> Result<Vec<Box<dyn EnvCopy>>> {
             }
             (Err(error), _) => return Err(error),
         };
-        let limit = places
-            .iter()
-            .filter(|(identity, offset)| *identity == found.identity && *offset > found.offset)
-            .map(|&(_, offset)| offset)
-            .min()
-            .unwrap_or(u64::MAX);
-        let spec = RegionSpec {
-            offset: found.offset,
-            size: device.size,
-            sector_size: device.sector_size,
-            sectors: device.sectors,
-            limit,
-            disable_lock: device.disable_lock,
-        };
         let identity = found.identity;
-        let kind = found.geometry.kind;
-        let region = RegionCopy::new(found.opener, &device.path, found.geometry, spec)?;
-        let (start, end) = region.range();
+        let (copy, (start, end)): (Box<dyn EnvCopy>, _) = match found.what {
+            What::Volume(volume) => {
+                let end = volume.capacity();
+                let size = usize::try_from(device.size).unwrap_or(usize::MAX);
+                (Box::new(VolumeCopy::new(Box::new(volume), &device.path, size)?), (0, end))
+            }
+            What::Medium { opener, geometry, offset } => {
+                let behind = places.iter().filter(|&&(other, at)| other == identity && at > offset);
+                let spec = RegionSpec {
+                    offset,
+                    size: device.size,
+                    sector_size: device.sector_size,
+                    sectors: device.sectors,
+                    limit: behind.map(|&(_, at)| at).min().unwrap_or(u64::MAX),
+                    disable_lock: device.disable_lock,
+                };
+                let region = RegionCopy::new(opener, &device.path, geometry, spec)?;
+                let range = region.range();
+                (if single { replaced_if_possible(device, region)? } else { Box::new(region) }, range)
+            }
+        };
         if ranges.iter().any(|&(other, (from, to))| other == identity && start < to && from < end) {
             return Err(Error::Device {
                 path: device.path.clone(),
@@ -69,19 +96,19 @@ pub fn open_copies(config: &EnvConfig) -> Result<Vec<Box<dyn EnvCopy>>> {
             });
         }
         ranges.push((identity, (start, end)));
-        let replaced = single
-            && kind == MediumKind::File
-            && !must_write_in_place(&device.path)
-                .map_err(|e| Place::new(&device.path, "looking at the file").io(e))?;
-        copies.push(if replaced {
-            let file = RenamedFile::new(&device.path)
-                .map_err(|e| Place::new(&device.path, "looking at the file").io(e))?;
-            Box::new(ReplaceCopy::new(region, Box::new(file)))
-        } else {
-            Box::new(region)
-        });
+        copies.push(copy);
     }
     Ok(copies)
+}
+
+/// A single copy in a regular file is replaced with the file where that breaks nothing.
+fn replaced_if_possible(device: &Device, region: RegionCopy) -> Result<Box<dyn EnvCopy>> {
+    let io = |e| Place::new(&device.path, "looking at the file").io(e);
+    if region.kind() != MediumKind::File || must_write_in_place(&device.path).map_err(io)? {
+        return Ok(Box::new(region));
+    }
+    let file = RenamedFile::new(&device.path).map_err(io)?;
+    Ok(Box::new(ReplaceCopy::new(region, Box::new(file))))
 }
 
 /// A copy whose device is not there while the other copy's is: unreadable, and an error to write.
@@ -144,10 +171,23 @@ impl EnvCopy for AbsentCopy {
 fn find(device: &Device) -> Result<Found> {
     let path = &device.path;
     let io = |step| move |e: io::Error| Place::new(path, step).io(e);
+    if let Some(name) = VolumeName::parse(path) {
+        let volume = Ubi::default().by_name(name).map_err(io("looking for the UBI volume"))?;
+        return found_volume(device, volume);
+    }
     let meta = fs::metadata(path).map_err(io("looking for the device"))?;
     let kind = meta.file_type();
-    let opener: Box<dyn OpenMedium> = if meta.is_file() || kind.is_block_device() {
-        Box::new(FileOpener::new(path))
+    // No file system has these numbers: st_dev of a file is 32 bits wide.
+    let (block, mtd) = (u64::MAX, u64::MAX - 1);
+    let (identity, opener): (_, Box<dyn OpenMedium>) = if meta.is_file() {
+        ((meta.dev(), meta.ino()), Box::new(FileOpener::new(path)))
+    } else if kind.is_block_device() {
+        ((block, meta.rdev()), Box::new(FileOpener::new(path)))
+    } else if is_mtd(&meta) {
+        // /dev/mtdNro, the odd number, is the same chip.
+        ((mtd, meta.rdev() & !1), Box::new(MtdOpener::new(path, device.sector_size)))
+    } else if let Some(volume) = Ubi::default().by_node(path).map_err(io("looking for the UBI volume"))? {
+        return found_volume(device, volume);
     } else {
         return Err(Error::Device {
             path: path.clone(),
@@ -155,9 +195,20 @@ fn find(device: &Device) -> Result<Found> {
         });
     };
     let geometry = opener.open(Access::Read).map_err(io("opening"))?.geometry();
-    let identity = if meta.is_file() { (meta.dev(), meta.ino()) } else { (u64::MAX, meta.rdev()) };
     let offset = from_start(path, device.offset, &geometry)?;
-    Ok(Found { identity, opener, geometry, offset })
+    Ok(Found { identity, what: What::Medium { opener, geometry, offset } })
+}
+
+fn found_volume(device: &Device, volume: UbiVolume) -> Result<Found> {
+    if device.offset != 0 {
+        return Err(Error::Device {
+            path: device.path.clone(),
+            message: format!("offset {:#x}: a copy in a UBI volume starts at 0", device.offset),
+        });
+    }
+    let node = fs::metadata(volume.node())
+        .map_err(|e| Place::new(volume.node(), "looking for the UBI volume").io(e))?;
+    Ok(Found { identity: (u64::MAX - 2, node.rdev()), what: What::Volume(volume) })
 }
 
 /// A negative offset counts from the end of a block device (U-Boot tools/env/fw_env.c check_device_config).
