@@ -258,3 +258,126 @@ fn parts(value: &[u8], separator: u8, count: usize, good: impl Fn(&[u8]) -> bool
     value.split(|&byte| byte == separator).count() == count
         && value.split(|&byte| byte == separator).all(good)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules(flags: &str) -> Rules {
+        Rules::new(Some(flags.as_bytes()), None)
+    }
+
+    #[test]
+    fn the_last_entry_counts_and_spaces_do_not() {
+        let rules = rules("a:so, b : dr ,c,a:xa,,d:x,e:zz,f: ,tab\t:d");
+        assert_eq!(rules.lookup(b"a"), (VarType::Hex, VarAccess::Any));
+        assert_eq!(rules.lookup(b"b"), (VarType::Decimal, VarAccess::ReadOnly));
+        assert_eq!(rules.lookup(b"d"), (VarType::Hex, VarAccess::Any));
+        // Without attributes, with unknown ones, with none behind the colon, not listed at all.
+        for name in ["c", "e", "f", "tab", "nowhere", "so", "", "a:so"] {
+            assert_eq!(rules.lookup(name.as_bytes()), (VarType::String, VarAccess::Any), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn names_are_no_patterns() {
+        let rules = rules("eth\\d*addr:mr,a.c:sr");
+        assert_eq!(rules.lookup(b"eth1addr"), (VarType::String, VarAccess::Any));
+        assert_eq!(rules.lookup(b"abc"), (VarType::String, VarAccess::Any));
+        assert_eq!(rules.lookup(b"eth\\d*addr"), (VarType::Mac, VarAccess::ReadOnly));
+    }
+
+    #[test]
+    fn values_of_each_type() {
+        let fits: [(VarType, &[&str], &[&str]); 6] = [
+            (VarType::String, &["", "x", "ä"], &[]),
+            (VarType::Decimal, &["", "0", "0123456789012345678901234567890"], &["-1", "1 ", "0x1", "a"]),
+            (VarType::Hex, &["", "0", "0x1f", "0XAB", "ff"], &["0x", "0xg", "x1", "-1", "0x0x1"]),
+            (VarType::Bool, &["1", "y", "Y", "t", "T", "0", "n", "N", "f", "F"], &["", "2", "yes", "11"]),
+            (
+                VarType::Ip,
+                &["1.2.3.4", "999.999.999.999"],
+                &["", "1.2.3", "1.2.3.4.", "1.2.3.4444", "1..3.4"],
+            ),
+            (
+                VarType::Mac,
+                &["00:11:22:aA:bB:cC", "0:1:2:3:4:5", "0x0:1:2:3:4:0x55"],
+                &["", "0:1:2:3:4", "0:1:2:3:4:5:6", "000:1:2:3:4:5", "0x:1:2:3:4:5", "g:1:2:3:4:5"],
+            ),
+        ];
+        for (kind, good, bad) in fits {
+            for value in good {
+                assert!(validate(kind, value.as_bytes()), "{kind:?} {value:?}");
+            }
+            for value in bad {
+                assert!(!validate(kind, value.as_bytes()), "{kind:?} {value:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn refusals_say_what_and_why() {
+        let rules = rules("r:sr,o:so,c:sc,d:da");
+        let say = |name: &str, old: Option<&str>, new: Option<&str>| {
+            let (old, new) = (old.map(str::as_bytes), new.map(str::as_bytes));
+            rules.check(name.as_bytes(), old, new, Some(b"default")).map_err(|error| error.to_string())
+        };
+        assert_eq!(
+            say("r", Some("1"), Some("2")).unwrap_err(),
+            "\"r\" may not be changed: it is read-only (.flags)"
+        );
+        assert_eq!(
+            say("r", None, Some("2")).unwrap_err(),
+            "\"r\" may not be created: it is read-only (.flags)"
+        );
+        assert_eq!(
+            say("o", Some("1"), None).unwrap_err(),
+            "\"o\" may not be deleted: it is write-once (.flags)"
+        );
+        assert_eq!(
+            say("c", Some("1"), Some("2")).unwrap_err(),
+            "\"c\" may not be changed: its value is no longer the default one (.flags)"
+        );
+        assert_eq!(
+            say("c", Some("default"), None).unwrap_err(),
+            "\"c\" may not be deleted: only its default value may be changed (.flags)"
+        );
+        assert_eq!(
+            say("d", None, Some("1f")).unwrap_err(),
+            "illegal value for \"d\": .flags says that it is a decimal number"
+        );
+        assert_eq!(say("o", None, Some("1")), Ok(()));
+        assert_eq!(say("c", Some("default"), Some("2")), Ok(()));
+        assert_eq!(say("r", Some("1"), Some("1")), Ok(()));
+        assert_eq!(say("r", None, Some("")), Ok(()));
+    }
+
+    #[test]
+    fn a_writelist_allows_what_it_marks_and_nothing_else() {
+        let rules = Rules::new(Some(b"kept:sr,both:d"), Some("free:sw,number:dw,kept:sw,both:xw,listed:s"));
+        let set = |name: &[u8], old: Option<&[u8]>, new: Option<&[u8]>| rules.check(name, old, new, None);
+        assert!(set(b"free", None, Some(b"x")).is_ok());
+        assert!(set(b"free", Some(b"x"), None).is_ok());
+        assert!(set(b"number", Some(b"1"), Some(b"2")).is_ok());
+        assert!(matches!(set(b"number", Some(b"1"), Some(b"x")), Err(Error::Value { .. })));
+        // Both lists must agree to a change.
+        assert!(matches!(set(b"kept", Some(b"1"), Some(b"2")), Err(Error::Denied { .. })));
+        assert!(matches!(set(b"both", None, Some(b"ff")), Err(Error::Value { .. })));
+        assert!(set(b"both", None, Some(b"10")).is_ok());
+        for name in [&b"listed"[..], b"elsewhere"] {
+            assert!(matches!(set(name, None, Some(b"1")), Err(Error::Denied { action: "created", .. })));
+            assert!(matches!(set(name, Some(b"1"), None), Err(Error::Denied { action: "deleted", .. })));
+            assert!(matches!(
+                set(name, Some(b"1"), Some(b"2")),
+                Err(Error::Denied { action: "changed", .. })
+            ));
+            assert!(set(name, Some(b"1"), Some(b"1")).is_ok());
+        }
+        // An empty writelist lists nothing.
+        let none = Rules::new(None, Some(""));
+        assert!(matches!(none.check(b"a", None, Some(b"1"), None), Err(Error::Denied { .. })));
+        assert!(Rules::new(None, None).check(b"a", None, Some(b"1"), None).is_ok());
+        assert_eq!(rules.lookup(b"kept"), (VarType::String, VarAccess::ReadOnly));
+        assert_eq!(rules.lookup(b"number"), (VarType::Decimal, VarAccess::Writeable));
+    }
+}

@@ -281,3 +281,168 @@ pub fn set_flags(bytes: &mut [u8], flags: u8) {
         *byte = flags;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn crc(data: &[u8]) -> [u8; 4] {
+        crc32fast::hash(data).to_ne_bytes()
+    }
+
+    fn single(data: &[u8]) -> Vec<u8> {
+        [&crc(data)[..], data].concat()
+    }
+
+    fn env(records: &[&[u8]]) -> Environment {
+        Environment::from_records(records.iter().copied())
+    }
+
+    #[cfg(target_endian = "little")]
+    #[test]
+    fn layouts_byte_for_byte() {
+        let env = env(&[b"a=1", b"bc=\xc3\xa4"]);
+        // CRCs computed with Python's zlib.crc32.
+        assert_eq!(
+            encode(&env, Layout::Single, 24, 7, 0).unwrap(),
+            b"\xba\x3b\xbf\xf1a=1\0bc=\xc3\xa4\0\0\0\0\0\0\0\0\0\0\0"
+        );
+        assert_eq!(
+            encode(&env, Layout::Redundant, 24, 7, 0xff).unwrap(),
+            b"\x82\x88\xd5\x20\x07a=1\0bc=\xc3\xa4\0\0\xff\xff\xff\xff\xff\xff\xff\xff"
+        );
+    }
+
+    #[test]
+    fn an_empty_list_is_ended_twice() {
+        // With the fill right behind one NUL, U-Boot would go on reading.
+        let bytes = encode(&Environment::new(), Layout::Redundant, 10, 1, 0xff).unwrap();
+        assert_eq!(bytes[5..], *b"\0\0\xff\xff\xff");
+        let image = Image::new(Layout::Redundant, &bytes).unwrap();
+        assert_eq!(image.records().count(), 0);
+        assert!(image.terminated());
+        assert_eq!(image.used(), 1);
+        // There is room for one NUL only: the end of the data ends the list as well.
+        assert_eq!(encode(&Environment::new(), Layout::Single, 5, 0, 0xff).unwrap()[4..], *b"\0");
+    }
+
+    #[test]
+    fn what_fits_fits_to_the_byte() {
+        for (layout, header) in [(Layout::Single, 4), (Layout::Redundant, 5)] {
+            let env = env(&[b"name=value"]);
+            let exact = header + b"name=value\0\0".len();
+            let bytes = encode(&env, layout, exact, 1, 0xff).unwrap();
+            assert_eq!(bytes.len(), exact);
+            let image = Image::new(layout, &bytes).unwrap();
+            assert!(image.terminated());
+            assert_eq!((image.used(), image.capacity()), (12, 12));
+            for size in 0..exact {
+                match encode(&env, layout, size, 1, 0) {
+                    Err(Error::TooBig { needed: 12, available }) => {
+                        assert_eq!(available, size.saturating_sub(header));
+                    }
+                    other => panic!("{size}: {other:?}"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn too_few_bytes_are_no_image() {
+        for (layout, least) in [(Layout::Single, 5), (Layout::Redundant, 6)] {
+            for size in 0..least {
+                assert!(Image::new(layout, &vec![0; size]).is_none(), "{layout:?} {size}");
+            }
+            assert!(Image::new(layout, &vec![0; least]).is_some());
+        }
+    }
+
+    #[test]
+    fn valid_bad_and_blank() {
+        let good = encode(&env(&[b"a=1"]), Layout::Redundant, 64, 9, 0).unwrap();
+        let state = |bytes: &[u8]| Image::new(Layout::Redundant, bytes).unwrap().state();
+        assert_eq!(state(&good), CopyState::Valid { flags: 9 });
+
+        let mut flagged = good.clone();
+        set_flags(&mut flagged, 200);
+        assert_eq!(state(&flagged), CopyState::Valid { flags: 200 });
+        assert_eq!(flagged[5..], good[5..]);
+        assert_eq!(flagged[..4], good[..4]);
+
+        for at in (0..64).filter(|&at| at != FLAGS_OFFSET) {
+            for bit in 0..8 {
+                let mut bad = good.clone();
+                bad[at] ^= 1 << bit;
+                assert_eq!(state(&bad), CopyState::BadCrc, "bit {bit} of byte {at}");
+            }
+        }
+        for size in [6, 7, 64, 0x2000, 0x20000] {
+            for byte in [0, 0xff] {
+                let mut blank = vec![byte; size];
+                assert_eq!(state(&blank), CopyState::Blank, "{size} bytes of {byte:#x}");
+                let last = blank.len() - 1;
+                blank[last] ^= 0x10;
+                assert_eq!(state(&blank), CopyState::BadCrc);
+            }
+        }
+        assert_eq!(state(&[0xff, 0xff, 0xff, 0xff, 1, 0xff]), CopyState::BadCrc);
+    }
+
+    #[test]
+    fn a_single_copy_has_no_flags() {
+        let bytes = single(b"a=1\0\0");
+        let image = Image::new(Layout::Single, &bytes).unwrap();
+        assert_eq!(image.state(), CopyState::Valid { flags: 0 });
+        assert_eq!(image.flags(), None);
+        assert_eq!(image.data(), b"a=1\0\0");
+        assert_eq!(image.stored_crc(), image.computed_crc());
+    }
+
+    #[test]
+    fn records_as_uboot_cuts_them() {
+        type Case<'a> = (&'a [u8], &'a [&'a [u8]], usize, bool);
+        let cases: [Case<'_>; 10] = [
+            (b"a=1\0b=2\0\0c=3\0\0", &[b"a=1", b"b=2"], 9, true),
+            (b"a=1\0b=2\0\0", &[b"a=1", b"b=2"], 9, true),
+            (b"a=1\0b=2\0", &[b"a=1", b"b=2"], 8, false),
+            (b"a=1\0b=2", &[b"a=1", b"b=2"], 7, false),
+            (b"\0", &[], 1, true),
+            (b"\0\0a=1\0\0", &[], 1, true),
+            (b"\0a=1\0\0", &[b"a=1"], 6, true),
+            (b"\0a=1", &[b"a=1"], 4, false),
+            (b" \0\t\0\0", &[b" ", b"\t"], 5, true),
+            (b"\xff\xff", &[b"\xff\xff"], 2, false),
+        ];
+        for (data, records, used, terminated) in cases {
+            let bytes = single(data);
+            let image = Image::new(Layout::Single, &bytes).unwrap();
+            assert_eq!(image.records().collect::<Vec<_>>(), records, "{}", data.escape_ascii());
+            assert_eq!(image.used(), used, "{}", data.escape_ascii());
+            assert_eq!(image.terminated(), terminated, "{}", data.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn the_fill_is_that_of_the_last_byte() {
+        for (data, fill) in [(&b"a=1\0\0\xff"[..], 0xff), (b"a=1\0\0\0", 0), (b"a=1\0\0\x55", 0)] {
+            assert_eq!(Image::new(Layout::Single, &single(data)).unwrap().fill(), fill);
+        }
+    }
+
+    #[test]
+    fn lookups_in_the_bytes() {
+        let bytes = single(
+            b"a=1\0ab=2\0a=3\0  t=4\0gone=5\0gone\0gone2=6\0gone2=\0#c=7\0=8\0x=y=z\0a b=9\0\0hidden=1\0\0",
+        );
+        let image = Image::new(Layout::Single, &bytes).unwrap();
+        let get = |name: &str| image.get(name.as_bytes());
+        assert_eq!(get("a"), Some(&b"3"[..]));
+        assert_eq!(get("ab"), Some(&b"2"[..]));
+        assert_eq!(get("t"), Some(&b"4"[..]));
+        assert_eq!(get("x"), Some(&b"y=z"[..]));
+        assert_eq!(get("a b"), Some(&b"9"[..]));
+        for none in ["", "  t", " t", "gone", "gone2", "#c", "c", "x=y", "b", "hidden", "a=1", "A"] {
+            assert_eq!(get(none), None, "{none:?}");
+        }
+    }
+}

@@ -380,3 +380,192 @@ pub fn check_name(name: &[u8]) -> Result<()> {
 fn lossy(name: &[u8]) -> String {
     String::from_utf8_lossy(name).into_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::image::Layout;
+    use super::*;
+
+    fn env(list: &[u8]) -> Environment {
+        let bytes = [&[0; 4], list].concat();
+        Environment::from_image(&Image::new(Layout::Single, &bytes).unwrap())
+    }
+
+    fn variables(env: &Environment) -> Vec<String> {
+        env.iter().map(|(name, value)| format!("{}={}", name.escape_ascii(), value.escape_ascii())).collect()
+    }
+
+    /// The list as it would be stored, without the fill.
+    fn stored(env: &Environment) -> Vec<u8> {
+        let mut list: Vec<u8> = env.records().flat_map(|record| [record, b"\0"].concat()).collect();
+        list.push(0);
+        assert_eq!(list.len(), env.encoded_len());
+        list
+    }
+
+    #[test]
+    fn variables_keep_their_order_and_place() {
+        let mut env = env(b"b=1\0a=2\0c=3\0\0");
+        assert_eq!(variables(&env), ["b=1", "a=2", "c=3"]);
+        assert!(env.set(b"a", b"22").unwrap());
+        assert!(env.set(b"d", b"4").unwrap());
+        assert!(env.unset(b"b").unwrap());
+        assert_eq!(stored(&env), b"a=22\0c=3\0d=4\0\0");
+        assert!(env.set(b"b", b"5").unwrap());
+        assert_eq!(stored(&env), b"a=22\0c=3\0d=4\0b=5\0\0");
+        assert_eq!(env.len(), 4);
+        assert!(env.anomalies().is_empty());
+    }
+
+    #[test]
+    fn what_changes_nothing_says_so() {
+        let mut env = env(b"a=1\0\0");
+        assert!(!env.set(b"a", b"1").unwrap());
+        assert!(!env.set(b"x", b"").unwrap());
+        assert!(!env.unset(b"x").unwrap());
+        assert_eq!(stored(&env), b"a=1\0\0");
+    }
+
+    #[test]
+    fn an_empty_value_deletes() {
+        let mut env = env(b"a=1\0b=2\0\0");
+        assert!(env.set(b"a", b"").unwrap());
+        assert_eq!(env.get(b"a"), None);
+        assert_eq!(stored(&env), b"b=2\0\0");
+        assert!(env.unset(b"b").unwrap());
+        assert!(env.is_empty());
+        assert_eq!(stored(&env), b"\0");
+    }
+
+    #[test]
+    fn the_last_definition_counts_and_is_the_one_that_stays() {
+        let mut env = env(b"a=1\0b=2\0a=3\0c=4\0\0");
+        assert_eq!(variables(&env), ["b=2", "a=3", "c=4"]);
+        assert_eq!(env.anomalies(), [Anomaly::Duplicate { name: b"a".to_vec() }]);
+        env.set(b"a", b"5").unwrap();
+        assert_eq!(stored(&env), b"b=2\0a=5\0c=4\0\0");
+    }
+
+    #[test]
+    fn records_that_are_no_variables_stay_in_place() {
+        let mut env = env(b"#one=1\0a=1\0lonely\0b=2\0empty=\0 # two\0=\0 \0\0");
+        assert_eq!(variables(&env), ["a=1", "b=2"]);
+        assert_eq!(env.get(b"lonely"), None);
+        assert_eq!(env.get(b"empty"), None);
+        assert_eq!(env.get(b"#one"), None);
+        assert_eq!(env.get(b""), None);
+        env.unset(b"b").unwrap();
+        env.set(b"a", b"11").unwrap();
+        env.set(b"c", b"3").unwrap();
+        // The name of " " is empty, as is that of "=": of records with one name the last stays.
+        assert_eq!(stored(&env), b"#one=1\0a=11\0lonely\0empty=\0 # two\0 \0c=3\0\0");
+        assert!(!env.unset(b"lonely").unwrap());
+    }
+
+    #[test]
+    fn a_name_without_a_value_deletes_what_was_defined_before_it() {
+        let mut env = env(b"a=1\0b=1\0a\0b=\0b=2\0\0");
+        assert_eq!(variables(&env), ["b=2"]);
+        assert_eq!(env.len(), 1);
+        assert_eq!(stored(&env), b"a\0b=2\0\0");
+        env.set(b"c", b"3").unwrap();
+        env.set(b"a", b"4").unwrap();
+        assert_eq!(variables(&env), ["a=4", "b=2", "c=3"]);
+        assert_eq!(stored(&env), b"a=4\0b=2\0c=3\0\0");
+        assert_eq!(env.len(), 3);
+    }
+
+    #[test]
+    fn blanks_before_a_name_are_no_part_of_it() {
+        let mut env = env(b"a=1\0 \ta=2\0b =3\0\0");
+        assert_eq!(variables(&env), ["a=2", "b =3"]);
+        assert_eq!(stored(&env), b"a=2\0b =3\0\0");
+        assert_eq!(
+            env.anomalies(),
+            [
+                Anomaly::Duplicate { name: b"a".to_vec() },
+                Anomaly::LeadingBlank { record: b" \ta=2".to_vec() }
+            ]
+        );
+        // Such a name can't be set, but deleted.
+        assert!(matches!(env.set(b"b ", b"4"), Err(Error::Name { .. })));
+        assert!(env.unset(b"b ").unwrap());
+        assert_eq!(stored(&env), b"a=2\0\0");
+    }
+
+    #[test]
+    fn a_value_without_a_name_goes() {
+        let env = env(b"a=1\0=x\0 =y\0b=2\0\0");
+        assert_eq!(variables(&env), ["a=1", "b=2"]);
+        assert_eq!(
+            env.anomalies(),
+            [Anomaly::EmptyName { record: b"=x".to_vec() }, Anomaly::EmptyName { record: b" =y".to_vec() }]
+        );
+        assert_eq!(stored(&env), b"a=1\0b=2\0\0");
+    }
+
+    #[test]
+    fn lists_without_an_end_or_with_an_empty_start() {
+        for list in [&b"a=1\0b=2"[..], b"a=1\0b=2\0"] {
+            let env = env(list);
+            assert_eq!(variables(&env), ["a=1", "b=2"]);
+            assert_eq!(env.anomalies(), [Anomaly::NotTerminated]);
+            assert_eq!(stored(&env), b"a=1\0b=2\0\0");
+        }
+        let env = env(b"\0a=1\0\0");
+        assert_eq!(variables(&env), ["a=1"]);
+        assert_eq!(env.anomalies(), [Anomaly::EmptyFirst]);
+        assert_eq!(stored(&env), b"a=1\0\0");
+    }
+
+    #[test]
+    fn from_records_takes_any_bytes() {
+        let env = Environment::from_records([&b"a=1"[..], b"", b"b=2\0c=3\0\0d=4", b"lonely"]);
+        assert_eq!(stored(&env), b"a=1\0b=2\0c=3\0d=4\0lonely\0\0");
+        assert_eq!(stored(&Environment::from_records([])), stored(&Environment::new()));
+    }
+
+    #[test]
+    fn illegal_names_are_refused_and_change_nothing() {
+        let mut env = env(b"a=1\0\0");
+        for name in [&b""[..], b"a=b", b"=", b"a\0b", b"a b", b"a\tb", b"a\nb", b"a\r", b"#a", b" a"] {
+            assert!(matches!(check_name(name), Err(Error::Name { .. })), "{name:?}");
+            assert!(matches!(env.set(name, b"1"), Err(Error::Name { .. })), "{name:?}");
+            assert!(matches!(env.set(name, b""), Err(Error::Name { .. })), "{name:?}");
+            assert!(matches!(env.unset(name), Err(Error::Name { .. })), "{name:?}");
+        }
+        for name in [&b"a"[..], b"serial#", b"a.b-c_d", b".flags", b"\xc3\xa4", b"\x01", b"-"] {
+            check_name(name).unwrap();
+        }
+        assert_eq!(stored(&env), b"a=1\0\0");
+    }
+
+    #[test]
+    fn a_value_is_any_bytes_but_nul() {
+        let mut env = Environment::new();
+        let value: Vec<u8> = (1..=255).collect();
+        assert!(env.set(b"v", &value).unwrap());
+        assert_eq!(env.get(b"v"), Some(&value[..]));
+        assert!(matches!(env.set(b"v", b"a\0b"), Err(Error::Value { .. })));
+        assert!(matches!(env.set(b"v", b"\0"), Err(Error::Value { .. })));
+        assert_eq!(env.get(b"v"), Some(&value[..]));
+    }
+
+    #[test]
+    fn anomalies_in_plain_words() {
+        let env = env(b"\0a=1\0 a=2\0#c\0b\0=x\n");
+        let sentences: Vec<_> = env.anomalies().iter().map(ToString::to_string).collect();
+        assert_eq!(
+            sentences,
+            [
+                "the first record is empty: U-Boot reads the ones behind it, its fw_printenv none",
+                "\"a\" is defined more than once: U-Boot takes the last definition, its fw_printenv the first",
+                "the record \" a=2\" starts with a blank, which is no part of the name for U-Boot",
+                "the record \"#c\" is a comment for U-Boot",
+                "the record \"b\" has no value: U-Boot takes it as a deletion",
+                "the record \"=x\\n\" has no name: U-Boot can't load this environment and uses its compiled-in one",
+                "the list of variables has no end mark",
+            ]
+        );
+    }
+}

@@ -11,7 +11,7 @@
 //! | (0, 255) | **0** (wrapped) | **1** |
 //! | (255, n) | 0 | 0 |
 //! | (n, 255) | 1 | 1 |
-//! | any other | the greater | 0 |
+//! | any other | the greater | 0 (before v2026.07: 1) |
 //!
 //! All of this is only asked when both copies are valid; a single valid copy is always the current one.
 //!
@@ -145,7 +145,7 @@ pub enum Why {
         /// The flags of the other copy.
         other: u8,
     },
-    /// Boolean scheme: a pair of flags that no writer makes; U-Boot takes copy 0.
+    /// Boolean scheme: a pair of flags that no writer makes; U-Boot takes copy 0 (before v2026.07: copy 1).
     UnknownFlags {
         /// The flags of copies 0 and 1.
         flags: [u8; 2],
@@ -238,7 +238,7 @@ pub fn next_flags(scheme: FlagScheme, current: Option<u8>) -> u8 {
     }
 }
 
-/// Whether no two readers pick different copies: U-Boot (both of its rules, where the scheme is
+/// Whether no two readers pick different copies: U-Boot (all of its rules, where the scheme is
 /// boolean), U-Boot's tools and libubootenv.
 ///
 /// A reader that gives up, as both tools do when a copy is unreadable, picks none and so differs from
@@ -251,8 +251,11 @@ pub fn readers_agree(scheme: FlagScheme, copies: [CopyState; 2]) -> bool {
         // All three have the same rule on files, block devices, NAND and UBI.
         FlagScheme::Serial => true,
         FlagScheme::Boolean => {
-            let ours = choose(FlagScheme::Boolean, copies).current;
-            ours == choose(FlagScheme::Serial, copies).current && ours == Some(libubootenv_nor(first, second))
+            let Choice { current, why } = choose(FlagScheme::Boolean, copies);
+            current == choose(FlagScheme::Serial, copies).current
+                && current == Some(libubootenv_nor(first, second))
+                // Two U-Boots do not agree on these.
+                && !matches!(why, Why::UnknownFlags { .. })
         }
     }
 }

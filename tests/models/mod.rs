@@ -2,7 +2,8 @@
 //! it stands for and in no other. They know nothing of the crate's own rules.
 //!
 //! `None` means that the reader takes no copy: it gives up or falls back to its compiled-in defaults.
-#![allow(dead_code)]
+// Each test uses some of them. The branches are those of the sources, equal or not.
+#![allow(dead_code, clippy::if_same_then_else, clippy::indexing_slicing)]
 
 /// One copy as a reader finds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +78,36 @@ pub fn uboot_flash(one: Found, two: Found) -> Option<usize> {
         Some(1)
     } else {
         Some(0)
+    }
+}
+
+/// U-Boot before v2026.07 on parallel NOR: `env_flash_init` has no last branch. It leaves the address of
+/// the environment unset, and `env_flash_load` swaps the copies because this is not that of the first.
+pub fn uboot_flash_before_2026_07(one: Found, two: Found) -> Option<usize> {
+    let crc1_ok = one.crc_ok && !one.read_fail;
+    let crc2_ok = two.crc_ok && !two.read_fail;
+    let mut addr_is_first = false;
+    if crc1_ok && !crc2_ok {
+        addr_is_first = true;
+    } else if !crc1_ok && crc2_ok {
+        addr_is_first = false;
+    } else if !crc1_ok && !crc2_ok {
+        return None;
+    } else if one.flags == 1 && two.flags == 0 {
+        addr_is_first = true;
+    } else if one.flags == 0 && two.flags == 1 {
+        addr_is_first = false;
+    } else if one.flags == two.flags {
+        addr_is_first = true;
+    } else if one.flags == 0xff {
+        addr_is_first = true;
+    } else if two.flags == 0xff {
+        addr_is_first = false;
+    }
+    if addr_is_first {
+        Some(0)
+    } else {
+        Some(1)
     }
 }
 
@@ -194,4 +225,102 @@ pub fn fwup(one: Found, two: Found) -> Option<usize> {
             Some(if delta == 0 || delta >= 128 { 0 } else { 1 })
         }
     }
+}
+
+/// Variables as a reader sees them.
+pub type View = std::collections::BTreeMap<Vec<u8>, Vec<u8>>;
+
+/// What U-Boot loads from the data of a copy: `lib/hashtable.c`, `himport_r` with a NUL as separator,
+/// step by step. `None`: the import fails and U-Boot uses its compiled-in environment.
+///
+/// Left out are the removal of backslashes, the refusals of `.flags`, and the size of its hash table.
+pub fn uboot_import(env: &[u8]) -> Option<View> {
+    let size = env.len();
+    let mut data = env.to_vec();
+    data.push(0);
+    let mut htab = View::new();
+    let mut dp = 0;
+    if size == 0 {
+        return Some(htab);
+    }
+    loop {
+        'record: {
+            while data[dp] == b' ' || data[dp] == b'\t' {
+                dp += 1;
+            }
+            if data[dp] == b'#' {
+                while data[dp] != 0 {
+                    dp += 1;
+                }
+                dp += 1;
+                break 'record;
+            }
+            let name = dp;
+            while data[dp] != b'=' && data[dp] != 0 {
+                dp += 1;
+            }
+            let name = data[name..dp].to_vec();
+            if data[dp] == 0 || data[dp + 1] == 0 {
+                if data[dp] == b'=' {
+                    dp += 1;
+                }
+                dp += 1;
+                htab.remove(&name);
+                break 'record;
+            }
+            dp += 1;
+            let value = dp;
+            while data[dp] != 0 {
+                dp += 1;
+            }
+            let value = data[value..dp].to_vec();
+            dp += 1;
+            if name.is_empty() {
+                return None;
+            }
+            htab.insert(name, value);
+        }
+        if !(dp < size && data[dp] != 0) {
+            return Some(htab);
+        }
+    }
+}
+
+/// `fw_getenv` of U-Boot's `tools/env/fw_env.c`: the first record `name=...`, whatever it is to U-Boot.
+/// `None`: not found, or the list has no end.
+pub fn fw_getenv(data: &[u8], name: &[u8]) -> Option<Vec<u8>> {
+    let mut env = 0;
+    while *data.get(env)? != 0 {
+        let mut nxt = env;
+        while *data.get(nxt)? != 0 {
+            nxt += 1;
+        }
+        let record = &data[env..nxt];
+        if record.len() > name.len() && record.starts_with(name) && record[name.len()] == b'=' {
+            return Some(record[name.len() + 1..].to_vec());
+        }
+        env = nxt + 1;
+    }
+    None
+}
+
+/// `libuboot_load` of libubootenv: the last `name=...`; records without `=` or without a name are left
+/// out. `None`: the list has no end.
+pub fn libubootenv_load(data: &[u8]) -> Option<View> {
+    let mut vars = View::new();
+    let mut line = 0;
+    while *data.get(line)? != 0 {
+        let mut next = line;
+        while *data.get(next)? != 0 {
+            next += 1;
+        }
+        let record = &data[line..next];
+        if let Some(equals) = record.iter().position(|&byte| byte == b'=') {
+            if equals > 0 {
+                vars.insert(record[..equals].to_vec(), record[equals + 1..].to_vec());
+            }
+        }
+        line = next + 1;
+    }
+    Some(vars)
 }
