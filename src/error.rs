@@ -72,6 +72,17 @@ pub enum Error {
         message: String,
     },
 
+    /// The configuration has no environment of this name. Nothing was touched.
+    #[error("{}: no namespace {name:?}; {known}", path.display())]
+    Namespace {
+        /// The configuration file.
+        path: PathBuf,
+        /// The name asked for.
+        name: String,
+        /// What there is, as a phrase.
+        known: String,
+    },
+
     /// A line of a script or of a text environment can't be used. Nothing was written.
     #[error("{}:{line}: {message}", path.display())]
     Script {

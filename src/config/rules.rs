@@ -1,0 +1,196 @@
+//! [pure] What an environment's configuration must fulfil before a device is opened.
+//!
+//! Whatever is wrong here would cost the environment sooner or later, so it is refused for printing too.
+
+use std::path::Path;
+
+use super::{Device, EnvConfig};
+use crate::error::{Error, Result};
+
+/// The smallest area of variables: `a=b` and the two NULs that end it.
+const SMALLEST_DATA: u64 = 5;
+/// CRC-32 alone, or with the flags byte of a redundant copy.
+const HEADERS: [u64; 2] = [4, 5];
+/// No board has a bigger environment (U-Boot's own default is 8 to 128 KiB); a bigger number is a
+/// mistake, and every copy is held in memory.
+pub(super) const LARGEST_COPY: u64 = 64 << 20;
+
+/// The part of an entry that breaks a rule, so that a parser can point at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Field {
+    Path,
+    Offset,
+    Size,
+    SectorSize,
+    Sectors,
+}
+
+/// A broken rule.
+#[derive(Debug)]
+pub(super) struct Flaw {
+    /// Index of the device.
+    pub device: usize,
+    pub field: Field,
+    pub message: String,
+}
+
+impl EnvConfig {
+    /// Checks what can be checked without opening a device: the number of copies, their sizes, their
+    /// sectors, and that they don't overlap. A parsed configuration has passed; call it for one that
+    /// was built by hand.
+    ///
+    /// Errors: [`Error::Device`] with the path of the guilty entry; nothing was touched.
+    pub fn validate(&self) -> Result<()> {
+        self.check().map_err(|flaw| Error::Device {
+            path: self.devices.get(flaw.device).map(|device| device.path.clone()).unwrap_or_default(),
+            message: flaw.message,
+        })
+    }
+
+    pub(super) fn check(&self) -> Result<(), Flaw> {
+        let header = match self.devices.len() {
+            1 => HEADERS[0],
+            2 => HEADERS[1],
+            n => {
+                let message = format!("an environment has one or two copies, not {n}");
+                return Err(Flaw { device: n.min(2), field: Field::Path, message });
+            }
+        };
+        for (index, device) in self.devices.iter().enumerate() {
+            device.check(header).map_err(|(field, message)| Flaw { device: index, field, message })?;
+        }
+        if let [first, second] = self.devices.as_slice() {
+            check_pair(first, second).map_err(|(field, message)| Flaw { device: 1, field, message })?;
+        }
+        Ok(())
+    }
+}
+
+impl Device {
+    /// Whether the path names a UBI volume: `/dev/ubi0_0`, `/dev/ubi0:name` or `/dev/mtd0:name`.
+    pub fn is_ubi(&self) -> bool {
+        let path = self.path.as_os_str().as_encoded_bytes();
+        // ubiblock is a block device on top of a volume.
+        (path.starts_with(b"/dev/ubi") && !path.starts_with(b"/dev/ubiblock"))
+            || (path.starts_with(b"/dev/mtd") && path.contains(&b':'))
+    }
+
+    fn check(&self, header: u64) -> Result<(), (Field, String)> {
+        let smallest = header + SMALLEST_DATA;
+        if self.size < smallest {
+            let message = format!(
+                "size {:#x} is too small: {header} bytes of header and one variable need {smallest:#x}",
+                self.size
+            );
+            return Err((Field::Size, message));
+        }
+        if self.size > LARGEST_COPY {
+            let message = format!(
+                "size {:#x} is more than the {} MiB that an environment may have",
+                self.size,
+                LARGEST_COPY >> 20
+            );
+            return Err((Field::Size, message));
+        }
+        let Some(span) = self.span() else {
+            return Err((Field::SectorSize, "sector size times sectors is too big".to_owned()));
+        };
+        if self.sector_size > 0 && self.sectors > 0 && span < self.size as i64 {
+            let message = format!(
+                "{} sectors of {:#x} bytes can't hold the {:#x} bytes of the environment",
+                self.sectors, self.sector_size, self.size
+            );
+            return Err((Field::Sectors, message));
+        }
+        self.check_offset(span)
+    }
+
+    fn check_offset(&self, span: i64) -> Result<(), (Field, String)> {
+        let offset = self.offset;
+        if self.is_ubi() {
+            return if offset == 0 {
+                Ok(())
+            } else {
+                let message =
+                    format!("offset {}: a UBI volume is used from its start, offset 0", Hex(offset));
+                Err((Field::Offset, message))
+            };
+        }
+        if offset.checked_add(span).is_none() {
+            return Err((Field::Offset, format!("offset {} is too big", Hex(offset))));
+        }
+        if offset < 0 && offset.unsigned_abs() < self.size {
+            let message = format!(
+                "offset {}: that close to the end of the device there is no room for {:#x} bytes",
+                Hex(offset),
+                self.size
+            );
+            return Err((Field::Offset, message));
+        }
+        // Where the copy starts is known only for offsets from the start of the device.
+        if offset > 0 && self.sector_size > 0 && offset.unsigned_abs() % self.sector_size != 0 {
+            let message = format!(
+                "offset {} is not the start of a sector of {:#x} bytes",
+                Hex(offset),
+                self.sector_size
+            );
+            return Err((Field::Offset, message));
+        }
+        Ok(())
+    }
+
+    /// Bytes from the offset that belong to the copy: its sectors, as far as they are known.
+    /// `None` if that is more than an offset can express.
+    fn span(&self) -> Option<i64> {
+        let span = if self.sector_size == 0 {
+            self.size
+        } else {
+            let sectors = if self.sectors > 0 { self.sectors } else { self.size.div_ceil(self.sector_size) };
+            sectors.checked_mul(self.sector_size)?
+        };
+        i64::try_from(span).ok()
+    }
+}
+
+fn check_pair(first: &Device, second: &Device) -> Result<(), (Field, String)> {
+    if first.size != second.size {
+        let message = format!(
+            "size {:#x} is not that of the first copy, {:#x}: both copies have the same size",
+            second.size, first.size
+        );
+        return Err((Field::Size, message));
+    }
+    // Offsets from the start and from the end can be compared only when the size of the device is known.
+    if same_path(&first.path, &second.path) && (first.offset < 0) == (second.offset < 0) {
+        let (a, b) = (first.offset, second.offset);
+        let end = |device: &Device| device.offset.saturating_add(device.span().unwrap_or(i64::MAX));
+        let (a_end, b_end) = (end(first), end(second));
+        if a < b_end && b < a_end {
+            let message = format!(
+                "the copies overlap: {}..{} and {}..{} of {}",
+                Hex(a),
+                Hex(a_end),
+                Hex(b),
+                Hex(b_end),
+                second.path.display()
+            );
+            return Err((Field::Offset, message));
+        }
+    }
+    Ok(())
+}
+
+fn same_path(a: &Path, b: &Path) -> bool {
+    // Compares components, so that /dev//mtd1 is /dev/mtd1.
+    a == b
+}
+
+/// An offset as a signed hexadecimal number.
+struct Hex(i64);
+
+impl std::fmt::Display for Hex {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let sign = if self.0 < 0 { "-" } else { "" };
+        write!(f, "{sign}{:#x}", self.0.unsigned_abs())
+    }
+}
