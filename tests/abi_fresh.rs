@@ -15,10 +15,7 @@ fn regenerate(option: &str) -> String {
 fn the_committed_abi_is_fresh() {
     // Needed by who changes src/sys/abi.h, not by who builds or packages the program.
     if Command::new("bindgen").arg("--version").output().is_err() {
-        assert!(
-            std::env::var("CI").as_deref() != Ok("true"),
-            "bindgen is missing: cargo install bindgen-cli"
-        );
+        assert!(std::env::var("CI").as_deref() != Ok("true"), "bindgen is missing: tools/need-bindgen.sh");
         eprintln!("left out: bindgen is missing");
         return;
     }

@@ -28,6 +28,7 @@ quick() {
 case "${1:-all}" in
 all)
     lint
+    step bindgen tools/need-bindgen.sh
     quick
     step tests-no-features run_tests --no-default-features
     ;;
