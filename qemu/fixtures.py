@@ -3,55 +3,26 @@
 
 fixtures.py RUN_QEMU UBOOT FOLDER: writes images (*.bin) and answers (*.toml) into FOLDER.
 """
-import os, pathlib, subprocess, sys, threading, zlib
+import pathlib, sys, zlib
+
+import console
 
 RUN, UBOOT, OUT = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3])
 COPY = 0x40000  # one copy of the environment = one erase sector
-BANK = 64 << 20  # one bank of the board's flash
 ERASED = b"\xff" * COPY
 
 
 def boot(environment, commands):
     """Boots on a flash that starts with the bytes `environment`.
 
-    Returns what the console said to each command, and the two copies afterwards.
+    Returns the banner, what the console said to each command, and the two copies afterwards.
     """
-    code, flash = OUT / "code.img", OUT / "flash.img"
-    if not code.exists():
-        code.write_bytes(pathlib.Path(UBOOT).read_bytes())
-        with code.open("r+b") as f:
-            f.truncate(BANK)
+    flash = OUT / "flash.img"
     with flash.open("wb") as f:
         f.write(environment)
         f.write(b"\xff" * (4 * COPY - len(environment)))
-        f.truncate(BANK)
-    machine = subprocess.Popen(
-        [RUN, "-M", "virt", "-cpu", "cortex-a57", "-m", "256", "-nographic", "-nodefaults",
-         "-serial", "stdio", "-monitor", "none",
-         "-drive", f"if=pflash,format=raw,unit=0,file={code}",
-         "-drive", f"if=pflash,format=raw,unit=1,file={flash}"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    watchdog = threading.Timer(120, machine.kill)
-    watchdog.start()
-
-    def until_prompt():
-        said = b""
-        while not said.endswith(b"\n=> "):
-            byte = os.read(machine.stdout.fileno(), 65536)
-            assert byte, said  # QEMU ended, or the watchdog ended it
-            said += byte
-        return said.replace(b"\r\n", b"\n")[:-4]
-
-    banner = until_prompt()
-    answers = []
-    # One command after the other: while it writes flash, U-Boot throws typed bytes away.
-    for command in commands:
-        machine.stdin.write(command.encode() + b"\n")
-        machine.stdin.flush()
-        answers.append(until_prompt().split(b"\n", 1)[-1])
-    machine.kill()
-    machine.wait()
-    watchdog.cancel()
+        f.truncate(console.BANK)
+    banner, answers = console.boot(RUN, UBOOT, flash, commands)
     with flash.open("rb") as f:
         return banner, answers, f.read(2 * COPY)
 

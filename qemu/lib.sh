@@ -45,8 +45,8 @@ artefact() {
 
 build_locked() {
 	need flock:util-linux
-	exec 9>"$cache/lock"
-	flock -n 9 || { say "waiting for another build"; flock 9; }
+	exec 9>"$cache/log/$name.lock"
+	flock -n 9 || { say "waiting for another build of $name"; flock 9; }
 	if [ ! -d "$out" ]; then
 		tmp=$out.tmp
 		log=$cache/log/$name.log
