@@ -64,10 +64,7 @@ pub fn parse_script<'a>(text: &'a [u8], path: &Path) -> Result<Vec<Change<'a>>> 
     for (index, line) in text.split(|&byte| byte == b'\n').enumerate() {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let number = index + 1;
-        let change = script_line(line).map_err(|message| script_error(path, number, message))?;
-        if let Some((name, value)) = change {
-            changes.push(Change { name, value: value.map(Cow::Borrowed), line: number });
-        }
+        changes.extend(script_line(line, number).map_err(|message| script_error(path, number, message))?);
     }
     Ok(changes)
 }
@@ -137,7 +134,7 @@ pub fn crlf_to_lf(text: &[u8]) -> Cow<'_, [u8]> {
 }
 
 /// The change on one line of a script, or why there can be none.
-fn script_line(line: &[u8]) -> Result<Option<(&[u8], Option<&[u8]>)>, &'static str> {
+fn script_line(line: &[u8], number: usize) -> Result<Option<Change<'_>>, &'static str> {
     let line = skip_blanks(line);
     if line.is_empty() || line.starts_with(b"#") {
         return Ok(None);
@@ -154,15 +151,13 @@ fn script_line(line: &[u8]) -> Result<Option<(&[u8], Option<&[u8]>)>, &'static s
         None => {
             let value = skip_blanks(rest);
             if value.starts_with(b"=") {
-                return Err(
-                    "a blank before '=': write name=value, without blanks around the '=', or name==value \
-                            for a value that starts with '='",
-                );
+                return Err("a blank before '=': write name=value without blanks around the '='");
             }
             value
         }
     };
-    Ok(Some((name, (!value.is_empty()).then_some(value))))
+    let value = (!value.is_empty()).then_some(Cow::Borrowed(value));
+    Ok(Some(Change { name, value, line: number }))
 }
 
 /// The value that starts here, as the binary environment holds it (`None` if empty), and what follows it.

@@ -1,2 +1,52 @@
 //! One program: `bootslot`, and by its name also `fw_printenv` and `fw_setenv`.
-fn main() {}
+//!
+//! The two drop-ins are in [`fw`], the command groups of `bootslot` in one file each; what they share
+//! is in [`target`] (which environment) and [`outcome`] (output, messages, exit codes).
+
+#[cfg(feature = "cli")]
+mod cli;
+#[cfg(feature = "cli")]
+mod env;
+mod fw;
+mod outcome;
+#[cfg(feature = "cli")]
+mod report;
+mod target;
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let mut args = std::env::args_os();
+    let called = args.next().unwrap_or_default();
+    match drop_in(&called) {
+        Some(tool) => fw::run(tool, args),
+        None => match args.next().as_deref().and_then(drop_in) {
+            Some(tool) => fw::run(tool, args),
+            None => bootslot(),
+        },
+    }
+}
+
+/// The drop-in of this name.
+fn drop_in(name: &OsStr) -> Option<fw::Tool> {
+    match Path::new(name).file_name()?.to_str()? {
+        "fw_printenv" => Some(fw::Tool::Print),
+        "fw_setenv" => Some(fw::Tool::Set),
+        _ => None,
+    }
+}
+
+#[cfg(feature = "cli")]
+fn bootslot() -> ExitCode {
+    cli::run()
+}
+
+#[cfg(not(feature = "cli"))]
+fn bootslot() -> ExitCode {
+    let usage =
+        "call this program as fw_printenv or fw_setenv (by a link of that name, or with that word as the \
+                 first argument); it was built without the feature `cli`";
+    outcome::finish("bootslot", Err(outcome::Failure::Usage(usage.into())))
+}

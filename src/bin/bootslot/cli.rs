@@ -1,0 +1,32 @@
+//! The command line of `bootslot` itself: the command groups, one module each.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::env;
+use crate::outcome::finish;
+
+/// Reads and changes what a U-Boot device boots, safe against power cuts.
+///
+/// Called by the name fw_printenv or fw_setenv, or with that word first, the program is that tool.
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    group: Group,
+}
+
+#[derive(Subcommand)]
+enum Group {
+    /// The U-Boot environment: read, change, check, repair
+    Env(env::Options),
+}
+
+/// Runs the group that the command line names.
+pub fn run() -> ExitCode {
+    // A wrong command line ends here, with clap's message and exit code 2.
+    match Cli::parse().group {
+        Group::Env(options) => finish("bootslot env", env::run(&options)),
+    }
+}

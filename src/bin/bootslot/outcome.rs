@@ -1,0 +1,107 @@
+//! How every command ends: its output, its message on standard error, its exit code.
+//!
+//! | code | meaning |
+//! |---|---|
+//! | 0 | done; `check`: healthy |
+//! | 1 | the answer is no: a variable is not defined; `check`: usable, but damaged |
+//! | 2 | the command line is wrong |
+//! | 3 | no copy of the environment is valid |
+//! | 4 | anything else failed, or was refused; nothing was changed unless the message says so |
+//! | 141 | the reader of the output went away (128 + SIGPIPE, what a shell reports of other programs) |
+
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use bootslot::{Error, Place};
+
+/// The answer is no.
+pub const NO: u8 = 1;
+/// No copy of the environment is valid.
+pub const NO_VALID_COPY: u8 = 3;
+
+/// Why a command ends without success.
+pub enum Failure {
+    /// The answer has been printed, and is not the good one.
+    Answer(u8),
+    /// These variables are not defined.
+    Undefined(Vec<Vec<u8>>),
+    /// The command line is wrong.
+    Usage(String),
+    /// Standard output could not be written.
+    Output(io::Error),
+    /// The library says why.
+    Error(Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Failure::Error(error)
+    }
+}
+
+impl From<lexopt::Error> for Failure {
+    fn from(error: lexopt::Error) -> Self {
+        Failure::Usage(error.to_string())
+    }
+}
+
+/// The result of a command.
+pub type Outcome<T = ()> = Result<T, Failure>;
+
+/// Reports the outcome of `program` and gives its exit code.
+pub fn finish(program: &str, outcome: Outcome) -> ExitCode {
+    let Err(failure) = outcome else { return ExitCode::SUCCESS };
+    match &failure {
+        Failure::Answer(_) => {}
+        Failure::Output(error) if error.kind() == ErrorKind::BrokenPipe => {}
+        Failure::Output(error) => complain(program, format_args!("writing the output failed: {error}")),
+        Failure::Undefined(names) => {
+            for name in names {
+                complain(program, format_args!("{:?} is not defined", String::from_utf8_lossy(name)));
+            }
+        }
+        Failure::Usage(message) => complain(program, format_args!("{message} (try --help)")),
+        Failure::Error(error) => complain(program, format_args!("{error}")),
+    }
+    ExitCode::from(code(&failure))
+}
+
+fn code(failure: &Failure) -> u8 {
+    match failure {
+        Failure::Answer(code) => *code,
+        Failure::Undefined(_) => NO,
+        Failure::Usage(_) => 2,
+        Failure::Error(Error::NoValidCopy { .. }) => NO_VALID_COPY,
+        Failure::Output(error) if error.kind() == ErrorKind::BrokenPipe => 141,
+        Failure::Output(_) | Failure::Error(_) => 4,
+    }
+}
+
+/// One message on standard error. If that can't be written either, there is nobody to tell.
+pub fn complain(program: &str, message: std::fmt::Arguments<'_>) {
+    let _ = io::stderr().write_all(format!("{program}: {message}\n").as_bytes());
+}
+
+/// Writes the whole output at once.
+pub fn print(output: &[u8]) -> Outcome {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(output).and_then(|()| stdout.flush()).map_err(Failure::Output)
+}
+
+/// The bytes of a file, or of standard input for `-`.
+pub fn read_input(path: &Path) -> Outcome<Vec<u8>> {
+    let read = if path == Path::new("-") {
+        let mut text = Vec::new();
+        io::Read::read_to_end(&mut io::stdin().lock(), &mut text).map(|_| text)
+    } else {
+        std::fs::read(path)
+    };
+    read.map_err(|error| Place::new(path, "reading it").io(error).into())
+}
+
+/// An error that names the line of the script that asked for what failed.
+pub fn at_line(path: &Path, line: usize) -> impl Fn(Error) -> Error {
+    let path = PathBuf::from(path);
+    move |error| Error::Script { path: path.clone(), line, message: error.to_string() }
+}
