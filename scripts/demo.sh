@@ -1,0 +1,116 @@
+#!/usr/bin/env bash
+# scripts/demo.sh [PROGRAM]: shows on a real file what a power cut in the middle of a store does, and what not.
+#
+# Needs no root and leaves nothing behind; everything happens in a temporary directory.
+# PROGRAM is the built bootslot (default: target/release/bootslot).
+set -euo pipefail
+exec 2>&1
+
+program=$(readlink -f "${1:-$(dirname "$0")/../target/release/bootslot}")
+[ -x "$program" ] || { echo "$program is not there: cargo build --release" >&2; exit 1; }
+command -v prlimit >/dev/null || { echo "needed: prlimit (package util-linux)" >&2; exit 1; }
+peer=$(command -v /usr/bin/fw_printenv || :)
+
+home=$(mktemp -d)
+trap 'rm -rf "$home"' EXIT
+cd "$home"
+ln -s "$program" bootslot
+ln -s "$program" fw_printenv
+ln -s "$program" fw_setenv
+PATH=$home:$PATH
+LC_ALL=C
+export PATH LC_ALL
+
+bold='' plain=''
+[ ! -t 1 ] || bold=$(printf '\033[1m') plain=$(printf '\033[0m')
+say() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
+# Shows a command, then runs it.
+run() { printf '$ %s\n' "$*"; eval "$*"; }
+fail() { printf '\ndemo failed: %s\n' "$*" >&2; exit 1; }
+
+# cut BYTE VALUE: sets bootargs to VALUE, and the kernel kills fw_setenv where it writes at BYTE of the file.
+# The exit code is 153 (128 + SIGXFSZ), or 0 if the store was complete before that byte.
+cut() {
+    sh -c 'prlimit --core=0 --fsize="$1" fw_setenv -c fw_env.config -l . bootargs "$2"; exit $?' cut "$@" 2>/dev/null
+}
+
+# The header and the first bytes of both copies.
+headers() {
+    printf '        crc32       flags  name=value ...\n'
+    for copy in 0 1; do
+        od -A n -t x1 -j $((copy * size)) -N 32 -w32 env.img |
+            sed "s/^ \(.. .. .. ..\) \(..\) \(.*\)/copy $copy: \1 \2     \3/"
+    done
+}
+
+size=$((0x4000))
+say '1. A redundant environment: two copies of 16 KiB in one file.'
+run 'head -c 32768 /dev/zero > env.img'
+run "printf 'env.img 0x0 0x4000\nenv.img 0x4000 0x4000\n' | tee fw_env.config"
+
+say '2. Nothing valid is there, and nothing is invented: a new environment has to be asked for.'
+run 'fw_setenv -c fw_env.config -l . bootdelay 3 || echo "exit code $?"'
+run "printf 'bootcmd run distro_bootcmd\nbootdelay=3\nactive_slot A\n' > script"
+run 'fw_setenv -c fw_env.config -l . --init -s script'
+run 'fw_printenv -c fw_env.config'
+
+say '3. Every change goes to the copy that is not in use; the other stays as it is.'
+run 'fw_setenv -c fw_env.config -l . bootdelay 2'
+run 'fw_setenv -c fw_env.config -l . bootdelay 1'
+headers
+run 'bootslot env check -c fw_env.config'
+
+# The standby copy is copy 1 now. A new value of 9000 bytes changes many of its blocks.
+value=$(printf 'x%.0s' $(seq 9000))
+at=$((size + 5000))
+say "4. The power fails in the middle of a store. The kernel stands in for it: it kills fw_setenv at byte $at
+   of the file (a limit on the file's size), after it has written everything before that byte."
+printf '$ prlimit --fsize=%s fw_setenv -c fw_env.config -l . bootargs xxxx...(9000 bytes)\n' $at
+cp env.img before.img
+code=0
+cut $at "$value" || code=$?
+[ $code = 153 ] || fail "fw_setenv ended with $code instead of being killed"
+echo "killed (exit code $code = 128 + SIGXFSZ)"
+changed=$(cmp -l before.img env.img | wc -l || :)
+[ "$changed" -gt 0 ] || fail 'nothing was written: this was no cut in the middle'
+echo "$changed bytes of copy 1 are new, the rest of it is old:"
+headers
+
+say '5. The old environment is still there, for every reader.'
+run 'fw_printenv -c fw_env.config'
+[ "$(fw_printenv -c fw_env.config -n bootdelay)" = 1 ] || fail 'the old value is lost'
+fw_printenv -c fw_env.config bootargs 2>/dev/null && fail 'half a store is visible'
+# libubootenv's tool makes a lock file in /run/lock; here in one of its own.
+if [ -n "$peer" ]; then
+    if theirs=$(unshare --user --map-root-user --mount sh -c \
+        'mount -t tmpfs none /run/lock && exec /usr/bin/fw_printenv -c fw_env.config' 2>/dev/null); then
+        echo "and by $peer of this system:"
+        printf '%s\n' "$theirs"
+    else
+        echo "($peer is here, but this system lets it not run without touching /run/lock)"
+    fi
+fi
+
+say '6. The health report says what happened and what to do.'
+run 'bootslot env check -c fw_env.config || echo "exit code $?"'
+run 'bootslot env repair -c fw_env.config -l .'
+run 'bootslot env check -c fw_env.config'
+
+say '7. Once more, at each byte of the header, and at every 50th behind it.'
+old=0 new=0 lost=0 stuck=0 cuts=0
+for i in $(seq 0 8) $(seq 50 50 9500); do
+    cp before.img env.img
+    cut $((size + i)) "$value" || cuts=$((cuts + 1))
+    case $(fw_printenv -c fw_env.config -n bootdelay):$(fw_printenv -c fw_env.config -n bootargs 2>/dev/null) in
+    1:) old=$((old + 1)) ;;
+    "1:$value") new=$((new + 1)) ;;
+    *) lost=$((lost + 1)) ;;
+    esac
+    { fw_setenv -c fw_env.config -l . bootdelay 9 && bootslot env check -c fw_env.config >/dev/null; } ||
+        stuck=$((stuck + 1))
+done
+echo "$((old + new + lost)) stores, $cuts of them cut: $old times the whole old environment is there, $new times the"
+echo "whole new one (cut behind the last byte that had to change), $lost times neither."
+echo "The next fw_setenv left two valid copies $((old + new + lost - stuck)) times."
+[ $lost = 0 ] && [ $stuck = 0 ] && [ $old -gt 0 ] && [ $new -gt 0 ] || fail 'see above'
+printf '\nDone; %s seconds. make test cuts simulated NOR, NAND, UBI and disks in far more places.\n' $SECONDS

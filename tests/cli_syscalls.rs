@@ -1,0 +1,139 @@
+//! Failing and lying system calls, injected by strace into the real `fw_setenv`.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+mod cli_support;
+
+use std::process::Command;
+
+use cli_support::*;
+
+const OLD: &str = "1";
+const NEW: &str = "2";
+
+/// `fw_setenv foo 2` under strace with these options, e.g. what to inject.
+fn set_with(place: &Place, options: &[&str]) -> Ran {
+    let mut command = Command::new("strace");
+    command.current_dir(place.path("")).args(["-f", "-qq", "-o", "trace"]).args(options);
+    let tool = place.path("bin/fw_setenv");
+    run(command.arg(tool).args(["-c", "fw_env.config", "-l", "lock", "foo", NEW]))
+}
+
+/// How often the last traced program made one of these system calls.
+fn calls(place: &Place, names: &[&str]) -> usize {
+    let trace = String::from_utf8(place.read("trace")).unwrap();
+    let is = |line: &&str| names.iter().any(|name| line.contains(&format!(" {name}(")));
+    trace.lines().filter(is).count()
+}
+
+fn value(place: &Place) -> String {
+    place.print(&["-n", "foo"]).ok().trim_end().to_owned()
+}
+
+/// Both layouts, fresh.
+fn places() -> [Place; 2] {
+    [Place::redundant_both(&["foo=1", "bar=x"]), Place::single(&["foo=1", "bar=x"])]
+}
+
+#[test]
+fn a_failing_sync_is_an_error() {
+    // Both tools exit 0.
+    if !have("strace") {
+        return;
+    }
+    for place in places() {
+        let ran = set_with(&place, &["-e", "inject=fsync,fdatasync:error=EIO"]);
+        assert_eq!(ran.code, Some(4), "{ran:?}");
+        assert!(ran.err.contains("env.img") && ran.err.contains("Input/output error"), "{}", ran.err);
+        assert!([OLD, NEW].contains(&&*value(&place)));
+        assert!(!place.files().iter().any(|name| name.contains("tmp")), "{:?}", place.files());
+    }
+}
+
+#[test]
+fn a_failing_write_is_an_error_and_the_old_value_stays() {
+    if !have("strace") {
+        return;
+    }
+    for place in places() {
+        for error in ["EIO", "ENOSPC", "EROFS"] {
+            let ran = set_with(&place, &["-e", &format!("inject=pwrite64,write:error={error}")]);
+            assert_eq!(ran.code, Some(4), "{ran:?}");
+            assert_eq!(value(&place), OLD);
+        }
+        assert_eq!(set_with(&place, &[]).code, Some(0));
+        assert_eq!(value(&place), NEW);
+    }
+}
+
+#[test]
+fn a_failing_rename_leaves_the_old_file_and_nothing_else() {
+    if !have("strace") {
+        return;
+    }
+    let place = Place::single(&["foo=1"]);
+    let ran = set_with(&place, &["-e", "inject=rename,renameat,renameat2:error=EIO"]);
+    assert_eq!(ran.code, Some(4), "{ran:?}");
+    assert_eq!(value(&place), OLD);
+    assert_eq!(place.files(), ["bin", "env.img", "fw_env.config", "lock", "trace"]);
+}
+
+#[test]
+fn interrupted_calls_are_finished() {
+    // Both tools fail on an interrupted write.
+    if !have("strace") {
+        return;
+    }
+    for place in places() {
+        let ran = set_with(&place, &["-e", "inject=pwrite64,write:error=EINTR:when=1+2"]);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert!(calls(&place, &["pwrite64", "write"]) > 1);
+        assert_eq!(value(&place), NEW);
+    }
+    // The loader reads as well, so only reads of the environment.
+    let place = Place::redundant_both(&["foo=1", "bar=x"]);
+    let file = place.path("env.img").to_str().unwrap().to_owned();
+    let ran = set_with(&place, &["-P", &file, "-e", "inject=pread64,read:error=EINTR:when=1+2"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(calls(&place, &["pread64", "read"]) > 1);
+    assert_eq!(value(&place), NEW);
+}
+
+#[test]
+fn a_write_that_the_system_only_pretends_to_do_is_found() {
+    // Neither tool reads back what it wrote.
+    if !have("strace") {
+        return;
+    }
+    let place = Place::redundant_both(&["foo=1", "bar=x"]);
+    let ran = set_with(&place, &["-e", "inject=pwrite64:retval=512"]);
+    assert_eq!(ran.code, Some(4), "{ran:?}");
+    assert!(ran.err.contains("other bytes than were written"), "{}", ran.err);
+    assert_eq!(value(&place), OLD);
+}
+
+#[test]
+fn a_failing_close_is_an_error() {
+    // libubootenv exits 0.
+    if !have("strace") {
+        return;
+    }
+    let place = Place::redundant_both(&["foo=1"]);
+    let file = place.path("env.img").to_str().unwrap().to_owned();
+    let ran = set_with(&place, &["-P", &file, "-e", "inject=close:error=EIO"]);
+    assert_eq!(ran.code, Some(4), "{ran:?}");
+    assert!(ran.err.contains("env.img"), "{}", ran.err);
+    assert!([OLD, NEW].contains(&&*value(&place)));
+}
+
+#[test]
+fn one_sync_a_store_and_none_without_a_change() {
+    if !have("strace") {
+        return;
+    }
+    let place = Place::redundant_both(&["foo=1"]);
+    assert_eq!(set_with(&place, &[]).code, Some(0));
+    assert_eq!(calls(&place, &["fsync", "fdatasync", "sync_file_range", "sync", "syncfs"]), 1);
+    assert!(calls(&place, &["pwrite64"]) > 0);
+    assert_eq!(set_with(&place, &[]).code, Some(0));
+    assert_eq!(calls(&place, &["pwrite64", "pwritev", "write", "writev", "fsync", "fdatasync", "rename"]), 0);
+}
