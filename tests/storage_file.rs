@@ -318,6 +318,12 @@ mod replaced {
         file.sync_dir().unwrap();
     }
 
+    /// What a script says of a path; `None` if it fails or there is no python.
+    fn python(script: &str, path: &Path) -> Option<String> {
+        let output = Command::new("python3").arg("-c").arg(script).arg(path).output().ok()?;
+        output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
+    }
+
     #[test]
     fn owner_group_and_attributes_are_kept() {
         if !is_root() {
@@ -329,20 +335,26 @@ mod replaced {
         fs::write(&path, "old").unwrap();
         chown(&path, Some(1234), Some(5678)).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        let attributes = |path: &Path| {
-            let script = "import os, sys
-for name in sorted(os.listxattr(sys.argv[1])): print(name, os.getxattr(sys.argv[1], name).hex())";
-            let output = Command::new("python3").arg("-c").arg(script).arg(path).output().unwrap();
-            assert!(output.status.success());
-            String::from_utf8(output.stdout).unwrap()
-        };
-        let set = "import os, sys
-os.setxattr(sys.argv[1], 'user.note', b'kept')
-os.setxattr(sys.argv[1], 'security.bootslot', b'label')";
-        if !Command::new("python3").arg("-c").arg(set).arg(&path).status().is_ok_and(|s| s.success()) {
+        // The directory gives new files an access list, which this file must not get.
+        let set = "import os, struct, sys
+path = sys.argv[1]
+os.setxattr(path, 'user.note', b'kept')
+os.setxattr(path, 'security.bootslot', b'label')
+entries = [(1, 7, 0xffffffff), (2, 7, 4321), (4, 7, 0xffffffff), (16, 7, 0xffffffff), (32, 7, 0xffffffff)]
+acl = struct.pack('<I', 2) + b''.join(struct.pack('<HHI', *entry) for entry in entries)
+os.setxattr(os.path.dirname(path), 'system.posix_acl_default', acl)
+open(path + '2', 'w').close()
+assert os.listxattr(path + '2') == ['system.posix_acl_access']
+os.remove(path + '2')";
+        if python(set, &path).is_none() {
             eprintln!("left out: python3 or a file system with attributes is missing");
             return;
         }
+        let attributes = |path: &Path| {
+            let list = "import os, sys
+for name in sorted(os.listxattr(sys.argv[1])): print(name, os.getxattr(sys.argv[1], name).hex())";
+            python(list, path).unwrap()
+        };
         let before = attributes(&path);
         replace(&path, b"new").unwrap();
         let meta = fs::metadata(&path).unwrap();

@@ -161,7 +161,15 @@ fn take_after(target: &File, temp: &File) -> io::Result<()> {
     if owner.is_some() || group.is_some() {
         fchown(temp, owner, group).map_err(|e| keeping("the owner", e))?;
     }
-    for name in sys::xattr_names(target).map_err(|e| keeping("the extended attributes", e))? {
+    let attributes = |file| sys::xattr_names(file).map_err(|e| keeping("the extended attributes", e));
+    let names = attributes(target)?;
+    for name in attributes(temp)? {
+        // An access list that the directory gives to new files, say.
+        if !names.contains(&name) && !name.as_bytes().starts_with(b"security.") {
+            sys::remove_xattr(temp, &name).map_err(|e| keeping(&name.to_string_lossy(), e))?;
+        }
+    }
+    for name in names {
         // Signatures of the content, which the kernel makes itself.
         if [c"security.ima", c"security.evm"].contains(&name.as_c_str()) {
             continue;

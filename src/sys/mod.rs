@@ -146,6 +146,12 @@ pub fn set_xattr(file: &File, name: &CStr, value: &[u8]) -> io::Result<()> {
         .map(drop)
 }
 
+/// Removes the extended attribute `name` of `file`.
+pub fn remove_xattr(file: &File, name: &CStr) -> io::Result<()> {
+    // SAFETY: the name ends with NUL, and the descriptor is open as long as `file` lives.
+    check(unsafe { libc::fremovexattr(file.as_raw_fd(), name.as_ptr()) }).map(drop)
+}
+
 /// Asks with ever larger buffers until the answer fits (ERANGE says that it did not).
 fn grow(mut ask: impl FnMut(&mut [u8]) -> libc::ssize_t) -> io::Result<Vec<u8>> {
     // Linux limits a value and a list to 64 KiB each (XATTR_SIZE_MAX, XATTR_LIST_MAX).
@@ -195,7 +201,8 @@ mod tests {
         }
         assert_eq!(xattr_names(&file).unwrap(), [c"user.bootslot".to_owned()]);
         assert_eq!(xattr(&file, c"user.bootslot").unwrap(), value);
-        assert_eq!(xattr(&file, c"user.none").unwrap_err().raw_os_error(), Some(libc::ENODATA));
+        remove_xattr(&file, c"user.bootslot").unwrap();
+        assert_eq!(xattr(&file, c"user.bootslot").unwrap_err().raw_os_error(), Some(libc::ENODATA));
     }
 
     #[test]
