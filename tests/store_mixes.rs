@@ -73,7 +73,13 @@ fn twins() -> (Vec<u8>, Vec<u8>) {
 }
 
 /// Cuts the store of `new` over a standby that holds `standby` at every operation, and looks what is read.
-fn judge(make: impl Fn(&Board) -> SimMedium, offset: u64, standby: &[u8], current: &[u8], new: &[u8]) -> usize {
+fn judge(
+    make: impl Fn(&Board) -> SimMedium,
+    offset: u64,
+    standby: &[u8],
+    current: &[u8],
+    new: &[u8],
+) -> usize {
     let board = Board::new();
     let medium = make(&board);
     let mut store = open(&medium, offset);

@@ -126,19 +126,33 @@ impl<'a> Image<'a> {
     ///
     /// Same answer as [`Environment::get`], without building anything.
     pub fn get(&self, name: &[u8]) -> Option<&'a [u8]> {
-        // No record can define these; the comparison below would find "a=b" in "a=b=c".
-        if matches!(name, [] | [b'#' | b' ' | b'\t', ..]) || name.contains(&b'=') {
+        // No record can define these; the search below would find "a=b" in "a=b=c".
+        if matches!(name, [] | [b'#' | b' ' | b'\t', ..]) || memchr::memchr2(b'=', 0, name).is_some() {
             return None;
         }
+        // Only places where the name stands are looked at; to cut all records takes four times as long.
+        let list = self.list();
         let mut value = None;
-        for record in self.records() {
-            match trim_blanks(record).strip_prefix(name) {
-                Some([b'=', rest @ ..]) if !rest.is_empty() => value = Some(rest),
-                Some([] | [b'=']) => value = None,
+        for at in memchr::memmem::find_iter(list, name) {
+            let (before, rest) = list.split_at_checked(at)?;
+            if !matches!(trim_blanks_end(before).last(), None | Some(0)) {
+                continue;
+            }
+            match rest.get(name.len()..) {
+                Some([b'=', rest @ ..]) if !matches!(rest, [] | [0, ..]) => {
+                    value = rest.get(..memchr::memchr(0, rest).unwrap_or(rest.len()));
+                }
+                Some([] | [0, ..] | [b'=', ..]) => value = None,
                 _ => {}
             }
         }
         value
+    }
+
+    /// The data as far as there are records.
+    fn list(&self) -> &'a [u8] {
+        let end = self.end_of_list().unwrap_or(self.data.len());
+        self.data.get(..end).unwrap_or_default()
     }
 
     /// Bytes of the data up to and with the empty record that ends the list; all of them if there is none.
@@ -167,9 +181,11 @@ impl<'a> Image<'a> {
 
     /// Where the NUL of the empty record lies.
     fn end_of_list(&self) -> Option<usize> {
-        let mut records = self.records();
-        records.by_ref().for_each(drop);
-        records.terminator()
+        let start = Records::new(self.data).offset();
+        match self.data.get(start..)? {
+            [0, ..] => Some(start),
+            rest => Some(start + memchr::memmem::find(rest, &[0, 0])? + 1),
+        }
     }
 }
 
@@ -238,6 +254,13 @@ pub(super) fn trim_blanks(mut record: &[u8]) -> &[u8] {
     record
 }
 
+fn trim_blanks_end(mut bytes: &[u8]) -> &[u8] {
+    while let [rest @ .., b' ' | b'\t'] = bytes {
+        bytes = rest;
+    }
+    bytes
+}
+
 /// The bytes of a whole copy of `size` bytes, header included, that holds `env`.
 ///
 /// `flags` is not used in the single layout. `fill` goes behind the list, see [`Image::fill`].
@@ -252,25 +275,28 @@ pub fn encode(env: &Environment, layout: Layout, size: usize, flags: u8, fill: u
         return Err(Error::TooBig { needed, available });
     }
 
-    let mut bytes = Vec::with_capacity(size);
-    bytes.extend_from_slice(&[0; 4]);
-    if layout == Layout::Redundant {
-        bytes.push(flags);
-    }
+    let mut list = Vec::with_capacity(needed + 1);
     for record in env.records() {
-        bytes.extend_from_slice(record);
-        bytes.push(0);
+        list.extend_from_slice(record);
+        list.push(0);
     }
-    bytes.push(0);
+    list.push(0);
     // One NUL does not end an empty list: U-Boot would take the fill for a record.
     if needed == 1 && available > 1 {
-        bytes.push(0);
+        list.push(0);
     }
-    bytes.resize(size, fill);
 
-    if let Some((crc, rest)) = bytes.split_first_chunk_mut() {
-        let data = rest.get(layout.header() - 4..).unwrap_or_default();
-        *crc = crc32fast::hash(data).to_ne_bytes();
+    let mut bytes = vec![fill; size];
+    if let Some((header, data)) = bytes.split_at_mut_checked(layout.header()) {
+        if let Some(front) = data.get_mut(..list.len()) {
+            front.copy_from_slice(&list);
+        }
+        for (byte, value) in header.iter_mut().zip(crc32fast::hash(data).to_ne_bytes()) {
+            *byte = value;
+        }
+    }
+    if layout == Layout::Redundant {
+        set_flags(&mut bytes, flags);
     }
     Ok(bytes)
 }

@@ -4,21 +4,23 @@
 //! |---|---|
 //! | `mod.rs` | [`Environment`]: variables in order, changes, what was odd in the bytes |
 //! | `image.rs` | the bytes of one copy, and how records are read |
+//! | `index.rs` | finds a name among the records |
 //! | `redundancy.rs` | which of two copies is current |
 //! | `flags.rs` | `.flags` and the writelist: types and access |
 //! | `text.rs` | scripts and text forms |
 
 pub mod flags;
 pub mod image;
+mod index;
 pub mod redundancy;
 pub mod text;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 
 use crate::error::{Error, Result};
 use image::{trim_blanks, Image, Records};
+use index::Index;
 
 /// The variables of one environment in the order in which they are stored. Names and values are bytes.
 ///
@@ -34,13 +36,13 @@ use image::{trim_blanks, Image, Records};
 pub struct Environment {
     /// The records as they were loaded, with NULs between them.
     loaded: Vec<u8>,
-    /// In order; `None` where a variable was removed, so that no other one moves.
-    records: Vec<Option<Record>>,
-    /// Where in `records` the one record with this name is, be it a variable or a name without a value.
-    index: HashMap<Box<[u8]>, usize>,
+    /// In order. What was removed leaves its place, so that no other record moves.
+    records: Vec<Record>,
+    /// Where in `records` a name is: its last record, comments excepted.
+    index: Index,
     /// How many records are variables.
     variables: usize,
-    /// Bytes of all records with their NULs.
+    /// Bytes of all records with their NULs, the removed ones excepted.
     bytes: usize,
     anomalies: Vec<Anomaly>,
 }
@@ -48,9 +50,19 @@ pub struct Environment {
 /// One record, without its NUL.
 #[derive(Debug, Clone)]
 struct Record {
+    kind: Kind,
     text: Text,
-    /// Bytes of the name; 0 in a record that defines no variable.
+    /// Bytes of the name, which starts behind any blanks.
     name: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Variable,
+    /// `name` or `name=`.
+    NoValue,
+    Comment,
+    Removed,
 }
 
 #[derive(Debug, Clone)]
@@ -61,8 +73,19 @@ enum Text {
 }
 
 impl Record {
-    fn is_variable(&self) -> bool {
-        self.name > 0
+    fn text<'e>(&'e self, loaded: &'e [u8]) -> &'e [u8] {
+        match &self.text {
+            Text::Loaded(range) => loaded.get(range.clone()).unwrap_or_default(),
+            Text::Edited(text) => text,
+        }
+    }
+
+    fn name<'e>(&'e self, loaded: &'e [u8]) -> &'e [u8] {
+        trim_blanks(self.text(loaded)).get(..self.name).unwrap_or_default()
+    }
+
+    fn value<'e>(&'e self, loaded: &'e [u8]) -> &'e [u8] {
+        self.text(loaded).get(self.name + 1..).unwrap_or_default()
     }
 
     /// With its NUL.
@@ -101,7 +124,12 @@ impl Environment {
     }
 
     fn from_list(list: Vec<u8>) -> Self {
-        let mut env = Environment::new();
+        let most = memchr::memchr_iter(0, &list).count() + 1;
+        let mut env = Environment {
+            records: Vec::with_capacity(most),
+            index: Index::with_capacity(most),
+            ..Self::default()
+        };
         let mut records = Records::new(&list);
         if records.offset() > 0 {
             env.anomalies.push(Anomaly::EmptyFirst);
@@ -109,7 +137,7 @@ impl Environment {
         loop {
             let start = records.offset();
             let Some(record) = records.next() else { break };
-            env.load(start, record);
+            env.load(&list, start, record);
         }
         if records.terminator().is_none() {
             env.anomalies.push(Anomaly::NotTerminated);
@@ -119,12 +147,13 @@ impl Environment {
     }
 
     /// Takes over the record that starts at `start` of the list.
-    fn load(&mut self, start: usize, whole: &[u8]) {
-        let end = start + whole.len();
+    fn load(&mut self, list: &[u8], start: usize, whole: &[u8]) {
         let record = trim_blanks(whole);
+        let end = start + whole.len();
         if record.first() == Some(&b'#') {
             self.anomalies.push(Anomaly::Comment { record: whole.into() });
-            self.push(Record { text: Text::Loaded(start..end), name: 0 });
+            let text = Text::Loaded(start..end);
+            self.put(self.records.len(), Record { kind: Kind::Comment, text, name: 0 });
             return;
         }
 
@@ -136,79 +165,69 @@ impl Environment {
             return;
         }
 
-        let replaced = match self.index.insert(name.into(), self.records.len()) {
-            Some(place) => self.drop_record(place),
-            None => None,
-        };
+        let place = self.records.len();
+        let replaced = self.index.insert(name, place, name_at(&self.records, list));
+        let replaced = replaced.and_then(|place| self.remove(place));
         if has_value {
-            if replaced.is_some_and(|old| old.is_variable()) {
+            if replaced == Some(Kind::Variable) {
                 self.anomalies.push(Anomaly::Duplicate { name: name.into() });
             }
             let blanks = whole.len() - record.len();
             if blanks > 0 {
                 self.anomalies.push(Anomaly::LeadingBlank { record: whole.into() });
             }
-            self.push(Record { text: Text::Loaded(start + blanks..end), name: name.len() });
+            let text = Text::Loaded(start + blanks..end);
+            self.put(place, Record { kind: Kind::Variable, text, name: name.len() });
         } else {
             self.anomalies.push(Anomaly::NoValue { record: whole.into() });
-            self.push(Record { text: Text::Loaded(start..end), name: 0 });
+            let text = Text::Loaded(start..end);
+            self.put(place, Record { kind: Kind::NoValue, text, name: name.len() });
         }
     }
 
-    /// Appends a record.
-    fn push(&mut self, record: Record) {
-        self.records.push(None);
-        self.put(self.records.len() - 1, record);
-    }
-
-    /// Puts a record in a place that holds none.
+    /// Puts a record in the place of a removed one, or at the end.
     fn put(&mut self, place: usize, record: Record) {
-        if let Some(empty) = self.records.get_mut(place) {
-            self.bytes += record.encoded_len();
-            self.variables += usize::from(record.is_variable());
-            *empty = Some(record);
+        self.bytes += record.encoded_len();
+        self.variables += usize::from(record.kind == Kind::Variable);
+        match self.records.get_mut(place) {
+            Some(removed) => *removed = record,
+            None => self.records.push(record),
         }
     }
 
-    fn drop_record(&mut self, place: usize) -> Option<Record> {
-        let record = self.records.get_mut(place)?.take()?;
-        self.bytes -= record.encoded_len();
-        self.variables -= usize::from(record.is_variable());
-        Some(record)
+    /// Removes the record at a place; returns what it was.
+    fn remove(&mut self, place: usize) -> Option<Kind> {
+        let record = self.records.get_mut(place)?;
+        let kind = std::mem::replace(&mut record.kind, Kind::Removed);
+        if kind != Kind::Removed {
+            self.bytes -= record.encoded_len();
+        }
+        self.variables -= usize::from(kind == Kind::Variable);
+        Some(kind)
     }
 
-    /// The bytes of a record.
-    fn text<'e>(&'e self, record: &'e Record) -> &'e [u8] {
-        match &record.text {
-            Text::Loaded(range) => self.loaded.get(range.clone()).unwrap_or_default(),
-            Text::Edited(text) => text,
-        }
-    }
-
-    /// Name and value of a record that defines a variable.
-    fn variable<'e>(&'e self, record: &'e Record) -> Option<(&'e [u8], &'e [u8])> {
-        if !record.is_variable() {
-            return None;
-        }
-        let (name, rest) = self.text(record).split_at_checked(record.name)?;
-        Some((name, rest.strip_prefix(b"=")?))
+    /// The last record of a name, comments excepted; it may be removed.
+    fn find(&self, name: &[u8]) -> Option<usize> {
+        self.index.find(name, name_at(&self.records, &self.loaded))
     }
 
     /// The value of a variable.
     pub fn get(&self, name: &[u8]) -> Option<&[u8]> {
-        let record = self.records.get(*self.index.get(name)?)?.as_ref()?;
-        self.variable(record).map(|(_, value)| value)
+        let record = self.records.get(self.find(name)?)?;
+        (record.kind == Kind::Variable).then(|| record.value(&self.loaded))
     }
 
     /// Names and values of all variables, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.records.iter().flatten().filter_map(|record| self.variable(record))
+        let variables = self.records.iter().filter(|record| record.kind == Kind::Variable);
+        variables.map(|record| (record.name(&self.loaded), record.value(&self.loaded)))
     }
 
     /// What the next image will hold: variables as `name=value` and the records that are none, in order,
     /// without NULs.
     pub fn records(&self) -> impl Iterator<Item = &[u8]> {
-        self.records.iter().flatten().map(|record| self.text(record))
+        let kept = self.records.iter().filter(|record| record.kind != Kind::Removed);
+        kept.map(|record| record.text(&self.loaded))
     }
 
     /// The number of variables.
@@ -252,37 +271,38 @@ impl Environment {
             return Ok(false);
         }
 
-        let text = [name, b"=", value].concat().into_boxed_slice();
-        let record = Record { text: Text::Edited(text), name: name.len() };
-        match self.index.get(name).copied() {
+        let text = Text::Edited([name, b"=", value].concat().into_boxed_slice());
+        let record = Record { kind: Kind::Variable, text, name: name.len() };
+        let place = match self.find(name) {
             // A name without a value gives its place up as well: beside `name=value` it would still be
             // the first record of this name, and that is the one that U-Boot's fw_printenv takes.
             Some(place) => {
-                self.drop_record(place);
-                self.put(place, record);
+                self.remove(place);
+                place
             }
             None => {
-                self.index.insert(name.into(), self.records.len());
-                self.push(record);
+                let end = self.records.len();
+                self.index.insert(name, end, name_at(&self.records, &self.loaded));
+                end
             }
-        }
+        };
+        self.put(place, record);
         Ok(true)
     }
 
-    /// Deletes a variable; returns whether there was one.
+    /// Deletes a variable; returns whether there was one. Its place is kept for the case that it is set again.
     ///
     /// # Errors
     ///
     /// [`Error::Name`] for an illegal name, unless somebody else made such a variable: it can be deleted.
     pub fn unset(&mut self, name: &[u8]) -> Result<bool> {
-        if self.get(name).is_none() {
-            check_name(name)?;
-            return Ok(false);
+        match self.find(name) {
+            Some(place) if self.get(name).is_some() => {
+                self.remove(place);
+                Ok(true)
+            }
+            _ => check_name(name).map(|()| false),
         }
-        if let Some(place) = self.index.remove(name) {
-            self.drop_record(place);
-        }
-        Ok(true)
     }
 }
 
@@ -376,6 +396,11 @@ pub fn check_name(name: &[u8]) -> Result<()> {
     Err(Error::Name { name: lossy(name), reason })
 }
 
+/// Tells the name of the record at a place.
+fn name_at<'e>(records: &'e [Record], loaded: &'e [u8]) -> impl Fn(usize) -> &'e [u8] {
+    move |place| records.get(place).map(|record| record.name(loaded)).unwrap_or_default()
+}
+
 /// A name for an error message.
 fn lossy(name: &[u8]) -> String {
     String::from_utf8_lossy(name).into_owned()
@@ -411,8 +436,10 @@ mod tests {
         assert!(env.set(b"d", b"4").unwrap());
         assert!(env.unset(b"b").unwrap());
         assert_eq!(stored(&env), b"a=22\0c=3\0d=4\0\0");
+        assert_eq!(env.len(), 3);
+        // Deleted and set again before it is stored: its place was kept.
         assert!(env.set(b"b", b"5").unwrap());
-        assert_eq!(stored(&env), b"a=22\0c=3\0d=4\0b=5\0\0");
+        assert_eq!(stored(&env), b"b=5\0a=22\0c=3\0d=4\0\0");
         assert_eq!(env.len(), 4);
         assert!(env.anomalies().is_empty());
     }
@@ -549,6 +576,28 @@ mod tests {
         assert!(matches!(env.set(b"v", b"a\0b"), Err(Error::Value { .. })));
         assert!(matches!(env.set(b"v", b"\0"), Err(Error::Value { .. })));
         assert_eq!(env.get(b"v"), Some(&value[..]));
+    }
+
+    #[test]
+    fn thousands_of_names_are_found() {
+        let mut env = env(b"=\0\0");
+        let name = |number: usize| format!("name{number}").into_bytes();
+        for number in 0..5000 {
+            assert!(env.set(&name(number), b"1").unwrap());
+        }
+        for number in (0..5000).step_by(2) {
+            assert!(env.unset(&name(number)).unwrap());
+        }
+        assert_eq!(env.len(), 2500);
+        for number in 0..5000 {
+            let value = if number % 2 == 0 { None } else { Some(&b"1"[..]) };
+            assert_eq!(env.get(&name(number)), value);
+        }
+        assert_eq!(env.get(b""), None);
+        let loaded = Environment::from_records(env.records());
+        assert!(loaded.iter().eq(env.iter()));
+        assert!((0..5000).all(|number| loaded.get(&name(number)) == env.get(&name(number))));
+        assert_eq!(stored(&loaded), stored(&env));
     }
 
     #[test]
