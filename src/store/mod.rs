@@ -27,13 +27,17 @@ use std::time::Duration;
 pub use health::{CopyHealth, Health};
 pub use transaction::{Commit, Transaction};
 
+// What the store takes and gives: its users need not know the layers below.
+pub use crate::lock::LockPath;
+pub use crate::storage::MediumKind;
+
 use crate::config::EnvConfig;
 use crate::env::image::{Image, Layout, FLAGS_OFFSET};
 use crate::env::redundancy::{choose, readers_agree, Choice, CopyState, FlagScheme, OBSOLETE};
 use crate::env::Environment;
 use crate::error::{Error, Result};
-use crate::lock::{Lock, LockPath};
-use crate::storage::{open_copies, EnvCopy, MediumKind, WriteStats};
+use crate::lock::Lock;
+use crate::storage::{open_copies, EnvCopy, WriteStats};
 
 /// How often a reader that takes no lock starts again because somebody wrote meanwhile.
 const READ_ATTEMPTS: usize = 8;

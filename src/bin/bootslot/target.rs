@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 use bootslot::config::{namespace_from_device_tree, nvmem_environment, Config, EnvConfig};
 use bootslot::env::text::{parse_script, Change};
 use bootslot::env::Environment;
-use bootslot::lock::LockPath;
-use bootslot::store::{Store, StoreOptions, Transaction};
+use bootslot::store::{LockPath, Store, StoreOptions, Transaction};
 use bootslot::{Error, Result};
 
 use crate::outcome::{at_line, read_input, Failure, Outcome};
