@@ -26,6 +26,7 @@ for target in fuzz/seeds/*/; do
     cp "$target"* "$seeds/$(basename "$target")"
 done
 
+export RUSTUP_TOOLCHAIN=nightly
 "$fuzz" build
 passed=0 failed=0
 for target in "${targets[@]}"; do
