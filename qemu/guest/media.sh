@@ -1,0 +1,229 @@
+# Runs in the guest: the same checks on every medium, with bootslot's programs and
+# with two other readers and writers, libubootenv's and U-Boot's.
+# Prints "ok N NAME" or "not ok N NAME" for each check and "done N" at the end.
+
+ours=/opt/bootslot
+lue=/usr/bin
+uboot=/opt/uboot
+number=0
+
+# check NAME COMMAND... : the command succeeds
+check() {
+	name=$1; shift
+	number=$((number + 1))
+	if said=$("$@" 2>&1); then
+		echo "ok $number $name"
+	else
+		status=$?
+		echo "not ok $number $name"
+		echo "# exit $status: $*"
+		echo "$said" | sed 's/^/# /'
+	fi
+}
+
+# is WANTED COMMAND... : the command succeeds and prints WANTED
+is() {
+	wanted=$1; shift
+	got=$("$@") || return 1
+	[ "$got" = "$wanted" ] || { echo "wanted <$wanted>, got <$got>"; return 1; }
+}
+
+# fails STATUS COMMAND... : the command ends with this exit status
+fails() {
+	wanted=$1; shift
+	"$@"
+	status=$?
+	[ $status = "$wanted" ] || { echo "wanted exit $wanted, got $status"; return 1; }
+}
+
+print() { "$1/fw_printenv" -c "$conf" -n "$2"; }
+# set_ TOOL NAME VALUE (libubootenv takes an option-like value for an option)
+set_() { tool=$1; shift; "$tool/fw_setenv" -c "$conf" "$@"; }
+env_check() { $ours/bootslot env check -c "$conf"; }
+env_repair() { $ours/bootslot env repair -c "$conf"; }
+
+# all_read NAME VALUE : bootslot and the $others see this value
+all_read() {
+	for reader in $ours $others; do
+		is "$2" print "$reader" "$1" || { echo "reader: $reader"; return 1; }
+	done
+}
+
+rounds() {
+	for round in 1 2 3 4 5 6 7 8; do
+		set_ $ours round $round && all_read round $round || return 1
+	done
+}
+
+turns() {
+	for writer in $others $ours $others; do
+		set_ "$writer" turn "by $writer" && all_read turn "by $writer" || { echo "writer: $writer"; return 1; }
+	done
+}
+
+# suite MEDIUM : init, writes by all tools in turn, damage to either copy, repair.
+# Needs $conf, $others and a function damage 0|1.
+suite() {
+	medium=$1
+	check "$medium: nothing valid yet, set is refused" not set_ $ours x 1
+	check "$medium: init" $ours/fw_setenv --init -c "$conf" first one
+	check "$medium: all readers see it" all_read first one
+	check "$medium: 8 stores, each read by all" rounds
+	long=$(head -c 1500 /dev/zero | tr '\0' x)
+	check "$medium: long value" set_ $ours long "$long"
+	check "$medium: long value read by all" all_read long "$long"
+	check "$medium: odd value" set_ $ours odd 'a "b" $c; \d = e'
+	check "$medium: odd value read by all" all_read odd 'a "b" $c; \d = e'
+	[ -z "$others" ] || check "$medium: tools write in turn" turns
+	check "$medium: delete" set_ $ours odd
+	check "$medium: deleted for all" fails 1 print $ours odd
+	check "$medium: keep, first store" set_ $ours keep safe
+	check "$medium: keep, second store" set_ $ours again 1
+	check "$medium: both copies are good" env_check
+	for copy in 0 1; do
+		check "$medium: damage copy $copy" damage $copy
+		check "$medium: copy $copy damaged, still readable" is safe print $ours keep
+		check "$medium: copy $copy damaged, check says so" fails 1 env_check
+		check "$medium: copy $copy damaged, repair" env_repair
+		check "$medium: copy $copy repaired, check is content" env_check
+		check "$medium: copy $copy repaired, read by all" all_read keep safe
+	done
+}
+
+not() { if "$@"; then echo "succeeded, but must not"; return 1; fi; }
+
+# mtd NAME : the device node of the MTD partition with this name
+mtd() {
+	node=$(sed -n "s|^\(mtd[0-9]*\): .* \"$1\"\$|/dev/\1|p" /proc/mtd)
+	[ -n "$node" ] || echo "/dev/no-mtd-named-$1"
+	echo "$node"
+}
+
+zero() { dd if=/dev/zero of="$1" bs=1 seek="$2" count=16 conv=notrunc 2>&1; }
+
+cat /proc/mtd
+
+# ---- parallel NOR, one erase sector a copy: U-Boot's own environment ----
+
+env0=$(mtd env0)
+env1=$(mtd env1)
+conf=/tmp/nor.config
+printf '%s 0x0 0x40000 0x40000\n%s 0x0 0x40000 0x40000\n' "$env0" "$env1" >$conf
+others="$lue $uboot"
+check "nor: what U-Boot stored" all_read step "from U-Boot"
+check "nor: U-Boot's value with a backslash is doubled on the medium" is 'a\\b' print $uboot back
+damage() { if [ "$1" = 0 ]; then zero "$env0" 5; else zero "$env1" 5; fi; }
+flash_erase -q "$env0" 0 0
+flash_erase -q "$env1" 0 0
+suite nor
+check "nor: lock the sectors" flash_lock "$env0" 0 1
+check "nor: store with locked sectors" set_ $ours locked "written anyway"
+check "nor: store again with locked sectors" set_ $ours locked "written twice"
+check "nor: read by all" all_read locked "written twice"
+check "nor: leave something for U-Boot" set_ $ours for_uboot "written by Linux"
+
+# ---- NOR, a copy is a part of an erase sector that holds other data as well ----
+
+shared=$(mtd shared)
+conf=/tmp/shared.config
+printf '%s 0x8000 0x4000 0x40000\n%s 0x48000 0x4000 0x40000\n' "$shared" "$shared" >$conf
+others=$uboot # libubootenv erases the neighbours
+head -c 524288 /dev/urandom >/tmp/fill
+flash_erase -q "$shared" 0 0
+dd if=/tmp/fill of="$shared" bs=256k 2>/dev/null
+damage() { zero "$shared" $((0x8000 + $1 * 0x40000 + 5)); }
+suite nor-shared
+# neighbours FILE : what is not the environment
+neighbours() {
+	dd if="$1" bs=16k count=2; dd if="$1" bs=16k skip=3 count=15
+	dd if="$1" bs=16k skip=19 count=13
+}
+check "nor-shared: the neighbours are as they were" \
+	is "$(neighbours /tmp/fill 2>/dev/null | sha256sum)" sh -c "$(cat <<'SH'
+	n() { dd if=$1 bs=16k count=2; dd if=$1 bs=16k skip=3 count=15; dd if=$1 bs=16k skip=19 count=13; }
+SH
+)
+	n $shared 2>/dev/null | sha256sum"
+
+# ---- RAM as MTD ----
+
+ram=$(mtd "mtdram test device")
+conf=/tmp/ram.config
+printf '%s 0x0 0x8000 0x20000\n%s 0x20000 0x8000 0x20000\n' "$ram" "$ram" >$conf
+others= # both refuse this type
+damage() { zero "$ram" $(($1 * 0x20000 + 5)); }
+suite mtdram
+
+# ---- NAND: the first block of copy 0 is bad, and one inside copy 1 ----
+
+nand=$(mtd "NAND simulator partition 1")
+conf=/tmp/nand.config
+printf '%s 0x0 0x20000 0x20000 4\n%s 0x80000 0x20000 0x20000 4\n' "$nand" "$nand" >$conf
+others="$lue $uboot"
+damage() { flash_erase -q "$nand" $(($1 * 0x80000)) 4; }
+bad() { cat "/sys/class/mtd/${1#/dev/}/bad_blocks"; }
+check "nand: two bad blocks to begin with" is 2 bad "$nand"
+suite nand
+check "nand: no more bad blocks afterwards" is 2 bad "$nand"
+
+# A block that wears out: erasing fails, the block is marked bad, the next one is taken.
+weak=$(mtd "NAND simulator partition 2")
+conf=/tmp/weak.config
+printf '%s 0x0 0x20000 0x20000 4\n%s 0x80000 0x20000 0x20000 4\n' "$weak" "$weak" >$conf
+check "nand-weak: no bad block to begin with" is 0 bad "$weak"
+check "nand-weak: init" $ours/fw_setenv --init -c $conf first one
+wear() {
+	for round in 1 2 3 4 5 6 7 8 9 10 11 12; do
+		set_ $ours round $round && all_read round $round || { echo "round $round"; return 1; }
+	done
+}
+check "nand-weak: 12 stores while a block wears out" wear
+check "nand-weak: the worn block is marked bad" is 1 bad "$weak"
+check "nand-weak: both copies are good" env_check
+
+# ---- UBI on that NAND, by node and by name ----
+
+check "ubi: attach" ubiattach -q -p "$(mtd "NAND simulator partition 3")"
+check "ubi: volume 0" ubimkvol -q /dev/ubi0 -N env0 -S 1
+check "ubi: volume 1" ubimkvol -q /dev/ubi0 -N env1 -S 1
+others="$lue $uboot"
+damage() { ubiupdatevol -t "/dev/ubi0_$1"; }
+conf=/tmp/ubi.config
+printf '/dev/ubi0_0 0x0 0x1f000 0x1f000\n/dev/ubi0_1 0x0 0x1f000 0x1f000\n' >$conf
+suite ubi
+conf=/tmp/ubi-name.config
+printf '/dev/ubi0:env0 0x0 0x1f000 0x1f000\n/dev/ubi0:env1 0x0 0x1f000 0x1f000\n' >$conf
+check "ubi-name: the same environment" all_read keep safe
+damage 0
+damage 1
+suite ubi-name
+
+# ---- SD card, from its start and from its end ----
+
+others="$lue $uboot"
+damage() { dd if=/dev/urandom of=/dev/mmcblk0 bs=512 seek=$((2048 + $1 * 256)) count=1 conv=notrunc,fsync 2>&1; }
+conf=/tmp/mmc.config
+printf '/dev/mmcblk0 0x100000 0x20000\n/dev/mmcblk0 0x120000 0x20000\n' >$conf
+suite mmc
+conf=/tmp/mmc-end.config
+printf '/dev/mmcblk0 -0x40000 0x20000\n/dev/mmcblk0 -0x20000 0x20000\n' >$conf
+card=$(cat /sys/block/mmcblk0/size)
+damage() { dd if=/dev/urandom of=/dev/mmcblk0 bs=512 seek=$((card - 512 + $1 * 256)) count=1 conv=notrunc,fsync 2>&1; }
+suite mmc-end
+
+# ---- files on FAT, as U-Boot's FAT driver keeps them ----
+
+mkfs.vfat /dev/vda
+mount -t vfat /dev/vda /mnt
+head -c 16384 /dev/zero >/mnt/uboot.env
+head -c 16384 /dev/zero >/mnt/uboot-redund.env
+conf=/tmp/fat.config
+printf '/mnt/uboot.env 0x0 0x4000\n/mnt/uboot-redund.env 0x0 0x4000\n' >$conf
+damage() {
+	case $1 in 0) file=/mnt/uboot.env ;; 1) file=/mnt/uboot-redund.env ;; esac
+	dd if=/dev/urandom of=$file bs=512 count=1 conv=notrunc 2>&1
+}
+suite fat
+umount /mnt
+
+echo "done $number"

@@ -1,0 +1,70 @@
+#!/bin/sh
+# Tests bootslot on real drivers: boots Linux in QEMU with NOR, NAND, UBI, an SD
+# card and FAT, and U-Boot before and after it on the same flash. Prints each
+# check and "N passed, N failed".
+set -eu
+. "$(dirname "$0")/lib.sh"
+
+# How many checks guest/media.sh has to report: a guest that dies must not pass.
+expected=${BOOTSLOT_EXPECTED:-250}
+
+need python3:python3 cpio:cpio
+uboot=$("$here/uboot.sh" nor)
+kernel=$("$here/kernel.sh")
+guest=$("$here/guest.sh")
+program=$("$here/build-bin.sh")
+work=$(mktemp -d "$cache/media.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+
+answer() { python3 "$here/console.py" "$here/run.sh" "$uboot/u-boot.bin" "$work/flash.img" "$@"; }
+
+say "U-Boot stores an environment in the flash"
+head -c 67108864 /dev/zero | tr '\0' '\377' >"$work/flash.img"
+answer 'setenv step from U-Boot' "setenv back 'a\\\\b'" 'saveenv' >"$work/uboot-first.txt"
+
+say "Linux tests every medium"
+mkdir -p "$work/files/opt/bootslot" "$work/files/tests"
+install -m 755 "$here/guest/init" "$work/files/init"
+cp "$here/guest/media.sh" "$work/files/tests"
+install -m 755 "$program" "$work/files/opt/bootslot/bootslot"
+ln -s bootslot "$work/files/opt/bootslot/fw_printenv"
+ln -s bootslot "$work/files/opt/bootslot/fw_setenv"
+(cd "$work/files" && find . | cpio --quiet -o -H newc) | cat "$guest/guest.cpio" - >"$work/initramfs"
+truncate -s 64M "$work/card.img" "$work/disk.img"
+timeout "${BOOTSLOT_TIMEOUT:-600}" "$here/run.sh" -M virt -cpu cortex-a57 -m 512 -nographic -nodefaults -no-reboot \
+	-serial stdio -monitor none -kernel "$kernel/Image" -initrd "$work/initramfs" \
+	-append "console=ttyAMA0 quiet panic=-1 rdinit=/init \
+mtdparts=0.flash:64m(code),256k(env0),256k(env1),512k(shared) \
+nandsim.id_bytes=0x20,0xa2,0x00,0x15 nandsim.parts=8,8,8,128 nandsim.badblocks=8,13 nandsim.weakblocks=16:5" \
+	-drive if=pflash,format=raw,unit=1,file="$work/flash.img" \
+	-device sdhci-pci -device sd-card,drive=card -drive if=none,id=card,format=raw,file="$work/card.img" \
+	-device virtio-blk-pci,drive=disk -drive if=none,id=disk,format=raw,file="$work/disk.img" \
+	</dev/null | tr -d '\r' | tee "$work/guest.txt"
+
+say "U-Boot reads what Linux stored"
+echo "done $(sed -n 's/^done //p' "$work/guest.txt")" >"$work/results"
+grep -E '^(not )?ok ' "$work/guest.txt" >"$work/checks" || :
+answer 'printenv for_uboot' 'printenv locked' 'setenv back_to_linux from U-Boot again' 'saveenv' >"$work/uboot-last.txt"
+# verdict NAME COMMAND... : one more check, made on this machine
+verdict() {
+	name=$1; shift
+	if "$@" >/dev/null; then echo "ok host $name"; else echo "not ok host $name"; fi | tee -a "$work/checks"
+}
+verdict "U-Boot reads bootslot's environment" grep -qx 'for_uboot=written by Linux' "$work/uboot-last.txt"
+verdict "U-Boot reads it all" grep -qx 'locked=written twice' "$work/uboot-last.txt"
+printf 'flash.img 0x0 0x40000\nflash.img 0x40000 0x40000\n' >"$work/fw_env.config"
+sed "s|^|$work/|" "$work/fw_env.config" >"$work/host.config"
+cargo build --quiet --locked --manifest-path "$here/../Cargo.toml" --bin bootslot
+read_back() {
+	program=$(cargo metadata --no-deps --offline --format-version 1 --manifest-path "$here/../Cargo.toml" |
+		sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/debug/bootslot
+	ln -sf "$program" "$work/fw_printenv"
+	"$work/fw_printenv" -c "$work/host.config" back_to_linux | grep -qx 'back_to_linux=from U-Boot again'
+}
+verdict "bootslot reads what U-Boot stored next" read_back
+
+passed=$(grep -c '^ok ' "$work/checks" || :)
+failed=$(grep -c '^not ok ' "$work/checks" || :)
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ] || exit 1
+[ "$passed" = "$expected" ] || die "$expected checks have to pass, $passed did"
