@@ -12,6 +12,9 @@ use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
+/// Whether the program under test has the `bootslot` commands.
+pub const CLI: bool = cfg!(feature = "cli");
+
 /// The size of a copy where nothing else is said.
 pub const SIZE: usize = 0x1000;
 

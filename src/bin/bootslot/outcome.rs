@@ -23,6 +23,7 @@ pub const NO_VALID_COPY: u8 = 3;
 /// Why a command ends without success.
 pub enum Failure {
     /// The answer has been printed, and is not the good one.
+    #[cfg(feature = "cli")]
     Answer(u8),
     /// These variables are not defined.
     Undefined(Vec<Vec<u8>>),
@@ -53,6 +54,7 @@ pub type Outcome<T = ()> = Result<T, Failure>;
 pub fn finish(program: &str, outcome: Outcome) -> ExitCode {
     let Err(failure) = outcome else { return ExitCode::SUCCESS };
     match &failure {
+        #[cfg(feature = "cli")]
         Failure::Answer(_) => {}
         Failure::Output(error) if error.kind() == ErrorKind::BrokenPipe => {}
         Failure::Output(error) => complain(program, format_args!("writing the output failed: {error}")),
@@ -69,6 +71,7 @@ pub fn finish(program: &str, outcome: Outcome) -> ExitCode {
 
 fn code(failure: &Failure) -> u8 {
     match failure {
+        #[cfg(feature = "cli")]
         Failure::Answer(code) => *code,
         Failure::Undefined(_) => NO,
         Failure::Usage(_) => 2,
