@@ -250,10 +250,13 @@ impl Volume for UbiVolume {
 /// Tries again for as long as the volume is in use by others, at most for `limit`.
 fn while_busy<T>(limit: Duration, mut attempt: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     let start = Instant::now();
+    let mut pause = Duration::from_millis(1);
     loop {
         match attempt() {
             Err(error) if error.raw_os_error() == Some(libc::EBUSY) && start.elapsed() < limit => {
-                thread::sleep(Duration::from_millis(2));
+                thread::sleep(pause);
+                // The kernel logs each refusal, so ever fewer of them.
+                pause = (pause * 2).min(Duration::from_millis(250));
             }
             result => return result,
         }
