@@ -6,8 +6,10 @@ mod cli_support;
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
+use bootslot::config::nvmem_environment;
 use cli_support::*;
 
 const TWO: [&str; 2] = ["foo=1 2", "bar=x"];
@@ -151,6 +153,20 @@ fn messages_say_who_where_and_what() {
     fs::remove_file(place.path("env.img")).unwrap();
     let error = place.set(&["foo", "1"]).err;
     assert!(error.starts_with("fw_setenv: ") && error.contains("env.img"), "{error}");
+}
+
+#[test]
+fn without_a_configuration_the_message_names_the_default_one() {
+    let default = "/etc/fw_env.config";
+    if fs::exists(default).unwrap() || nvmem_environment(Path::new("/sys")).is_some() {
+        eprintln!("skipped: this system has an environment of its own");
+        return;
+    }
+    let place = Place::redundant(&TWO);
+    for (tool, args) in [("fw_printenv", &["foo"][..]), ("fw_setenv", &["foo", "1"])] {
+        let error = place.refused(4, |place| run(place.command(tool).args(args)));
+        assert!(error.starts_with(&format!("{tool}: {default}: ")), "{error}");
+    }
 }
 
 #[test]
