@@ -1,7 +1,7 @@
 //! Regular files and block devices, eMMC boot partitions included.
 
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -94,6 +94,16 @@ impl Medium for FileMedium {
     // std's *_exact_at and *_all_at finish short transfers and restart interrupted ones.
     fn read(&mut self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
         self.file.read_exact_at(buf, offset)
+    }
+
+    fn read_vec(&mut self, offset: u64, len: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::with_capacity(len);
+        (&self.file).seek(SeekFrom::Start(offset))?;
+        (&self.file).take(len as u64).read_to_end(&mut bytes)?;
+        if bytes.len() < len {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(bytes)
     }
 
     fn program(&mut self, offset: u64, data: &[u8]) -> io::Result<()> {

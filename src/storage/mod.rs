@@ -66,6 +66,14 @@ pub trait Medium {
     /// Fills `buf` from `offset`. Past the end: [`io::ErrorKind::UnexpectedEof`].
     fn read(&mut self, offset: u64, buf: &mut [u8]) -> io::Result<()>;
 
+    /// The `len` bytes from `offset`, as [`read`](Medium::read) gives them. A medium that can spare the
+    /// filling of the buffer with zeros beforehand has its own.
+    fn read_vec(&mut self, offset: u64, len: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; len];
+        self.read(offset, &mut bytes)?;
+        Ok(bytes)
+    }
+
     /// Writes `data` at `offset`; on flash this programs, in multiples of `write_size`
     /// (NAND) and only into erased bytes, except that NOR may clear further bits.
     fn program(&mut self, offset: u64, data: &[u8]) -> io::Result<()>;
@@ -165,6 +173,13 @@ pub trait EnvCopy {
 
     /// Fills `buf` with the first bytes of the copy, from the medium.
     fn read(&mut self, buf: &mut [u8]) -> Result<()>;
+
+    /// The whole copy, from the medium.
+    fn load(&mut self) -> Result<Vec<u8>> {
+        let mut bytes = vec![0; self.size()];
+        self.read(&mut bytes)?;
+        Ok(bytes)
+    }
 
     /// Replaces the whole copy by `new` ([`size`](EnvCopy::size) bytes) and returns when it is on the
     /// medium, was read back and is what was written.

@@ -465,6 +465,16 @@ impl EnvCopy for RegionCopy {
         self.read_range(&mut *medium, buf, "reading")
     }
 
+    fn load(&mut self) -> Result<Vec<u8>> {
+        if self.geometry.kind == MediumKind::Nand {
+            let mut bytes = vec![0; self.size];
+            self.read(&mut bytes)?;
+            return Ok(bytes);
+        }
+        let mut medium = self.open(Access::Read)?;
+        medium.read_vec(self.offset, self.size).map_err(|e| self.place("reading", self.offset).io(e))
+    }
+
     fn write(&mut self, before: Option<&[u8]>, settled: bool, new: &[u8]) -> Result<WriteStats> {
         self.check_end()?;
         let mut stats = WriteStats::default();

@@ -44,6 +44,10 @@ impl EnvCopy for ReplaceCopy {
         self.region.read(buf)
     }
 
+    fn load(&mut self) -> Result<Vec<u8>> {
+        self.region.load()
+    }
+
     fn write(&mut self, _before: Option<&[u8]>, _settled: bool, new: &[u8]) -> Result<WriteStats> {
         let mut content = self.file.read().map_err(|e| self.place("reading the file").io(e))?;
         let start = usize::try_from(self.offset()).unwrap_or(usize::MAX);

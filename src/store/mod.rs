@@ -198,20 +198,15 @@ impl Store {
     /// Reads and classifies every copy. One that can't be read is a finding, not a failure.
     fn read_copies(&mut self) -> Loaded {
         let layout = self.layout;
-        let size = self.size();
         let copies: Vec<LoadedCopy> = self
             .copies
             .iter_mut()
-            .map(|copy| {
-                let mut bytes = vec![0; size];
-                match copy.read(&mut bytes) {
-                    Ok(()) => {
-                        let state =
-                            Image::new(layout, &bytes).map_or(CopyState::BadCrc, |image| image.state());
-                        LoadedCopy { bytes: Some(bytes), state, error: None }
-                    }
-                    Err(e) => LoadedCopy { bytes: None, state: CopyState::Unreadable, error: Some(e) },
+            .map(|copy| match copy.load() {
+                Ok(bytes) => {
+                    let state = Image::new(layout, &bytes).map_or(CopyState::BadCrc, |image| image.state());
+                    LoadedCopy { bytes: Some(bytes), state, error: None }
                 }
+                Err(e) => LoadedCopy { bytes: None, state: CopyState::Unreadable, error: Some(e) },
             })
             .collect();
         let state = |i: usize| copies.get(i).map_or(CopyState::Unreadable, |c| c.state);

@@ -13,6 +13,11 @@ mod outcome;
 mod report;
 mod target;
 
+// See build.rs.
+#[cfg(static_unwinder)]
+#[link(name = "libgcc_eh.a", kind = "dylib", modifiers = "+verbatim")]
+extern "C" {}
+
 use std::ffi::OsStr;
 use std::path::Path;
 use std::process::ExitCode;
