@@ -107,10 +107,3 @@ fn the_documented_yaml_example_works() {
     assert_eq!(config.environments.len(), 2);
     assert_eq!(config.select(Some("appvar")).unwrap().devices[1].offset, 0x10000);
 }
-
-#[test]
-fn the_documented_message_is_the_real_one() {
-    let shown = blocks(DOCUMENT, "console")[0].lines().nth(1).unwrap().to_owned();
-    let text = "/dev/mtd1   0x0000 0x4000\n/dev/mtd2   0x0000 16K\n";
-    assert_eq!(Config::parse("fw_env.config", text.as_bytes()).unwrap_err().to_string(), shown);
-}
