@@ -1,6 +1,6 @@
 # `make` says what there is. Each target installs or builds what it lacks.
 
-.PHONY: help build test test-quick lint
+.PHONY: help build demo test test-quick lint
 .DEFAULT_GOAL := help
 
 help: ## this text
@@ -8,6 +8,9 @@ help: ## this text
 
 build: ## the program, optimised: target/release/bootslot
 	cargo build --locked --release
+
+demo: build ## a power cut in the middle of a store, shown in a minute
+	@scripts/demo.sh target/release/bootslot
 
 test: ## every check, as CI runs it
 	@tools/test.sh all

@@ -31,6 +31,11 @@ all)
     step bindgen tools/need-bindgen.sh
     quick
     step tests-no-features run_tests --no-default-features
+    step demo make --no-print-directory demo
+    step dependencies tools/deny.sh
+    # Rust 1.85 builds the aarch64 program here, so that this step proves the oldest supported version too.
+    step qemu-media qemu/test-media.sh
+    step fuzz tools/fuzz.sh 5
     ;;
 quick) quick ;;
 lint) lint ;;
