@@ -3,6 +3,7 @@
 //! Variables in JSON: `{"variables": {NAME: VALUE, ...}}` in their order; those whose name or value is not
 //! UTF-8 are in `"variables_hex"` instead, both in hexadecimal digits, so that nothing is lost.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use bootslot::env::redundancy::CopyState;
@@ -11,7 +12,7 @@ use bootslot::env::{Anomaly, Environment};
 use bootslot::store::{Commit, CopyHealth, Health, MediumKind, Repair};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use serde_json::{json, Value};
+use serde_json::json;
 
 use crate::outcome::{Failure, Outcome, NO, NO_VALID_COPY};
 
@@ -167,32 +168,61 @@ pub fn health(health: &Health, as_json: bool) -> Vec<u8> {
     }
 }
 
-fn health_json(health: &Health) -> Value {
-    let copy = |(number, copy): (usize, &CopyHealth)| {
-        json!({
-            "copy": number,
-            "path": copy.path.to_string_lossy(),
-            "offset": copy.offset,
-            "medium": medium(copy.kind),
-            "state": copy.state.to_string(),
-            "flags": copy.flags,
-            "same_variables": copy.same_data,
-            "error": copy.error,
-        })
-    };
-    json!({
-        "status": status(health),
-        "current": health.current,
-        "why": health.why.to_string(),
-        "copies": health.copies.iter().enumerate().map(copy).collect::<Vec<_>>(),
-        "readers_agree": health.readers_agree,
-        "power_cut_safe": health.power_cut_safe,
-        "size": health.size,
-        "used": health.used,
-        "free": health.free,
-        "variables": health.variables,
-        "anomalies": health.anomalies.iter().map(ToString::to_string).collect::<Vec<_>>(),
-    })
+/// [`Health`] as JSON: the keys in the order in which they are read.
+#[derive(Serialize)]
+struct HealthReport<'a> {
+    status: Status,
+    current: Option<usize>,
+    why: Option<String>,
+    copies: Vec<CopyReport<'a>>,
+    readers_agree: bool,
+    power_cut_safe: bool,
+    size: usize,
+    used: usize,
+    free: usize,
+    variables: usize,
+    anomalies: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct CopyReport<'a> {
+    copy: usize,
+    path: Cow<'a, str>,
+    offset: u64,
+    medium: &'static str,
+    state: String,
+    flags: Option<u8>,
+    same_variables: Option<bool>,
+    error: Option<&'a str>,
+}
+
+fn health_json(health: &Health) -> HealthReport<'_> {
+    HealthReport {
+        status: status(health),
+        current: health.current,
+        why: (health.copies.len() > 1).then(|| health.why.to_string()),
+        copies: health.copies.iter().enumerate().map(copy_json).collect(),
+        readers_agree: health.readers_agree,
+        power_cut_safe: health.power_cut_safe,
+        size: health.size,
+        used: health.used,
+        free: health.free,
+        variables: health.variables,
+        anomalies: health.anomalies.iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn copy_json((number, copy): (usize, &CopyHealth)) -> CopyReport<'_> {
+    CopyReport {
+        copy: number,
+        path: copy.path.to_string_lossy(),
+        offset: copy.offset,
+        medium: medium(copy.kind),
+        state: copy.state.to_string(),
+        flags: copy.flags,
+        same_variables: copy.same_data,
+        error: copy.error.as_deref(),
+    }
 }
 
 fn health_text(health: &Health) -> String {
@@ -235,8 +265,9 @@ fn health_text(health: &Health) -> String {
 /// The verdict in a sentence, and what to do.
 fn advice(health: &Health) -> String {
     let Some(current) = health.current else {
-        return "Lost: no copy is valid. U-Boot boots with its compiled-in variables. Nothing is repaired from nothing;\n\
-                to start a new environment: fw_setenv -f FILE with default variables, or fw_setenv --init NAME VALUE."
+        return "Lost: no copy is valid, and nothing is made from nothing. If U-Boot shows variables that were saved,\n\
+                the configuration is wrong: compare devices, offsets and size with U-Boot's. If it shows only its\n\
+                compiled-in ones, start a new environment: fw_setenv -f FILE (with these), or fw_setenv --init."
             .to_owned();
     };
     if status(health) == Status::Healthy {
