@@ -1,4 +1,11 @@
 //! Reads and atomically rewrites redundant U-Boot environments on files, eMMC, MTD and UBI.
+//!
+#![doc = include_str!("../README.md")]
+// What may not happen to a program that uses this library. Tests may fail by panicking.
+#![cfg_attr(
+    not(test),
+    warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
+)]
 
 pub mod config;
 pub mod env;

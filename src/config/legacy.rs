@@ -1,4 +1,4 @@
-//! [pure] `fw_env.config`, the format of U-Boot's tools: one line of columns for each copy.
+//! Pure: `fw_env.config`, the format of U-Boot's tools: one line of columns for each copy.
 //!
 //! ```text
 //! device  offset  size  [sector size  [sectors  [disable-lock]]]   # comment

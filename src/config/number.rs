@@ -1,4 +1,4 @@
-//! [pure] Numbers as C reads them: `strtol` with base 0 (`%lli`) and with base 16 (`%lx`).
+//! Pure: Numbers as C reads them: `strtol` with base 0 (`%lli`) and with base 16 (`%lx`).
 //!
 //! Unlike C, a number must fill its column: `16K` is an error and not 0x16, and nothing wraps or saturates.
 

@@ -1,4 +1,4 @@
-//! [pure] What an environment's configuration must fulfil before a device is opened.
+//! Pure: What an environment's configuration must fulfil before a device is opened.
 //!
 //! Whatever is wrong here would cost the environment sooner or later, so it is refused for printing too.
 

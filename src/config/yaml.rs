@@ -1,4 +1,4 @@
-//! [pure] libubootenv's YAML: named environments, each with its copies, lock file and writelist.
+//! Pure: libubootenv's YAML: named environments, each with its copies, lock file and writelist.
 //!
 //! ```yaml
 //! uboot:                                  # a namespace

@@ -1,4 +1,4 @@
-//! [pure] What `.flags` and a writelist allow: the type of a variable's value, and who may change it.
+//! Pure: What `.flags` and a writelist allow: the type of a variable's value, and who may change it.
 //!
 //! Both are lists `name:attributes,name:attributes`. The attributes are a letter for the type and one
 //! for the access, each optional:

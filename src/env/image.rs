@@ -1,4 +1,4 @@
-//! [pure] One copy of the environment as bytes: header, records, fill.
+//! Pure: One copy of the environment as bytes: header, records, fill.
 //!
 //! ```text
 //! Layout::Single:     crc32 (4, CPU byte order)             | data

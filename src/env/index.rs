@@ -1,4 +1,4 @@
-//! [pure] Finds the record of a name in constant time, without keeping names of its own.
+//! Pure: Finds the record of a name in constant time, without keeping names of its own.
 //!
 //! A hash table of places in the list of records, with linear probing. The names stay in the records;
 //! the caller tells which one is at a place. Nothing is ever taken out: a removed record keeps its name.

@@ -1,4 +1,4 @@
-//! [pure] The environment: ordered variables, their rules, and their forms as bytes and text.
+//! Pure: The environment: ordered variables, their rules, and their forms as bytes and text.
 //!
 //! | file | job |
 //! |---|---|

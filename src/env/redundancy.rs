@@ -1,4 +1,4 @@
-//! [pure] Which copy of a redundant environment is current, why, and the flags byte of the next one.
+//! Pure: Which copy of a redundant environment is current, why, and the flags byte of the next one.
 //!
 //! The flags byte of a copy is read in one of two ways (see [`FlagScheme`]). Both rules are
 //! U-Boot's, so that user space and the bootloader never take different copies:

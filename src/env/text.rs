@@ -1,4 +1,4 @@
-//! [pure] Variables as text: the scripts of `fw_setenv -s`, and the text of U-Boot's
+//! Pure: Variables as text: the scripts of `fw_setenv -s`, and the text of U-Boot's
 //! `env import -t` / `env export -t`.
 //!
 //! Both readers give a list of [`Change`]s or an error that names the line, so that a text is

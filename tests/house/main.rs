@@ -147,7 +147,7 @@ fn words<'a>(code: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 'a {
     code.match_indices(word).map(|(at, _)| at).filter(move |&at| {
         let before = code[..at].chars().next_back().is_some_and(is_word);
         let after = code[at + word.len()..].chars().next().is_some_and(is_word);
-        !(before && word.starts_with(is_word)) && !(after && word.ends_with(is_word))
+        !(before && word.starts_with(is_word) || after && word.ends_with(is_word))
     })
 }
 
