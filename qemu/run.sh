@@ -1,7 +1,7 @@
 #!/bin/sh
-# Runs QEMU 10 of the build root on this machine's own files, "run.sh OPTION...":
-# it becomes the qemu-system-aarch64 process itself, so killing its pid is a
-# power cut. Neither root nor a chroot is needed for it.
+# Runs the build root's QEMU 10 on this machine's own files, "run.sh OPTION...": it
+# becomes the qemu-system-aarch64 process itself, so killing its pid is a power
+# cut. Neither root nor a chroot is needed for it.
 set -eu
 . "$(dirname "$0")/lib.sh"
 

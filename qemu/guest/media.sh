@@ -61,9 +61,8 @@ turns() {
 	done
 }
 
-# suite MEDIUM : init, writes by all tools in turn, damage to either copy, repair.
-# Needs $conf, $others and a function damage 0|1.
-suite() {
+# stores MEDIUM : init, then writes by all tools in turn. Needs $conf and $others.
+stores() {
 	medium=$1
 	check "$medium: nothing valid yet, set is refused" not set_ $ours x 1
 	check "$medium: init" $ours/fw_setenv --init -c "$conf" first one
@@ -77,6 +76,12 @@ suite() {
 	[ -z "$others" ] || check "$medium: tools write in turn" turns
 	check "$medium: delete" set_ $ours odd
 	check "$medium: deleted for all" fails 1 print $ours odd
+}
+
+# suite MEDIUM : the stores, then damage to either copy, and repair. Needs a
+# function damage 0|1 as well.
+suite() {
+	stores "$1"
 	check "$medium: keep, first store" set_ $ours keep safe
 	check "$medium: keep, second store" set_ $ours again 1
 	check "$medium: both copies are good" env_check
@@ -104,6 +109,12 @@ zero() { dd if=/dev/zero of="$1" bs=1 seek="$2" count=16 conv=notrunc 2>&1; }
 cat /proc/mtd
 
 # ---- parallel NOR, one erase sector a copy: U-Boot's own environment ----
+#
+# QEMU's flash does not only clear bits: Linux programs a word of which three bytes
+# are 0xff to write one byte, and QEMU stores these 0xff. So clearing the flags byte
+# of the obsolete copy spoils the three bytes behind it, here and in no real chip:
+# the current copy is right after each store, the obsolete one is never valid.
+# Therefore no check of both copies here, and none of damage and repair.
 
 env0=$(mtd env0)
 env1=$(mtd env1)
@@ -112,10 +123,9 @@ printf '%s 0x0 0x40000 0x40000\n%s 0x0 0x40000 0x40000\n' "$env0" "$env1" >$conf
 others="$lue $uboot"
 check "nor: what U-Boot stored" all_read step "from U-Boot"
 check "nor: U-Boot's value with a backslash is doubled on the medium" is 'a\\b' print $uboot back
-damage() { if [ "$1" = 0 ]; then zero "$env0" 5; else zero "$env1" 5; fi; }
 flash_erase -q "$env0" 0 0
 flash_erase -q "$env1" 0 0
-suite nor
+stores nor
 check "nor: lock the sectors" flash_lock "$env0" 0 1
 check "nor: store with locked sectors" set_ $ours locked "written anyway"
 check "nor: store again with locked sectors" set_ $ours locked "written twice"
@@ -126,24 +136,20 @@ check "nor: leave something for U-Boot" set_ $ours for_uboot "written by Linux"
 
 shared=$(mtd shared)
 conf=/tmp/shared.config
-printf '%s 0x8000 0x4000 0x40000\n%s 0x48000 0x4000 0x40000\n' "$shared" "$shared" >$conf
+printf '%s 0x0 0x4000 0x40000\n%s 0x40000 0x4000 0x40000\n' "$shared" "$shared" >$conf
 others=$uboot # libubootenv erases the neighbours
 head -c 524288 /dev/urandom >/tmp/fill
 flash_erase -q "$shared" 0 0
 dd if=/tmp/fill of="$shared" bs=256k 2>/dev/null
-damage() { zero "$shared" $((0x8000 + $1 * 0x40000 + 5)); }
-suite nor-shared
 # neighbours FILE : what is not the environment
 neighbours() {
-	dd if="$1" bs=16k count=2; dd if="$1" bs=16k skip=3 count=15
-	dd if="$1" bs=16k skip=19 count=13
+	{
+		dd if="$1" bs=16k skip=1 count=15
+		dd if="$1" bs=16k skip=17 count=15
+	} 2>/dev/null | sha256sum
 }
-check "nor-shared: the neighbours are as they were" \
-	is "$(neighbours /tmp/fill 2>/dev/null | sha256sum)" sh -c "$(cat <<'SH'
-	n() { dd if=$1 bs=16k count=2; dd if=$1 bs=16k skip=3 count=15; dd if=$1 bs=16k skip=19 count=13; }
-SH
-)
-	n $shared 2>/dev/null | sha256sum"
+stores nor-shared
+check "nor-shared: the neighbours are as they were" is "$(neighbours /tmp/fill)" neighbours "$shared"
 
 # ---- RAM as MTD ----
 
@@ -183,9 +189,9 @@ check "nand-weak: both copies are good" env_check
 
 # ---- UBI on that NAND, by node and by name ----
 
-check "ubi: attach" ubiattach -q -p "$(mtd "NAND simulator partition 3")"
-check "ubi: volume 0" ubimkvol -q /dev/ubi0 -N env0 -S 1
-check "ubi: volume 1" ubimkvol -q /dev/ubi0 -N env1 -S 1
+check "ubi: attach" ubiattach -p "$(mtd "NAND simulator partition 3")"
+check "ubi: volume 0" ubimkvol /dev/ubi0 -N env0 -S 1
+check "ubi: volume 1" ubimkvol /dev/ubi0 -N env1 -S 1
 others="$lue $uboot"
 damage() { ubiupdatevol -t "/dev/ubi0_$1"; }
 conf=/tmp/ubi.config
