@@ -1,6 +1,6 @@
 # `make` says what there is. Each target installs or builds what it lacks.
 
-.PHONY: help build demo test test-quick lint
+.PHONY: help build demo test test-quick lint soak
 .DEFAULT_GOAL := help
 
 help: ## this text
@@ -20,3 +20,7 @@ test-quick: ## unit, integration and doc tests only
 
 lint: ## format, clippy, documentation
 	@tools/test.sh lint
+
+soak: ## millions of random power cuts on simulated media; STATES=5000000
+	BOOTSLOT_SOAK_STATES=$(or $(STATES),5000000) cargo test --locked --release --features sim --test power_cut -- \
+		--ignored soak --nocapture
