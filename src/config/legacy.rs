@@ -22,7 +22,7 @@ use nom::sequence::terminated;
 use nom::{IResult, Offset, Parser};
 
 use super::rules::Field;
-use super::{number, refuse, Config, Device, EnvConfig};
+use super::{lines, number, refuse, Config, Device, EnvConfig};
 use crate::error::Result;
 
 const COLUMNS: &str = "device, offset, size, and optionally sector size, sectors, disable-lock (0 or 1)";
@@ -34,35 +34,33 @@ const COLUMNS: &str = "device, offset, size, and optionally sector size, sectors
 pub fn parse(path: &Path, text: &[u8]) -> Result<Config> {
     let fail = |at: &[u8], message: &str| Err(refuse(path, text, text.offset(at), message));
 
-    let mut entries: Vec<Entry<'_>> = Vec::with_capacity(2);
-    for line in text.split(|&byte| byte == b'\n') {
+    let mut devices = Vec::with_capacity(2);
+    let mut columns = [[text; 5]; 2];
+    for line in lines(text) {
         match entry(line) {
             Ok((_, None)) => {}
-            Ok((_, Some(entry))) if entries.len() == 2 => {
-                return fail(
-                    entry.columns[0],
-                    "a third entry: an environment has one copy or two; comment out what is not this board's",
-                );
+            Ok((_, Some(entry))) => {
+                let Some(place) = columns.get_mut(devices.len()) else {
+                    return fail(
+                        entry.columns[0],
+                        "a third entry: an environment has one copy or two; comment out what is not this board's",
+                    );
+                };
+                *place = entry.columns;
+                devices.push(entry.device);
             }
-            Ok((_, Some(entry))) => entries.push(entry),
             Err(nom::Err::Error(wrong) | nom::Err::Failure(wrong)) => return fail(wrong.at, &wrong.message),
             Err(nom::Err::Incomplete(_)) => return fail(line, "this line is cut"),
         }
     }
-    if entries.is_empty() {
+    if devices.is_empty() {
         return fail(text, &format!("no entry; expected one line for each copy: {COLUMNS}"));
     }
 
-    let places: Vec<[&[u8]; 5]> = entries.iter().map(|entry| entry.columns).collect();
-    let environment = EnvConfig {
-        namespace: None,
-        devices: entries.into_iter().map(|entry| entry.device).collect(),
-        lockfile: None,
-        writelist: None,
-    };
+    let environment = EnvConfig { namespace: None, devices, lockfile: None, writelist: None };
     if let Err(flaw) = environment.check() {
         let [path_column, offset, size, sector_size, sectors] =
-            places.get(flaw.device).copied().unwrap_or([text; 5]);
+            columns.get(flaw.device).copied().unwrap_or([text; 5]);
         let at = match flaw.field {
             Field::Path => path_column,
             Field::Offset => offset,

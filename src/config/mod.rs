@@ -150,7 +150,24 @@ enum Format {
 
 /// The format that the author meant, also where the text is wrong in it: so that the message is about that one.
 fn sniff(text: &[u8]) -> Format {
-    text.split(|&byte| byte == b'\n').find_map(sniff_line).unwrap_or(Format::Legacy)
+    lines(text).find_map(sniff_line).unwrap_or(Format::Legacy)
+}
+
+/// The lines of a text without their newlines.
+fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(text);
+    // memchr, because most of a configuration file is comments: a byte at a time, the example of
+    // U-Boot's tools costs more than all the rest of reading it.
+    std::iter::from_fn(move || {
+        let text = rest.take()?;
+        match memchr::memchr(b'\n', text).and_then(|end| Some((text.get(..end)?, text.get(end + 1..)?))) {
+            Some((line, behind)) => {
+                rest = Some(behind);
+                Some(line)
+            }
+            None => Some(text),
+        }
+    })
 }
 
 /// What one line says about the format; `None` if it fits both.
