@@ -265,6 +265,7 @@ fn what_can_not_work_is_refused_at_the_guilty_column() {
             "1:14: offset -0x1fff: that close to the end of the device there is no room for 0x2000 bytes",
         ),
         ("/dev/ubi0_0 0x1000 4000\n", "1:13: offset 0x1000: a UBI volume is used from its start, offset 0"),
+        ("mtd12:env 8 4000\n", "1:11: offset 0x8: a UBI volume is used from its start, offset 0"),
         ("/dev/mtd0:env -1 4000\n", "1:15: offset -0x1: a UBI volume is used from its start, offset 0"),
     ] {
         assert_eq!(refused(text), message, "{text:?}");
@@ -287,9 +288,30 @@ fn what_only_looks_wrong_is_accepted() {
         "/dev/mtd0 0 4000 20000 0\n/dev/mtd0 0x20000 4000 20000 0\n",
         "/dev/ubi0_0 0 1f000 800\n/dev/ubi0_1 0 1f000 800\n",
         "/dev/ubiblock0_0 0x4000 4000\n",
+        "/dev/mtdblock0 0x4000 4000\n",
+        "ubi.img 0x4000 4000\n",
+        "mtd:0 0x4000 4000\n",
+        "mtd0_1 0x4000 4000\n",
     ] {
         parse(text);
     }
+}
+
+#[test]
+fn a_configuration_built_by_hand_can_be_checked_too() {
+    let environment = |devices| EnvConfig { namespace: None, devices, lockfile: None, writelist: None };
+    let copy = |path| device(path, 0, 0x4000, 0, 0);
+    let message = |devices| environment(devices).validate().unwrap_err().to_string();
+    assert!(environment(vec![copy("/a"), copy("/b")]).validate().is_ok());
+    assert_eq!(message(vec![]), "configuration: an environment has one or two copies, not 0");
+    assert_eq!(
+        message(vec![copy("/a"), copy("/b"), copy("/c")]),
+        "/c: an environment has one or two copies, not 3"
+    );
+    assert_eq!(
+        message(vec![copy("/a"), device("/b", 0, 0, 0, 0)]),
+        "/b: size 0x0 is too small: 5 bytes of header and one variable need 0xa"
+    );
 }
 
 /// An environment as the legacy format can express it, and which passes the rules.

@@ -2,7 +2,7 @@
 //!
 //! Whatever is wrong here would cost the environment sooner or later, so it is refused for printing too.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{Device, EnvConfig};
 use crate::error::{Error, Result};
@@ -36,13 +36,15 @@ pub(super) struct Flaw {
 
 impl EnvConfig {
     /// Checks what can be checked without opening a device: the number of copies, their sizes, their
-    /// sectors, and that they don't overlap. A parsed configuration has passed; call it for one that
-    /// was built by hand.
+    /// sectors, and that they don't overlap. A parsed configuration has passed.
     ///
     /// Errors: [`Error::Device`] with the path of the guilty entry; nothing was touched.
     pub fn validate(&self) -> Result<()> {
         self.check().map_err(|flaw| Error::Device {
-            path: self.devices.get(flaw.device).map(|device| device.path.clone()).unwrap_or_default(),
+            path: self
+                .devices
+                .get(flaw.device)
+                .map_or_else(|| PathBuf::from("configuration"), |device| device.path.clone()),
             message: flaw.message,
         })
     }
@@ -67,12 +69,18 @@ impl EnvConfig {
 }
 
 impl Device {
-    /// Whether the path names a UBI volume: `/dev/ubi0_0`, `/dev/ubi0:name` or `/dev/mtd0:name`.
-    pub fn is_ubi(&self) -> bool {
+    /// Whether the path names a UBI volume: `ubi0_0`, `ubi0:name` or `mtd0:name`, in `/dev` or alone.
+    fn is_ubi(&self) -> bool {
         let path = self.path.as_os_str().as_encoded_bytes();
-        // ubiblock is a block device on top of a volume.
-        (path.starts_with(b"/dev/ubi") && !path.starts_with(b"/dev/ubiblock"))
-            || (path.starts_with(b"/dev/mtd") && path.contains(&b':'))
+        let name = path.strip_prefix(b"/dev/").unwrap_or(path);
+        let (separators, number): (&[u8], _) = match (name.strip_prefix(b"ubi"), name.strip_prefix(b"mtd")) {
+            (Some(number), _) => (b":_", number),
+            (_, Some(number)) => (b":", number),
+            _ => return false,
+        };
+        let mut behind = number.iter().skip_while(|byte| byte.is_ascii_digit());
+        number.first().is_some_and(u8::is_ascii_digit)
+            && behind.next().is_some_and(|byte| separators.contains(byte))
     }
 
     fn check(&self, header: u64) -> Result<(), (Field, String)> {

@@ -49,9 +49,11 @@ impl Found {
 ///
 /// Nothing is read from the copies, nothing written.
 ///
-/// Errors: [`Error::Device`] where device and configuration contradict each other or two copies overlap;
+/// Errors: what [`EnvConfig::validate`] refuses, which also holds for a configuration that was built by hand;
+/// [`Error::Device`] where device and configuration contradict each other or two copies overlap;
 /// [`Error::Io`] where a device can't be looked at.
 pub fn open_copies(config: &EnvConfig) -> Result<Vec<Box<dyn EnvCopy>>> {
+    config.validate()?;
     let found: Vec<Result<Found>> = config.devices.iter().map(find).collect();
     let single = found.len() == 1;
     let mut copies: Vec<Box<dyn EnvCopy>> = Vec::new();
