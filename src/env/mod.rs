@@ -22,6 +22,10 @@ use crate::error::{Error, Result};
 use image::{trim_blanks, Image, Records};
 use index::Index;
 
+/// Variables that U-Boot's hash table holds where `CONFIG_ENV_MAX_ENTRIES` is 512, the default: its size
+/// is the next prime (`lib/hashtable.c`, `hcreate_r`).
+const UBOOT_PLACES: usize = 521;
+
 /// The variables of one environment in the order in which they are stored. Names and values are bytes.
 ///
 /// Lookups take constant time. A changed variable keeps its place and a new one goes to the end, so
@@ -141,6 +145,9 @@ impl Environment {
         }
         if records.terminator().is_none() {
             env.anomalies.push(Anomaly::NotTerminated);
+        }
+        if env.variables > UBOOT_PLACES {
+            env.anomalies.push(Anomaly::ManyVariables { count: env.variables });
         }
         env.loaded = list;
         env
@@ -306,7 +313,7 @@ impl Environment {
     }
 }
 
-/// Something in the bytes of a copy that no tool writes on purpose. Its `Display` is a sentence for a
+/// Something in the bytes of a copy that readers do not agree on, or that no tool writes on purpose. Its `Display` is a sentence for a
 /// report. Names and records are as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -340,6 +347,11 @@ pub enum Anomaly {
     EmptyFirst,
     /// The list reaches the end of the data without the empty record that ends it.
     NotTerminated,
+    /// More variables than a U-Boot loads that was built with the default size of its hash table.
+    ManyVariables {
+        /// How many there are.
+        count: usize,
+    },
 }
 
 impl fmt::Display for Anomaly {
@@ -372,6 +384,10 @@ impl fmt::Display for Anomaly {
                 write!(f, "the first record is empty: U-Boot reads the ones behind it, its fw_printenv none")
             }
             Anomaly::NotTerminated => write!(f, "the list of variables has no end mark"),
+            Anomaly::ManyVariables { count } => write!(
+                f,
+                "of {count} variables U-Boot loads the first {UBOOT_PLACES}, unless its CONFIG_ENV_MAX_ENTRIES is greater than 512"
+            ),
         }
     }
 }
@@ -598,6 +614,11 @@ mod tests {
         assert!(loaded.iter().eq(env.iter()));
         assert!((0..5000).all(|number| loaded.get(&name(number)) == env.get(&name(number))));
         assert_eq!(stored(&loaded), stored(&env));
+        assert_eq!(loaded.anomalies().last(), Some(&Anomaly::ManyVariables { count: 2500 }));
+        assert_eq!(
+            loaded.anomalies().last().unwrap().to_string(),
+            "of 2500 variables U-Boot loads the first 521, unless its CONFIG_ENV_MAX_ENTRIES is greater than 512"
+        );
     }
 
     #[test]
