@@ -6,9 +6,10 @@ set -eu
 . "$(dirname "$0")/lib.sh"
 
 # How many checks guest/media.sh has to report: a guest that dies must not pass.
-expected=225
+expected=227
 
-need python3:python3 cpio:cpio
+PATH=$PATH:/usr/sbin:/sbin
+need python3:python3 cpio:cpio mkfs.vfat:dosfstools
 uboot=$("$here/uboot.sh" nor)
 kernel=$("$here/kernel.sh")
 guest=$("$here/guest.sh")
@@ -31,6 +32,7 @@ ln -s bootslot "$work/files/opt/bootslot/fw_printenv"
 ln -s bootslot "$work/files/opt/bootslot/fw_setenv"
 (cd "$work/files" && find . | cpio --quiet -o -H newc) | cat "$guest/guest.cpio" - >"$work/initramfs"
 truncate -s 64M "$work/card.img" "$work/disk.img"
+mkfs.vfat "$work/disk.img" >/dev/null
 timeout "${BOOTSLOT_TIMEOUT:-600}" "$here/run-linux.sh" -M virt -cpu cortex-a57 -m 512 -nographic -nodefaults -no-reboot \
 	-serial stdio -monitor none -kernel "$kernel/Image" -initrd "$work/initramfs" \
 	-append "console=ttyAMA0 quiet panic=-1 rdinit=/init \

@@ -219,8 +219,7 @@ suite mmc-end
 
 # ---- files on FAT, as U-Boot's FAT driver keeps them ----
 
-mkfs.vfat /dev/vda
-mount -t vfat /dev/vda /mnt
+check "fat: mount" mount -t vfat /dev/vda /mnt
 head -c 16384 /dev/zero >/mnt/uboot.env
 head -c 16384 /dev/zero >/mnt/uboot-redund.env
 conf=/tmp/fat.config
@@ -230,6 +229,6 @@ damage() {
 	dd if=/dev/urandom of=$file bs=512 count=1 conv=notrunc 2>&1
 }
 suite fat
-umount /mnt
+check "fat: unmount" umount /mnt
 
 echo "done $number"
