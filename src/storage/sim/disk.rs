@@ -92,6 +92,9 @@ impl Pages {
     }
 
     fn write(&mut self, range: Range<usize>, data: &[u8], extent: Extent) {
+        if matches!(extent, Extent::Nothing | Extent::Wear) {
+            return;
+        }
         for sector in range.start / SECTOR..range.end.div_ceil(SECTOR) {
             let start = range.start.max(sector * SECTOR);
             let end = range.end.min((sector + 1) * SECTOR);
@@ -105,7 +108,7 @@ impl Pages {
             cached.now[start - sector * SECTOR..end - sector * SECTOR]
                 .copy_from_slice(&data[start - range.start..end - range.start]);
             // A lie: the cache shows the new bytes, but they never reach the medium.
-            if extent != Extent::Nothing {
+            if extent != Extent::Lie {
                 cached.versions.push(cached.now);
             }
         }
@@ -119,7 +122,7 @@ impl Pages {
             let reached = match extent {
                 Extent::Whole => true,
                 Extent::Part(torn) => torn.tail >> (n % 32) & 1 == 1,
-                Extent::Nothing | Extent::Wear => false,
+                Extent::Nothing | Extent::Lie | Extent::Wear => false,
             };
             if reached {
                 written.push((sector, cached.now));
@@ -217,12 +220,13 @@ impl Disk {
     pub(super) fn write_temp(&mut self, content: &[u8], extent: Extent) {
         let len = match extent {
             Extent::Part(torn) => (torn.byte as usize).min(content.len()),
-            _ => content.len(),
+            Extent::Whole | Extent::Lie => content.len(),
+            Extent::Nothing | Extent::Wear => return,
         };
         // A second one gets another name; the first stays behind.
         self.leftovers += usize::from(self.temp.is_some());
         // A lie: the cache shows the bytes, the medium will hold zeros.
-        let durable = (extent == Extent::Nothing).then(|| vec![0; len]);
+        let durable = (extent == Extent::Lie).then(|| vec![0; len]);
         self.temp = Some(Temp { content: content[..len].to_vec(), durable });
     }
 
@@ -231,7 +235,7 @@ impl Disk {
         let reached = match extent {
             Extent::Whole => temp.content.len(),
             Extent::Part(Torn { byte, .. }) => (byte as usize).min(temp.content.len()),
-            Extent::Nothing | Extent::Wear => 0,
+            Extent::Nothing | Extent::Lie | Extent::Wear => 0,
         };
         let mut durable = temp.content.clone();
         durable[reached..].fill(0);

@@ -172,6 +172,11 @@ impl Board {
         self.lock().power.faults.push(fault);
     }
 
+    /// The faults that can still hit.
+    pub fn faults_left(&self) -> Vec<Fault> {
+        self.lock().power.faults.iter().filter(|fault| fault.times > 0).copied().collect()
+    }
+
     /// Removes all faults that were injected and the planned cut. A worn-out block stays worn out.
     pub fn clear_plan(&self) {
         let mut state = self.lock();

@@ -8,7 +8,8 @@ use super::{range_of, violation};
 use crate::storage::{Geometry, MediumKind};
 
 /// NAND with an ECC. Only whole pages are programmed, in rising order within a block, once per erase; all
-/// else is a violation, and so is touching a block that is marked bad.
+/// else is a violation, and so is touching a block that is marked bad. (Pages of a block whose erase was
+/// acknowledged but did not happen become garbage.)
 ///
 /// A cut program (`tail % 4`): pages before the cut are done, later ones untouched, the page at the cut 0:
 /// reads erased, 1: can't be corrected (EBADMSG), 2: reads right, 3: garbage that the ECC takes for right.
@@ -29,6 +30,8 @@ struct Block {
     /// Pages that may not be programmed any more: all up to the last one programmed.
     programmed: usize,
     half_erased: bool,
+    /// The chip said that it erased the block, but did not.
+    lied: bool,
     worn: bool,
     bad: bool,
 }
@@ -109,7 +112,7 @@ impl Nand {
             if block.half_erased {
                 violation(format_args!("NAND: programming page {page:#x} of a block whose erase was cut"));
             }
-            if in_block < block.programmed {
+            if in_block < block.programmed && !block.lied {
                 violation(format_args!(
                     "NAND: programming page {page:#x} after page {} of its block: once, and in rising order",
                     block.programmed - 1
@@ -121,6 +124,7 @@ impl Nand {
             let cut = |torn: Torn| first + torn.byte as usize / self.page_size;
             let done = match extent {
                 _ if block.worn => Done::Unreadable,
+                _ if in_block < block.programmed => Done::Garbage(0),
                 Extent::Whole => Done::Right,
                 Extent::Part(torn) if page < cut(torn) => Done::Right,
                 Extent::Part(torn) if page == cut(torn) => match torn.tail % 4 {
@@ -131,7 +135,7 @@ impl Nand {
                 },
                 _ => break,
             };
-            block.programmed = in_block + 1;
+            block.programmed = block.programmed.max(in_block + 1);
             let worn = block.worn;
             self.set_page(page, done, content);
             if worn {
@@ -187,6 +191,7 @@ impl Nand {
                     }
                 }
             }
+            Extent::Lie => block.lied = true,
             _ => {}
         }
         Ok(())
@@ -201,7 +206,7 @@ impl Nand {
         self.blocks[index].bad |= match extent {
             Extent::Whole => true,
             Extent::Part(torn) => torn.tail % 2 == 1,
-            Extent::Nothing | Extent::Wear => false,
+            Extent::Nothing | Extent::Lie | Extent::Wear => false,
         };
     }
 }

@@ -35,6 +35,8 @@ struct Sector {
     locked: bool,
     /// A cut erase: the cells are undefined.
     half_erased: bool,
+    /// The chip said that it erased the sector, but did not: what is programmed then is no violation.
+    lied: bool,
     /// Reads differently each time.
     unstable: bool,
     /// Erasing and programming fail.
@@ -86,6 +88,10 @@ impl Nor {
 
     pub(super) fn read(&mut self, range: Range<usize>, buf: &mut [u8]) -> io::Result<()> {
         buf.copy_from_slice(&self.cells[range.clone()]);
+        let sectors = range.start / self.sector_size..range.end.div_ceil(self.sector_size);
+        if !self.sectors[sectors].iter().any(|sector| sector.unstable) {
+            return Ok(());
+        }
         for (at, byte) in range.zip(buf) {
             if self.sectors[at / self.sector_size].unstable && *byte != 0xff {
                 self.noise += 1;
@@ -114,7 +120,7 @@ impl Nor {
                     "NOR: programming {new:#04x} at {at:#x} into a sector whose erase was cut"
                 ));
             }
-            if self.cells[at] & new != new {
+            if self.cells[at] & new != new && !sector.lied {
                 violation(format_args!(
                     "NOR: programming {new:#04x} over {:#04x} at {at:#x} would set bits: erase first",
                     self.cells[at]
@@ -123,7 +129,7 @@ impl Nor {
             let stays = match extent {
                 Extent::Whole => 0,
                 Extent::Part(torn) => unprogrammed(torn, range.start, at),
-                Extent::Nothing | Extent::Wear => 0xff,
+                Extent::Nothing | Extent::Lie | Extent::Wear => 0xff,
             };
             self.cells[at] &= new | stays;
         }
@@ -139,6 +145,7 @@ impl Nor {
         let sector = &mut self.sectors[index];
         match extent {
             Extent::Nothing => {}
+            Extent::Lie => sector.lied = true,
             Extent::Whole if !sector.worn => {
                 cells.fill(0xff);
                 *sector = Sector::default();
@@ -163,7 +170,7 @@ impl Nor {
             Extent::Whole => true,
             // One bit: set or not.
             Extent::Part(torn) => torn.tail % 2 == 1,
-            Extent::Nothing | Extent::Wear => false,
+            Extent::Nothing | Extent::Lie | Extent::Wear => false,
         };
         if happened {
             self.sectors[index].locked = locked;

@@ -175,8 +175,10 @@ impl PowerOff {
 pub(super) enum Extent {
     Whole,
     Part(Torn),
-    /// Nothing, although the caller may be told so.
+    /// Nothing, and the caller learns it.
     Nothing,
+    /// Nothing, but the caller is told that it happened.
+    Lie,
     /// Fail for good, as a worn-out block.
     Wear,
 }
@@ -217,14 +219,13 @@ impl Power {
                 return Err(io::Error::other(PowerOff));
             }
         }
-        let partly = |torn: Option<Torn>| torn.map_or(Extent::Nothing, Extent::Part);
         match self.fault_for(entry) {
             None => act(Extent::Whole),
             Some(Effect::Fail(errno, torn)) => {
-                let _ = act(partly(torn));
+                let _ = act(torn.map_or(Extent::Nothing, Extent::Part));
                 Err(io::Error::from_raw_os_error(errno))
             }
-            Some(Effect::Lie(torn)) => act(partly(torn)),
+            Some(Effect::Lie(torn)) => act(torn.map_or(Extent::Lie, Extent::Part)),
             Some(Effect::WearOut) => act(Extent::Wear),
         }
     }

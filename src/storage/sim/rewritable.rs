@@ -124,7 +124,7 @@ impl Ram {
                     cells[k] = mix(u64::from(torn.tail)) as u8;
                 }
             }
-            Extent::Nothing => {}
+            Extent::Nothing | Extent::Lie => {}
             Extent::Wear => return Err(io::Error::from_raw_os_error(libc::EIO)),
         }
         Ok(())

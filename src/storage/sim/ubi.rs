@@ -54,7 +54,7 @@ impl Ubi {
                 self.marked = false;
             }
             Extent::Part(_) => self.marked = true,
-            Extent::Nothing => {}
+            Extent::Nothing | Extent::Lie => {}
             Extent::Wear => return Err(io::Error::from_raw_os_error(libc::EIO)),
         }
         Ok(())
