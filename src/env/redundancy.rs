@@ -24,9 +24,11 @@
 //! # The order of writing
 //!
 //! - Serial: write the standby copy with the serial of the selected copy plus one. Nothing else.
-//! - Boolean: erase the standby copy, clear the flags of the old copy to [`OBSOLETE`], write the new
+//! - Boolean, NOR: erase the standby copy, clear the flags of the old copy to [`OBSOLETE`], write the new
 //!   copy with [`ACTIVE`]. While the old copy's flags are cleared it is the only valid copy, so that no
 //!   value of its flags matters; after that the pair is (1, 0) or (0, 1), which no reader mistakes.
+//! - Boolean, DataFlash: write the standby copy with [`ACTIVE`], then clear the flags of the old copy, which
+//!   rewrites a page of it. In between the pair is (1, 1), and every reader takes copy 0.
 //!
 //! U-Boot's I2C EEPROM environment (`env/eeprom.c`) has a third rule, boolean with a wrap. It is not
 //! covered.

@@ -10,7 +10,8 @@
 //!                        |  copy  |  skipped  |  copy,  kept bytes |
 //! ```
 
-use std::io;
+mod flash;
+
 use std::path::{Path, PathBuf};
 
 use super::{Access, EnvCopy, Geometry, Medium, MediumKind, OpenMedium, WriteStats};
@@ -228,219 +229,6 @@ impl RegionCopy {
         }
         Ok(())
     }
-
-    /// Flash: writes sector by sector; a NAND block that fails is marked bad and the next one taken.
-    fn write_sectors(
-        &mut self,
-        medium: &mut dyn Medium,
-        before: Option<&[u8]>,
-        new: &[u8],
-        stats: &mut WriteStats,
-    ) -> Result<()> {
-        let sectors = self.good_sectors(medium)?;
-        let unit = usize::try_from(self.sector_size).unwrap_or(usize::MAX).max(1);
-        let fresh_first = std::mem::take(&mut self.fresh);
-        let mut parts = new.chunks(unit);
-        let mut done = 0;
-        let mut part = parts.next();
-        // Once a block was skipped, what a later block holds is no longer what `before` says of it.
-        let mut shifted = false;
-        for (i, at) in sectors.iter().copied().enumerate() {
-            let Some(data) = part else { break };
-            let erased = fresh_first && i == 0;
-            let same = before
-                .and_then(|b| b.get(done..))
-                .and_then(|b| b.get(..data.len()))
-                .is_some_and(|b| b == data);
-            if erased || shifted || !same {
-                match self.write_sector(medium, at, data, erased, stats) {
-                    Err(SectorError::Worn(_)) if self.geometry.kind == MediumKind::Nand => {
-                        medium.mark_bad(at).map_err(|e| self.place("marking a block as bad", at).io(e))?;
-                        shifted = true;
-                        continue;
-                    }
-                    Err(SectorError::Worn(error) | SectorError::Other(error)) => return Err(error),
-                    Ok(()) => {}
-                }
-            }
-            done += data.len();
-            part = parts.next();
-        }
-        if part.is_some() {
-            return Err(Error::BadBlocks {
-                path: self.path.clone(),
-                offset: self.offset,
-                sectors: self.range / self.sector_size.max(1),
-                good: done as u64,
-                needed: new.len() as u64,
-            });
-        }
-        Ok(())
-    }
-
-    /// Erases one sector unless `erased`, and programs `data` at its start; the sector's other bytes
-    /// are kept. They are in danger from the erase until they are programmed again: flash has no way
-    /// around that, so sharing a sector with something else is a choice of the board's partitioning.
-    fn write_sector(
-        &self,
-        medium: &mut dyn Medium,
-        at: u64,
-        data: &[u8],
-        erased: bool,
-        stats: &mut WriteStats,
-    ) -> std::result::Result<(), SectorError> {
-        let rest = if erased { Vec::new() } else { self.read_rest(medium, at, data.len())? };
-        self.unlocked(medium, at, |medium| {
-            if !erased {
-                let start = medium.erase(at);
-                start.map_err(|e| self.worn("erasing", at, e))?;
-                stats.erases += 1;
-            }
-            if self.geometry.write_size > 1 {
-                // NAND pages are programmed once, whole, and in rising order.
-                let mut sector = data.to_vec();
-                sector.extend_from_slice(&rest);
-                self.program_pages(medium, at, &sector, stats)
-            } else {
-                // What is not ours comes back first: the time without it is the shortest.
-                let behind = at.saturating_add(data.len() as u64);
-                self.program_bytes(medium, behind, &rest, stats)?;
-                self.program_bytes(medium, at, data, stats)
-            }
-        })
-    }
-
-    /// Runs `work` with the sector unlocked, and locks it again if it was locked, also after an error.
-    fn unlocked<E: From<Error>>(
-        &self,
-        medium: &mut dyn Medium,
-        at: u64,
-        work: impl FnOnce(&mut dyn Medium) -> std::result::Result<(), E>,
-    ) -> std::result::Result<(), E> {
-        if self.disable_lock {
-            return work(medium);
-        }
-        let was_locked = medium.unlock(at).map_err(|e| self.place("unlocking", at).io(e))?;
-        let result = work(medium);
-        if was_locked {
-            let locked = medium.lock(at).map_err(|e| self.place("locking", at).io(e));
-            if result.is_ok() {
-                locked?;
-            }
-        }
-        result
-    }
-
-    fn worn(&self, step: &'static str, at: u64, error: io::Error) -> SectorError {
-        // EIO is what the kernel returns when the chip reports a failed erase or program.
-        let worn = error.raw_os_error() == Some(libc::EIO);
-        let error = self.place(step, at).io(error);
-        if worn {
-            SectorError::Worn(error)
-        } else {
-            SectorError::Other(error)
-        }
-    }
-
-    /// The bytes of the sector at `at` behind the first `used`.
-    fn read_rest(&self, medium: &mut dyn Medium, at: u64, used: usize) -> Result<Vec<u8>> {
-        let start = at.saturating_add(used as u64);
-        let len = usize::try_from(self.sector_size).unwrap_or(usize::MAX).saturating_sub(used);
-        let mut rest = vec![0xff; len];
-        if len == 0 {
-            return Ok(rest);
-        }
-        match medium.read(start, &mut rest) {
-            Ok(()) => return Ok(rest),
-            // Never erase what could not be read, except NAND pages: a page torn by a cut can't be read
-            // ever again, and must not keep its block from being used.
-            Err(e) if self.geometry.kind != MediumKind::Nand => {
-                return Err(self.place("reading the rest of the sector", start).io(e));
-            }
-            Err(_) => {}
-        }
-        let page = usize::try_from(self.geometry.write_size).unwrap_or(usize::MAX).max(1);
-        let first = (page - used % page) % page;
-        let (head, tail) = rest.split_at_mut(first.min(len));
-        let mut from = start;
-        for part in std::iter::once(head).chain(tail.chunks_mut(page)) {
-            if medium.read(from, part).is_err() {
-                part.fill(0xff);
-            }
-            from = from.saturating_add(part.len() as u64);
-        }
-        Ok(rest)
-    }
-
-    fn program_bytes(
-        &self,
-        medium: &mut dyn Medium,
-        at: u64,
-        data: &[u8],
-        stats: &mut WriteStats,
-    ) -> std::result::Result<(), SectorError> {
-        // Erased flash reads 0xff, so a tail of 0xff is already there.
-        let len = data.iter().rposition(|&b| b != 0xff).map_or(0, |last| last + 1);
-        let data = data.get(..len).unwrap_or_default();
-        if data.is_empty() {
-            return Ok(());
-        }
-        medium.program(at, data).map_err(|e| self.worn("programming", at, e))?;
-        stats.bytes += data.len() as u64;
-        Ok(())
-    }
-
-    fn program_pages(
-        &self,
-        medium: &mut dyn Medium,
-        at: u64,
-        sector: &[u8],
-        stats: &mut WriteStats,
-    ) -> std::result::Result<(), SectorError> {
-        let page = usize::try_from(self.geometry.write_size).unwrap_or(usize::MAX).max(1);
-        let mut start = 0;
-        // Runs of pages that hold something: an empty page stays erased, so that it can still be used.
-        while start < sector.len() {
-            let is_empty =
-                |from: usize| sector.get(from..).unwrap_or_default().iter().take(page).all(|&b| b == 0xff);
-            let from = start;
-            if is_empty(from) {
-                start += page;
-                continue;
-            }
-            while start < sector.len() && !is_empty(start) {
-                start += page;
-            }
-            let mut data = sector.get(from..start.min(sector.len())).unwrap_or_default().to_vec();
-            data.resize(start - from, 0xff);
-            let to = at.saturating_add(from as u64);
-            medium.program(to, &data).map_err(|e| self.worn("programming", to, e))?;
-            stats.bytes += data.len() as u64;
-        }
-        Ok(())
-    }
-}
-
-/// Why a sector could not be written.
-enum SectorError {
-    /// The chip says that erasing or programming failed.
-    Worn(Error),
-    /// Anything else.
-    Other(Error),
-}
-
-impl From<Error> for SectorError {
-    fn from(error: Error) -> Self {
-        SectorError::Other(error)
-    }
-}
-
-impl From<SectorError> for Error {
-    fn from(error: SectorError) -> Self {
-        match error {
-            SectorError::Worn(e) | SectorError::Other(e) => e,
-        }
-    }
 }
 
 impl EnvCopy for RegionCopy {
@@ -481,10 +269,18 @@ impl EnvCopy for RegionCopy {
         let mut medium = self.open(Access::Write)?;
         if self.is_flash() {
             self.write_sectors(&mut *medium, before.filter(|_| settled), new, &mut stats)?;
+            self.verify(&mut *medium, new, &mut stats)?;
         } else {
-            self.write_blocks(&mut *medium, before, new, &mut stats)?;
+            let written = self.write_blocks(&mut *medium, before, new, &mut stats);
+            let verified = written.and_then(|()| self.verify(&mut *medium, new, &mut stats));
+            if verified.is_err() {
+                // What is only in the cache would be taken for the newest copy, and the next store would
+                // overwrite the one that is on the medium. Neither call can do more harm than was done.
+                let _ = medium.sync();
+                let _ = medium.drop_cache(self.offset, self.range);
+            }
+            verified?;
         }
-        self.verify(&mut *medium, new, &mut stats)?;
         self.close(medium)?;
         Ok(stats)
     }
@@ -502,8 +298,9 @@ impl EnvCopy for RegionCopy {
         self.unlocked(&mut *medium, at, |medium| -> std::result::Result<(), Error> {
             medium.erase(at).map_err(|e| self.place("erasing", at).io(e))?;
             stats.erases += 1;
-            self.program_bytes(medium, at.saturating_add(used as u64), &rest, &mut stats)?;
-            Ok(())
+            let behind = at.saturating_add(used as u64);
+            self.program_bytes(medium, behind, &rest, &mut stats)?;
+            self.verify_rest(medium, behind, &rest)
         })?;
         medium.sync().map_err(|e| self.place("syncing", at).io(e))?;
         let mut back = vec![0; used];

@@ -14,10 +14,16 @@
 //! *Serial flags* (files, block devices, NAND, UBI, RAM): the standby is overwritten while the current
 //! copy is untouched. Half-written, its checksum is wrong; complete, its serial is newer.
 //!
-//! *Boolean flags* (NOR, DataFlash): the standby is erased, which leaves one valid copy whatever its flag;
-//! then that copy's flag is cleared; then the standby is written with its flag set. So both copies are
-//! never marked active, the one state in which a reader would go back to copy 0, and the new environment
-//! takes over at the instant in which its last byte makes its checksum right.
+//! *Boolean flags on NOR*: the standby's checksum is spoiled and its first sector erased, which leaves one
+//! valid copy whatever its flag; then that copy's flag is cleared; then the standby is written with its
+//! flag set and its checksum last. So both copies are never marked active, the one state in which a reader
+//! would go back to copy 0, and the new environment takes over at the instant in which the last bit makes
+//! its checksum right. The checksum is spoiled first because an erase that is cut may have reached the
+//! flag, which no checksum covers, and nothing else yet.
+//!
+//! *Boolean flags on DataFlash*: to clear a flag, the chip rewrites the flag's page, and a cut loses the
+//! page. So the old copy is touched only when the new one is complete. Until then both are marked active
+//! for an instant, and every reader takes copy 0: the old environment or the new one.
 
 mod health;
 mod transaction;
@@ -264,49 +270,72 @@ impl Store {
             _ => 0,
         };
         let before = loaded.copies.get(target).and_then(|c| c.bytes.as_deref());
-        let settled =
-            matches!(loaded.copies.get(target), Some(c) if matches!(c.state, CopyState::Valid { .. }));
+        let state = loaded.copies.get(target).map_or(CopyState::Unreadable, |c| c.state);
+        let settled = state.is_valid();
 
-        if let (FlagScheme::Boolean, [a, b], Some(current)) =
-            (self.scheme, self.copies.as_mut_slice(), current)
-        {
-            let (standby, old) = if current == 0 { (b, a) } else { (a, b) };
-            stats += standby.erase()?;
-            if loaded.current_flags() != Some(OBSOLETE) {
-                stats += old.set_byte(FLAGS_OFFSET, OBSOLETE)?;
+        let mut retire_last = false;
+        if self.scheme == FlagScheme::Boolean && self.layout == Layout::Redundant {
+            let kind = |i: usize| self.copies.get(i).map(|copy| copy.kind());
+            retire_last = current.and_then(kind) == Some(MediumKind::DataFlash);
+            if let Some(standby) = self.copies.get_mut(target).filter(|_| !retire_last) {
+                let checksum = before.filter(|_| settled).and_then(|b| b.get(..FLAGS_OFFSET));
+                if let Some(at) = checksum.and_then(|bytes| bytes.iter().position(|&b| b != 0)) {
+                    stats += standby.set_byte(at, 0)?;
+                }
+                stats += standby.erase()?;
+                stats += self.retire(loaded)?;
             }
         }
         let Some(copy) = self.copies.get_mut(target) else {
             return Err(Error::Unsupported("an environment without copies".into()));
         };
 
-        // The parts of a copy reach the medium in any order. Where new header and old data could make a
-        // valid copy, the data goes first, under a checksum that is certainly wrong and the old flags.
-        let layout = self.layout;
-        let mut staged = None;
-        if let Some(old) = before.filter(|old| mixes(layout, &**copy, old, image)) {
-            let mut bytes = image.to_vec();
-            for byte in bytes.iter_mut().take(FLAGS_OFFSET) {
-                *byte = !*byte;
-            }
-            if let (Some(to), Some(from)) = (bytes.get_mut(FLAGS_OFFSET), old.get(FLAGS_OFFSET)) {
-                *to = *from;
-            }
-            stats += copy.write(before, settled, &bytes)?;
-            staged = Some(bytes);
+        // The parts of a copy reach a file or a block device in any order. Where some of the new ones among
+        // the old could make a copy that is neither, the checksum is spoiled first, then all else follows.
+        let mut stages = Vec::new();
+        if let Some(old) = before.filter(|old| mixes(self.layout, &**copy, state, old, image)) {
+            let spoiled = |bytes: &[u8]| {
+                let mut bytes = bytes.to_vec();
+                for (byte, right) in bytes.iter_mut().zip(image.iter().take(FLAGS_OFFSET)) {
+                    *byte = !*right;
+                }
+                bytes
+            };
+            stages.extend([spoiled(old), spoiled(image)]);
         }
-        stats += copy.write(staged.as_deref().or(before), settled || staged.is_some(), image)?;
+        let (mut now, mut settled) = (before, settled);
+        for stage in stages.iter().map(Vec::as_slice).chain([image]) {
+            stats += copy.write(now, settled, stage)?;
+            (now, settled) = (Some(stage), true);
+        }
+        if retire_last {
+            stats += self.retire(loaded)?;
+        }
         Ok((target, stats))
+    }
+
+    /// Clears the flag of the copy that was current, unless that is done.
+    fn retire(&mut self, loaded: &Loaded) -> Result<WriteStats> {
+        let copy = loaded.choice.current.and_then(|current| self.copies.get_mut(current));
+        match copy {
+            Some(copy) if loaded.current_flags() != Some(OBSOLETE) => copy.set_byte(FLAGS_OFFSET, OBSOLETE),
+            _ => Ok(WriteStats::default()),
+        }
     }
 }
 
-/// Whether some of the bytes of `new` over the rest of `old` could be a valid copy with the new flags:
-/// the checksums are the same by chance, or the header can be torn.
-fn mixes(layout: Layout, copy: &dyn EnvCopy, old: &[u8], new: &[u8]) -> bool {
+/// Whether some parts of `new` among the rest of `old`, a standby in `state`, could be a valid copy that is
+/// not the new one but is taken for the newest: because the checksums are the same by chance, because the
+/// flags can arrive without the checksum or it without them, or because a store that was cut left most of a
+/// copy, whose missing parts are the same in the new one.
+fn mixes(layout: Layout, copy: &dyn EnvCopy, state: CopyState, old: &[u8], new: &[u8]) -> bool {
     let header = layout.header();
+    let same_checksum = old.get(..FLAGS_OFFSET) == new.get(..FLAGS_OFFSET);
+    let in_any_order = matches!(copy.kind(), MediumKind::File | MediumKind::Block) && !copy.atomic();
     layout == Layout::Redundant
-        && (old.get(..FLAGS_OFFSET) == new.get(..FLAGS_OFFSET) && old.get(header..) != new.get(header..)
-            || copy.can_tear(header) && old.get(..header) != new.get(..header))
+        && (same_checksum && old.get(header..) != new.get(header..)
+            || copy.can_tear(header) && old.get(..header) != new.get(..header)
+            || in_any_order && state == CopyState::BadCrc)
 }
 
 /// How the copies on this medium are told apart (U-Boot tools/env/fw_env.c fw_env_open).
