@@ -1,0 +1,262 @@
+//! Power cuts at every instant of every store, on every medium, judged by every reader.
+//!
+//! `cargo test --features sim --test power_cut` judges the states that are the same each time. More:
+//! `BOOTSLOT_SOAK_STATES=5000000 cargo test --release --features sim --test power_cut -- --ignored soak
+//! --nocapture` judges random ones, and `BOOTSLOT_REPLAY=<case> cargo test --features sim --test power_cut
+//! replay` the one that a failure named.
+
+mod case;
+mod explore;
+mod judge;
+#[path = "../models/mod.rs"]
+mod models;
+mod readers;
+mod rig;
+mod workload;
+mod writers;
+
+use std::io::Write;
+use std::time::{Instant, SystemTime};
+
+use bootslot::storage::sim::mix;
+
+use case::{Case, Start};
+use explore::{Depth, Explorer, Tally};
+use rig::{Kind, KINDS};
+use workload::{initial_states, Workload};
+use writers::{ByHand, Fault, Real, Writer};
+
+/// Crash states that `cargo test` has to judge.
+const ENOUGH: u64 = 200_000;
+
+/// Shows a line although the test harness keeps the output of tests that succeed.
+fn show(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+fn summary(tally: &Tally) -> String {
+    let kinds: Vec<String> =
+        tally.states.iter().map(|(kind, n)| format!("{} {}", kind.name(), grouped(*n))).collect();
+    let count = |word: &str| tally.failures.iter().filter(|(_, text)| text.contains(word)).count();
+    format!(
+        "crash states: {} judged ({}), {} lost, {} readers disagreeing; {} of them after a second or third \
+         cut; {} times a tool refused an unreadable standby; {} cuts between the erase of a sector shared with \
+         foreign bytes and their return",
+        grouped(tally.total()),
+        kinds.join(", "),
+        count("LOST"),
+        count("DISAGREE"),
+        grouped(tally.nested),
+        grouped(tally.refusals),
+        grouped(tally.foreign),
+    )
+}
+
+fn report(tally: &Tally) {
+    for (case, text) in tally.failures.iter().take(20) {
+        show(&format!("FAILED {case}\n  {text}"));
+    }
+    assert!(tally.failures.is_empty(), "{} cases failed", tally.failures.len());
+}
+
+/// Every initial state on every device of a kind; another `round` has other variables.
+fn starts(kind: Kind, round: u64) -> impl Iterator<Item = Start> {
+    let states = initial_states(matches!(kind, Kind::Nor | Kind::DataFlash));
+    (0..kind.rigs()).flat_map(move |rig| {
+        let first = states * (u64::from(rig) + round * u64::from(kind.rigs()));
+        (0..states).map(move |state| Start { kind, rig, workload: Workload(first + state), step: 0 })
+    })
+}
+
+/// What `cargo test` judges of one kind. The rounds, and after how many states the store that follows is cut
+/// as well, are chosen so that no kind crowds out the others.
+fn matrix(kind: Kind) -> Tally {
+    let (rounds, nest, exhaustive) = match kind {
+        Kind::Nor => (1, 601, 1),
+        Kind::Nand => (1, 37, 0),
+        Kind::DataFlash => (1, 41, 0),
+        Kind::Ram => (1, 61, 1),
+        Kind::Block => (1, 41, 0),
+        Kind::Ubi => (2, 2, 0),
+        Kind::File => (1, 37, 1),
+    };
+    let mut explorer = Explorer::new(&Real, nest);
+    for round in 0..rounds {
+        for start in starts(kind, round) {
+            explorer.every_cut(start, Depth::Linear);
+        }
+    }
+    explorer.nest = 0;
+    for start in starts(kind, rounds).filter(|start| start.rig == 0).skip(15).take(exhaustive) {
+        explorer.every_cut(start, Depth::Exhaustive);
+    }
+    explorer.tally
+}
+
+#[test]
+fn no_power_cut_loses_the_environment() {
+    let began = Instant::now();
+    let mut tally = Tally::default();
+    for kind in KINDS {
+        tally.add(matrix(kind));
+    }
+    show(&format!("{} ({:.1} s)", summary(&tally), began.elapsed().as_secs_f64()));
+    report(&tally);
+    assert!(tally.total() >= ENOUGH, "only {} crash states judged", tally.total());
+}
+
+#[test]
+fn no_fault_loses_the_environment() {
+    let mut explorer = Explorer::new(&Real, 0);
+    for kind in KINDS {
+        for start in starts(kind, 0).step_by(5) {
+            explorer.every_fault(start);
+        }
+    }
+    show(&format!("faults: {} injected and judged", grouped(explorer.tally.faults)));
+    report(&explorer.tally);
+    assert!(explorer.tally.faults > 10_000);
+}
+
+/// The oracle passes a store by hand that does everything right, so that what it says of the others below is
+/// due to what they do wrong.
+#[test]
+fn the_oracle_passes_a_store_by_hand() {
+    for (kind, rig) in [
+        (Kind::Nor, 0),
+        (Kind::Nor, 1),
+        (Kind::Nand, 0),
+        (Kind::Nand, 2),
+        (Kind::DataFlash, 1),
+        (Kind::Block, 0),
+        (Kind::Block, 1),
+        (Kind::Ubi, 0),
+        (Kind::File, 0),
+    ] {
+        let tally = by_hand(kind, rig, Fault::None, false);
+        report(&tally);
+        assert!(tally.total() > 50);
+    }
+}
+
+#[test]
+fn the_oracle_catches_every_broken_store() {
+    let broken: &[(Kind, u32, Fault, &str)] = &[
+        (Kind::Block, 1, Fault::OverCurrent, "LOST"),
+        (Kind::Nand, 0, Fault::OverCurrent, "LOST"),
+        (Kind::Ubi, 0, Fault::OverCurrent, "LOST"),
+        (Kind::Block, 0, Fault::SerialPlusTwo, "LOST"),
+        (Kind::Ubi, 0, Fault::SerialPlusTwo, "LOST"),
+        (Kind::Block, 1, Fault::NoSync, "after success: LOST"),
+        (Kind::Nor, 0, Fault::RetireFirst, "LOST"),
+        (Kind::Nor, 1, Fault::NeverRetire, "LOST"),
+        (Kind::Nor, 0, Fault::NoErase, "violation: NOR"),
+        (Kind::Nor, 0, Fault::FlagLast, "DISAGREE"),
+        (Kind::Nor, 0, Fault::EraseUnspoiled, "LOST"),
+        (Kind::DataFlash, 0, Fault::RetireOnlyCopy, "LOST"),
+        (Kind::DataFlash, 0, Fault::NeverRetire, "LOST"),
+        (Kind::Nand, 2, Fault::IgnoreBadBlocks, "violation: NAND"),
+        (Kind::Nand, 2, Fault::EraseFirstOnly, "violation: NAND"),
+        (Kind::File, 0, Fault::RenameUnsynced, "LOST"),
+        (Kind::File, 1, Fault::NoDirSync, "after success: LOST"),
+        (Kind::Block, 1, Fault::Neighbour, "FOREIGN"),
+        (Kind::Ram, 0, Fault::Neighbour, "FOREIGN"),
+        (Kind::Block, 1, Fault::Forgets, "LOST"),
+        (Kind::Block, 1, Fault::Reorders, "LOST"),
+    ];
+    for &(kind, rig, fault, word) in broken {
+        let tally = by_hand(kind, rig, fault, false);
+        let caught = tally.failures.iter().any(|(_, text)| text.contains(word));
+        assert!(caught, "{} {rig}: {fault:?} went unnoticed: {:?}", kind.name(), tally.failures.first());
+    }
+    for (kind, rig) in [(Kind::Block, 1), (Kind::Nor, 0), (Kind::Nand, 0), (Kind::Ubi, 0), (Kind::File, 0)] {
+        let tally = by_hand(kind, rig, Fault::NoVerify, true);
+        let caught = tally.failures.iter().any(|(_, text)| text.contains("LOST"));
+        assert!(caught, "{} {rig}: a lie of the medium went unnoticed", kind.name());
+    }
+}
+
+/// All workloads of one device under a store by hand: cuts, or faults.
+fn by_hand(kind: Kind, rig: u32, fault: Fault, faults: bool) -> Tally {
+    let writer = ByHand(fault);
+    let mut explorer = Explorer::new(&writer, 0);
+    for start in starts(kind, 0).filter(|start| start.rig == rig) {
+        if faults {
+            explorer.every_fault(start);
+        } else {
+            explorer.every_cut(start, Depth::Linear);
+        }
+        if !explorer.tally.failures.is_empty() && fault != Fault::SerialPlusTwo {
+            break;
+        }
+    }
+    explorer.tally
+}
+
+/// Runs one case: `BOOTSLOT_REPLAY=nor:2:5:s3:p17.3g1:c4`.
+#[test]
+fn replay() {
+    let Ok(name) = std::env::var("BOOTSLOT_REPLAY") else { return };
+    let case: Case = name.parse().unwrap();
+    let mut explorer = Explorer::new(&Real, 0);
+    explorer.replay(&case).unwrap();
+    show(&summary(&explorer.tally));
+    report(&explorer.tally);
+}
+
+/// Judges random states for as long as asked: `BOOTSLOT_SOAK_STATES` (default: a million), starting from
+/// `BOOTSLOT_SOAK_SEED` (default: the clock).
+#[test]
+#[ignore = "runs for minutes: make soak"]
+fn soak() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let states = number("BOOTSLOT_SOAK_STATES").unwrap_or(1_000_000);
+    let clock = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_nanos() as u64);
+    let seed = number("BOOTSLOT_SOAK_SEED").unwrap_or(clock % 1_000_000_000);
+    show(&format!("soak: {} states, BOOTSLOT_SOAK_SEED={seed}", grouped(states)));
+    let tally = random_cases(&Real, seed, states);
+    show(&summary(&tally));
+    report(&tally);
+}
+
+fn random_cases(writer: &dyn Writer, seed: u64, states: u64) -> Tally {
+    let mut explorer = Explorer::new(writer, 0);
+    for i in 0.. {
+        if explorer.tally.total() >= states || explorer.tally.failures.len() > 20 {
+            break;
+        }
+        let seed = mix(seed ^ i << 32);
+        let kind = KINDS[(seed % KINDS.len() as u64) as usize];
+        let start = Start {
+            kind,
+            rig: (mix(seed ^ 1) % u64::from(kind.rigs())) as u32,
+            workload: Workload(mix(seed ^ 2)),
+            step: (mix(seed ^ 3) % 7) as usize,
+        };
+        match explorer.scene(start) {
+            Ok(Some(scene)) => {
+                for n in 0..64 {
+                    explorer.random(start, &scene, mix(seed ^ n << 16));
+                }
+            }
+            Ok(None) => {}
+            Err(e) => {
+                let case = Case { start, trouble: case::Trouble::CutAtEnd(0) };
+                explorer.tally.failures.push((case, e));
+            }
+        }
+    }
+    explorer.tally
+}
