@@ -1,6 +1,6 @@
 # `make` says what there is. Each target installs or builds what it lacks.
 
-.PHONY: help build demo test test-quick lint soak
+.PHONY: help build demo test test-quick lint bench fuzz soak clean-cache
 .DEFAULT_GOAL := help
 
 help: ## this text
@@ -21,6 +21,15 @@ test-quick: ## unit, integration and doc tests only
 lint: ## format, clippy, documentation
 	@tools/test.sh lint
 
+bench: ## instructions, bytes, syncs, sizes, crowds: ours beside libubootenv's and U-Boot's tools
+	@tools/bench.sh
+
+fuzz: ## every fuzz target for a minute; FUZZ_SECONDS=600 for longer (needs a nightly toolchain)
+	@tools/fuzz.sh $(or $(FUZZ_SECONDS),60)
+
 soak: ## millions of random power cuts on simulated media; STATES=5000000
 	BOOTSLOT_SOAK_STATES=$(or $(STATES),5000000) cargo test --locked --release --features sim --test power_cut -- \
 		--ignored soak --nocapture
+
+clean-cache: ## removes what the tests built and keep outside the checkout: tools, QEMU's root, kernel, U-Boot
+	rm -rf "$${BOOTSLOT_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/bootslot}"

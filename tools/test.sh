@@ -27,11 +27,14 @@ quick() {
 
 case "${1:-all}" in
 all)
+    # What the tests compare with and measure by.
+    step packages tools/need.sh libubootenv-tool valgrind strace time python3 binutils
     lint
     step bindgen tools/need-bindgen.sh
     quick
     step tests-no-features run_tests --no-default-features
     step demo make --no-print-directory demo
+    step figures tools/bench.sh --check
     step dependencies tools/deny.sh
     # Rust 1.85 builds the aarch64 program here, so that this step proves the oldest supported version too.
     step qemu-media qemu/test-media.sh

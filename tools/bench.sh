@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# tools/bench.sh [--check|--slow]: the table of benches/figures.py with all that it needs. With --check ours
+# alone, as a test; else beside libubootenv's tools and U-Boot's own, which is built for it once.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+tools/need.sh python3 valgrind strace time binutils
+if [ "${1:-}" = --check ]; then
+    exec benches/figures.py --check
+fi
+tools/need.sh libubootenv-tool
+# Not everywhere can a build root be made; the table is worth something without U-Boot's tool, too.
+if uboot=$(qemu/uboot.sh nor); then
+    exec benches/figures.py --uboot "$uboot/fw_printenv-amd64" "$@"
+fi
+echo "U-Boot's own fw_printenv could not be built; it is missing in the table" >&2
+exec benches/figures.py "$@"
