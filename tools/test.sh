@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 
 lint() {
     step fmt cargo fmt --check
+    step fmt-fuzz cargo fmt --check --manifest-path fuzz/Cargo.toml
     step clippy cargo clippy --locked --all-targets --all-features -- -D warnings
     step clippy-no-features cargo clippy --locked --all-targets --no-default-features -- -D warnings
     step doc env RUSTDOCFLAGS=-Dwarnings cargo doc --locked --no-deps --all-features
