@@ -2,8 +2,10 @@
 //! document in a directory of its own, and `fw_env.config` blocks through the parser.
 
 use std::fs;
+#[cfg(feature = "cli")]
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+#[cfg(feature = "cli")]
 use std::process::Command;
 
 use bootslot::config::Config;
@@ -48,6 +50,7 @@ fn documents() -> Vec<PathBuf> {
     files
 }
 
+#[cfg(feature = "cli")]
 /// The commands of a session, each with the output that the document shows.
 fn commands(session: &str) -> Vec<(String, String)> {
     let mut commands: Vec<(String, String)> = Vec::new();
@@ -63,6 +66,8 @@ fn commands(session: &str) -> Vec<(String, String)> {
     commands
 }
 
+// The sessions use `bootslot env` too.
+#[cfg(feature = "cli")]
 #[test]
 fn every_console_session_prints_what_the_document_shows() {
     let mut sessions = 0;
