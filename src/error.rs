@@ -181,6 +181,19 @@ pub enum Error {
         needed: u64,
     },
 
+    /// The order would endanger the way back. Nothing was written.
+    #[error("refused: {0}")]
+    Refused(#[from] crate::slot::Refusal),
+
+    /// The boot state can't be read from the variables. Nothing was written.
+    #[error("{name}: {reason}")]
+    BootState {
+        /// The variable.
+        name: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+
     /// Asked for something that this build or this kind of medium can't do. Nothing was touched.
     #[error("{0}")]
     Unsupported(String),

@@ -11,6 +11,7 @@ pub mod config;
 pub mod env;
 pub mod error;
 pub mod lock;
+pub mod slot;
 pub mod storage;
 pub mod store;
 #[allow(unsafe_code)]

@@ -1,0 +1,632 @@
+//! The boot script in a real U-Boot, and its twin [`next_boot`]: for thousands of environments both
+//! must boot the same slot, after the same stores of the same variables, in both of hush's parsers.
+//!
+//! U-Boot runs in QEMU and gets each environment at its prompt as it gets a stored one, by the import
+//! of NUL-separated records. The script's variables are those of `uboot-scripts/bootslot.env`; only
+//! three of its commands are replaced: `saveenv` by one that exports all variables, prints their CRC,
+//! and fails where the case says so, `reset` by a message, `sleep 60` by nothing.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::collections::{BTreeMap, HashSet};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::time::{Duration, Instant};
+
+use bootslot::slot::dialect::native;
+use bootslot::slot::{next_boot, Board, Chosen, Machine, Name, State};
+
+/// Where the script and the cases lie in the RAM of QEMU's board, and where exports go.
+const SCRIPT_AT: usize = 0x4200_0000;
+const CASES_AT: usize = 0x4300_0000;
+const EXPORT_AT: usize = 0x4100_0000;
+
+/// The variables as U-Boot would store them.
+type Exported = BTreeMap<Vec<u8>, Vec<u8>>;
+
+/// One environment and what the machine does.
+#[derive(Debug, Clone)]
+struct Case {
+    /// As stored, in order.
+    variables: Vec<(String, Vec<u8>)>,
+    slots: Vec<Name>,
+    /// Slots whose `bootslot_load` fails.
+    dead: Vec<Name>,
+    /// Slots that load, and whose `bootslot_boot` comes back.
+    back: Vec<Name>,
+    saves: bool,
+    recovery: bool,
+}
+
+/// What a boot shows: each store with the CRC of the environment, then how it ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Event {
+    Save(u32),
+    /// The CRC of `bootargs` and `slot`.
+    Boot(u32),
+    Recovery,
+    Reset,
+}
+
+#[test]
+#[ignore = "builds U-Boot and boots it in QEMU; tools/test.sh runs it"]
+fn the_boot_script_does_what_next_boot_says() {
+    let cases = cases();
+    let script = script();
+    let mut uboot = UBoot::start(&records(&script), &cases);
+    let mut differences = 0;
+    for parser in ["old", "modern"] {
+        uboot.command(&format!("cli set {parser}"));
+        let began = Instant::now();
+        let (mut boots, mut saves) = (0, 0);
+        for (case, at) in cases.iter().zip(uboot.cases.clone()) {
+            let expected = expected(case, &script);
+            let said = uboot.command(&format!(
+                "env import -d -b {SCRIPT_AT:x} {:x}; env import -b {:x} {:x}; run bootslot",
+                uboot.script_len, at.0, at.1
+            ));
+            assert!(!said.contains("PWNED"), "U-Boot executed a value: {case:?}\n{said}");
+            let observed = observed(&said);
+            boots += observed.iter().filter(|event| matches!(event, Event::Boot(_))).count();
+            saves += observed.iter().filter(|event| matches!(event, Event::Save(_))).count();
+            if observed != expected {
+                differences += 1;
+                if differences <= 5 {
+                    eprintln!("{parser} parser, {case:?}\n  next_boot: {expected:?}\n  U-Boot:    {observed:?}\n{said}");
+                }
+            }
+        }
+        println!(
+            "{parser} parser: {} environments, {boots} booted a slot, {saves} stores, {:.1} s",
+            cases.len(),
+            began.elapsed().as_secs_f32()
+        );
+    }
+    assert_eq!(differences, 0, "of {} environments", cases.len());
+}
+
+/// What the twin says, in the words of the script's output.
+fn expected(case: &Case, script: &[(String, Vec<u8>)]) -> Vec<Event> {
+    let board = Board { slots: case.slots.clone(), ..Board::default() };
+    let stored = |name: &str| {
+        case.variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_slice())
+    };
+    let state = native::decode_with(&stored, &board).unwrap();
+    let mut exported: Exported = BTreeMap::new();
+    for (name, value) in script.iter().chain(&case.variables).chain(&orders(case)) {
+        exported.insert(name.clone().into_bytes(), escape(&unescape(value)));
+    }
+    exported.retain(|name, value| !value.is_empty() && !name.starts_with(b"bs_") && name != b"slot");
+    let mut twin = Twin { case, state: state.clone(), exported, events: vec![] };
+    match next_boot(&state, board.tries, &mut twin).chosen {
+        Chosen::Slot(slot) => twin.events.push(twin.boot(&slot)),
+        Chosen::Recovery => {
+            twin.events.extend(case.recovery.then_some(Event::Recovery));
+            twin.events.push(Event::Reset);
+        }
+        Chosen::StartOver => twin.events.push(Event::Reset),
+    }
+    twin.events
+}
+
+struct Twin<'a> {
+    case: &'a Case,
+    state: State,
+    exported: Exported,
+    events: Vec<Event>,
+}
+
+impl Twin<'_> {
+    fn boot(&self, slot: &Name) -> Event {
+        let mut bootargs = self.exported.get(&b"bootargs"[..]).cloned().unwrap_or_default();
+        bootargs.extend(format!(" root bootslot.slot={slot}").bytes());
+        let shown = [(b"bootargs".to_vec(), bootargs), (b"slot".to_vec(), slot.as_str().into())];
+        Event::Boot(crc(&BTreeMap::from(shown)))
+    }
+}
+
+impl Machine for Twin<'_> {
+    fn loads(&mut self, slot: &Name) -> bool {
+        !self.case.dead.contains(slot) && !self.case.back.contains(slot)
+    }
+
+    fn save(&mut self, state: &State) -> bool {
+        let mut exported = self.exported.clone();
+        for (name, value) in native::changes(&self.state, state) {
+            match value {
+                Some(value) => exported.insert(name.into_bytes(), value),
+                None => exported.remove(name.as_bytes()),
+            };
+        }
+        self.events.push(Event::Save(crc(&exported)));
+        self.case.saves
+    }
+
+    fn has_recovery(&self) -> bool {
+        self.case.recovery
+    }
+}
+
+/// CRC of what `env export -b` makes of these variables: sorted, one NUL more at the end.
+fn crc(variables: &Exported) -> u32 {
+    let mut bytes = Vec::new();
+    for (name, value) in variables {
+        bytes.extend([&name[..], b"=", value, b"\0"].concat());
+    }
+    bytes.push(0);
+    crc32fast::hash(&bytes)
+}
+
+/// The events in U-Boot's output, up to the boot of a slot.
+fn observed(said: &str) -> Vec<Event> {
+    let mut events = Vec::new();
+    let mut lines = said.lines().map(str::trim_end);
+    let crc = |line: Option<&str>| -> u32 {
+        let line = line.unwrap_or_default();
+        let (_, crc) = line.split_once("==> ").unwrap_or_else(|| panic!("no CRC in {line:?} of\n{said}"));
+        u32::from_str_radix(crc, 16).unwrap()
+    };
+    while let Some(line) = lines.next() {
+        match line {
+            "T-SAVE" => events.push(Event::Save(crc(lines.next()))),
+            "T-BOOT" => {
+                events.push(Event::Boot(crc(lines.next())));
+                return events;
+            }
+            "T-RECOVERY" => events.push(Event::Recovery),
+            "T-RESET" => events.push(Event::Reset),
+            _ => {}
+        }
+    }
+    events
+}
+
+/// The variables that tell the replaced commands what to do in this case.
+fn orders(case: &Case) -> Vec<(String, Vec<u8>)> {
+    let list = |slots: &[Name]| slots.iter().map(Name::as_str).collect::<Vec<_>>().join(" ").into_bytes();
+    let mut orders = vec![("t_dead".into(), list(&case.dead)), ("t_back".into(), list(&case.back))];
+    if !case.saves {
+        orders.push(("t_fail".into(), b"1".to_vec()));
+    }
+    if case.recovery {
+        orders.push(("bootslot_recovery".into(), b"echo T-RECOVERY".to_vec()));
+    }
+    orders
+}
+
+/// `bootslot.env` as U-Boot's build expands it, with the test's commands in it.
+fn script() -> Vec<(String, Vec<u8>)> {
+    let scripts = root().join("uboot-scripts");
+    let output = Command::new(scripts.join("expand.sh")).arg(scripts.join("bootslot.env")).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let mut variables: Vec<(String, Vec<u8>)> = Vec::new();
+    let mut replaced = [0; 3];
+    for line in text.lines() {
+        let (name, value) = line.split_once('=').unwrap();
+        if !name.starts_with("bootslot") {
+            continue;
+        }
+        let mut value = value.to_owned();
+        let with = [("done; saveenv", "done; run t_save"), ("; reset", "; echo T-RESET"), ("sleep 60; ", "")];
+        for ((from, to), count) in with.into_iter().zip(&mut replaced) {
+            *count += value.matches(from).count();
+            value = value.replace(from, to);
+        }
+        variables.push((name.into(), value.into_bytes()));
+    }
+    assert_eq!(replaced, [1, 1, 1], "the script has other commands than this test knows");
+    let show = format!("crc32 {EXPORT_AT:x} ${{filesize}}");
+    let is_in = |list: &str| {
+        format!("t_ok=1; for t_s in ${{{list}}}; do if test \"x${{t_s}}\" = \"x${{slot}}\"; then t_ok=0; fi; done")
+    };
+    let commands = [
+        ("t_save", format!("echo T-SAVE; env export -b {EXPORT_AT:x}; {show}; test \"x${{t_fail}}\" = x")),
+        // Leaves things behind, as real load commands do.
+        (
+            "bootslot_load",
+            format!(
+                "setenv filesize 12; setenv fileaddr 34; setenv t_left x; setenv bootargs \"${{bootargs}} root\"; {}; \
+                 test \"x${{t_ok}}\" = x1",
+                is_in("t_dead")
+            ),
+        ),
+        (
+            "bootslot_boot",
+            format!(
+                "{}; if test \"x${{t_ok}}\" = x1; then echo T-BOOT; env export -b {EXPORT_AT:x} slot bootargs; {show}; fi",
+                is_in("t_back")
+            ),
+        ),
+        ("bootslot_scratch", "t_left".to_owned()),
+    ];
+    variables.extend(commands.map(|(name, value)| (name.to_owned(), value.into_bytes())));
+    variables
+}
+
+/// U-Boot's escapes when it imports and exports (`himport_r`, `hexport_r` in `lib/hashtable.c`).
+fn unescape(stored: &[u8]) -> Vec<u8> {
+    let mut value = Vec::new();
+    let mut rest = stored.iter().copied().peekable();
+    while let Some(byte) = rest.next() {
+        value.push(match (byte, rest.peek()) {
+            (b'\\', Some(_)) => rest.next().unwrap(),
+            _ => byte,
+        });
+    }
+    value
+}
+
+fn escape(value: &[u8]) -> Vec<u8> {
+    value.iter().flat_map(|&byte| [b'\\', byte][usize::from(byte != b'\\')..].to_vec()).collect()
+}
+
+fn records(variables: &[(String, Vec<u8>)]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (name, value) in variables {
+        bytes.extend([name.as_bytes(), b"=", value, b"\0"].concat());
+    }
+    bytes.push(0);
+    bytes
+}
+
+/// Every combination of states, odd values in every variable, and what machines do to them.
+fn cases() -> Vec<Case> {
+    let mut all = Collected { cases: vec![], seen: HashSet::new(), random: 0x9e37_79b9_7f4a_7c15 };
+    let slots = |names: &[&str]| names.iter().map(|name| Name::new(name).unwrap()).collect::<Vec<_>>();
+    let two = slots(&["A", "B"]);
+    let three = slots(&["main_1", "2", "Rescue_90123456"]);
+
+    // Two slots, everything that user space and script can write, and each variable missing.
+    for active in ["A", "B", ""] {
+        for success in ["1", "0", ""] {
+            for tries in ["0", "1", "2", "3", "9", ""] {
+                for rollback in ["A", "B", ""] {
+                    for marks in 0..9 {
+                        let mut variables = pairs(&[
+                            ("active_slot", active),
+                            ("boot_success", success),
+                            ("boot_try_count", tries),
+                            ("rollback_slot", rollback),
+                            ("slot_A", ["", "good", "bad"][marks % 3]),
+                            ("slot_B", ["", "good", "bad"][marks / 3]),
+                        ]);
+                        if marks % 2 == 0 {
+                            variables
+                                .extend(pairs(&[("boot_update", "0123456789abcdef"), ("boot_slots", "A B")]));
+                        }
+                        all.add(variables, &two);
+                    }
+                }
+            }
+        }
+    }
+    // Three slots with other names, at random.
+    for _ in 0..600 {
+        let mut variables =
+            pairs(&[("boot_slots", "main_1  2\tRescue_90123456"), ("bootargs", "console=ttyS0")]);
+        for name in ["active_slot", "rollback_slot"] {
+            let value = ["main_1", "2", "Rescue_90123456", ""][all.below(4)];
+            variables.extend(pairs(&[(name, value)]));
+        }
+        variables.extend(pairs(&[("boot_success", ["0", "1", ""][all.below(3)])]));
+        variables.extend(pairs(&[("boot_try_count", ["0", "1", "3", "7"][all.below(4)])]));
+        for slot in &three {
+            let mark = ["", "good", "bad"][all.below(3)];
+            variables.push((format!("slot_{slot}"), mark.into()));
+        }
+        all.add(variables, &three);
+    }
+    // Every odd value in every variable, on a confirmed device, one on trial and one from the factory.
+    let names = [
+        "active_slot",
+        "boot_success",
+        "boot_try_count",
+        "rollback_slot",
+        "slot_A",
+        "slot_B",
+        "boot_update",
+        "boot_failed",
+        "bootargs",
+        "slot",
+        "bs_name",
+        "bs_run",
+        "bs_do",
+        "bs_good",
+        "bs_state",
+        "slot_",
+    ];
+    let bases = [
+        pairs(&[("active_slot", "A"), ("boot_success", "1"), ("boot_try_count", "0"), ("slot_A", "good")]),
+        pairs(&[
+            ("active_slot", "B"),
+            ("boot_success", "0"),
+            ("boot_try_count", "2"),
+            ("rollback_slot", "A"),
+            ("slot_A", "good"),
+            ("boot_update", "0123456789abcdef"),
+        ]),
+        pairs(&[
+            ("active_slot", "A"),
+            ("boot_success", "0"),
+            ("boot_try_count", "0"),
+            ("rollback_slot", "B"),
+        ]),
+    ];
+    for value in odd_values() {
+        for name in names {
+            let base = &bases[all.below(3)];
+            let mut variables: Vec<_> = base.iter().filter(|(known, _)| known != name).cloned().collect();
+            variables.push((name.into(), value.clone()));
+            all.add(variables, &two);
+        }
+    }
+    all.cases
+}
+
+fn odd_values() -> Vec<Vec<u8>> {
+    let texts = [
+        " ",
+        "A ",
+        " A",
+        "AA",
+        "a",
+        "Z",
+        "C",
+        "A B",
+        "1 ",
+        " 1",
+        "01",
+        "0x1",
+        "1;",
+        "10",
+        "11",
+        "-1",
+        "+1",
+        "1.0",
+        "x",
+        "= x",
+        "x = x",
+        "x -o x",
+        "1 -o 1",
+        "-n",
+        "-z A",
+        "!",
+        "(",
+        ")",
+        "()",
+        "{",
+        "}",
+        "[",
+        "]",
+        "*",
+        "?",
+        "[A]",
+        "{A,B}",
+        ";",
+        ";;",
+        "&",
+        "&&",
+        "|",
+        "||",
+        "<",
+        ">",
+        "A;",
+        "A; echo PWNED",
+        "; echo PWNED",
+        "\necho PWNED\n",
+        "&& echo PWNED",
+        "|| echo PWNED",
+        "\"; echo PWNED; \"",
+        "\"; echo PWNED; echo \"",
+        "'; echo PWNED; '",
+        "$(echo PWNED)",
+        "`echo PWNED`",
+        "`echo A`",
+        "$",
+        "$$",
+        "${",
+        "${}",
+        "$A",
+        "${active_slot}",
+        "${boot_slots}",
+        "$active_slot",
+        "\"",
+        "\"A\"",
+        "'",
+        "'A'",
+        "\\",
+        "\\\\",
+        "\\\\\\\\",
+        "\\A",
+        "A\\",
+        "\\\"",
+        "\\$",
+        "\\\\$x",
+        "\\n",
+        "#",
+        "A#",
+        "# A",
+        "\n",
+        "A\n",
+        "A\nB",
+        "\r",
+        "\t",
+        "A\t",
+        "\u{1}",
+        "\u{3}",
+        "A\u{3}",
+        "\u{3}A\u{3}",
+        "\u{7f}",
+        "é",
+        "good",
+        "bad",
+        "good ",
+        " bad",
+        "GOOD",
+        "goodbad",
+        "good;",
+        "A=B",
+        "=",
+        "A:tries:",
+        "true",
+        "false",
+        "if",
+        "fi",
+        "then",
+        "done",
+        "for x in a; do echo PWNED; done",
+        "bs_run",
+        "active_slot",
+        "echo PWNED",
+        "run t_save",
+        "~",
+        "%s",
+        "%n%n",
+    ];
+    let mut values: Vec<Vec<u8>> = texts.iter().map(|text| text.as_bytes().to_vec()).collect();
+    values.extend([
+        vec![b'A'; 200],
+        b"A ".repeat(100),
+        b";$\"'\\".repeat(40),
+        vec![b'x'; 3000],
+        vec![0xff],
+        vec![0x80, b'A'],
+    ]);
+    values
+}
+
+fn pairs(variables: &[(&str, &str)]) -> Vec<(String, Vec<u8>)> {
+    variables.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect()
+}
+
+struct Collected {
+    cases: Vec<Case>,
+    seen: HashSet<Vec<u8>>,
+    random: u64,
+}
+
+impl Collected {
+    fn add(&mut self, variables: Vec<(String, Vec<u8>)>, slots: &[Name]) {
+        if !self.seen.insert(records(&variables)) {
+            return;
+        }
+        let (mut dead, mut back) = (vec![], vec![]);
+        for slot in slots {
+            match self.below(6) {
+                0 => dead.push(slot.clone()),
+                1 => back.push(slot.clone()),
+                _ => {}
+            }
+        }
+        let (saves, recovery) = (self.below(4) > 0, self.below(2) == 0);
+        self.cases.push(Case { variables, slots: slots.to_vec(), dead, back, saves, recovery });
+    }
+
+    /// A number below `limit`, the same ones in every run (xorshift).
+    fn below(&mut self, limit: usize) -> usize {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        (self.random % limit as u64) as usize
+    }
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// U-Boot at its prompt. Dropped, it ends.
+struct UBoot {
+    qemu: Child,
+    input: ChildStdin,
+    output: Receiver<Vec<u8>>,
+    script_len: usize,
+    /// Address and length of each case's records.
+    cases: Vec<(usize, usize)>,
+    _files: tempfile::TempDir,
+}
+
+impl UBoot {
+    fn start(script: &[u8], cases: &[Case]) -> UBoot {
+        let files = tempfile::tempdir().unwrap();
+        let mut blob = Vec::new();
+        let places = cases.iter().map(|case| {
+            let bytes = records(&[case.variables.clone(), orders(case)].concat());
+            let place = (CASES_AT + blob.len(), bytes.len());
+            blob.extend(bytes);
+            blob.resize(blob.len().next_multiple_of(16), 0);
+            place
+        });
+        let places = places.collect();
+        let write = |name: &str, bytes: &[u8]| {
+            let path = files.path().join(name);
+            std::fs::write(&path, bytes).unwrap();
+            path
+        };
+        let (script_file, cases_file) = (write("script", script), write("cases", &blob));
+        let mut qemu = Command::new(root().join("qemu/run.sh"))
+            .args(["-M", "virt", "-cpu", "cortex-a57", "-m", "256", "-nographic", "-nodefaults"])
+            .args(["-serial", "stdio", "-monitor", "none"])
+            .args(["-bios".as_ref(), u_boot().as_os_str()])
+            .arg("-device")
+            .arg(format!("loader,file={},addr={SCRIPT_AT:#x},force-raw=on", script_file.display()))
+            .arg("-device")
+            .arg(format!("loader,file={},addr={CASES_AT:#x},force-raw=on", cases_file.display()))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("qemu/run.sh");
+        let mut stdout = qemu.stdout.take().unwrap();
+        let (sender, output) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(count @ 1..) = stdout.read(&mut buffer) {
+                if sender.send(buffer[..count].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        let input = qemu.stdin.take().unwrap();
+        let mut uboot = UBoot { qemu, input, output, script_len: script.len(), cases: places, _files: files };
+        uboot.until("\n=> ");
+        uboot
+    }
+
+    /// Types a command, gives back what U-Boot says until it is done.
+    fn command(&mut self, command: &str) -> String {
+        // The typed line has quotes in it, so that its echo is not taken for the end.
+        writeln!(self.input, "{command}; echo T-\"END\"").unwrap();
+        let said = self.until("T-END\r\n=> ");
+        said.split_once('\n').map(|(_, answer)| answer.to_owned()).unwrap_or_default()
+    }
+
+    fn until(&mut self, end: &str) -> String {
+        let mut said = String::new();
+        let deadline = Instant::now() + Duration::from_secs(120);
+        while !said.ends_with(end) {
+            match self.output.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(more) => said.push_str(&String::from_utf8_lossy(&more)),
+                Err(error) => panic!("waiting for {end:?}, {error} after {said}"),
+            }
+        }
+        said
+    }
+}
+
+impl Drop for UBoot {
+    fn drop(&mut self) {
+        self.qemu.kill().ok();
+        self.qemu.wait().ok();
+    }
+}
+
+/// `u-boot.bin` with both parsers, built when it is not there yet.
+fn u_boot() -> PathBuf {
+    let output =
+        Command::new(root().join("qemu/uboot.sh")).arg("hush").stderr(Stdio::inherit()).output().unwrap();
+    assert!(output.status.success(), "qemu/uboot.sh hush failed");
+    Path::new(String::from_utf8(output.stdout).unwrap().trim_end()).join("u-boot.bin")
+}
