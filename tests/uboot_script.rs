@@ -52,20 +52,39 @@ enum Event {
 
 #[test]
 #[ignore = "builds U-Boot and boots it in QEMU; tools/test.sh runs it"]
-fn the_boot_script_does_what_next_boot_says() {
-    let cases = cases();
+fn the_boot_script_does_what_next_boot_says_in_the_old_parser() {
+    compare("old");
+}
+
+#[test]
+#[ignore = "builds U-Boot and boots it in QEMU; tools/test.sh runs it"]
+fn the_boot_script_does_what_next_boot_says_in_the_modern_parser() {
+    compare("modern");
+}
+
+fn compare(parser: &str) {
+    let mut cases = cases();
+    if parser == "old" {
+        // It can't copy a value with a single quote or a backslash; see uboot-scripts/README.md.
+        cases.retain(|case| {
+            let mut copied =
+                case.variables.iter().filter(|(name, _)| name == "boot_update" || name == "bootargs");
+            !copied.any(|(_, value)| value.iter().any(|byte| b"'\\".contains(byte)))
+        });
+    }
+    assert!(cases.len() >= 2000, "{} environments", cases.len());
     let script = script();
-    let mut uboot = UBoot::start(&records(&script), &cases);
-    let mut differences = 0;
-    for parser in ["old", "modern"] {
-        uboot.command(&format!("cli set {parser}"));
-        let began = Instant::now();
-        let (mut boots, mut saves) = (0, 0);
-        for (case, at) in cases.iter().zip(uboot.cases.clone()) {
-            let expected = expected(case, &script);
+    let began = Instant::now();
+    let (mut boots, mut saves, mut differences) = (0, 0, 0);
+    // A new U-Boot now and then: the modern parser never frees some of its memory.
+    for cases in cases.chunks(500) {
+        let mut uboot = UBoot::start(&records(&script), cases);
+        uboot.use_parser(parser);
+        for (case, (at, len)) in cases.iter().zip(uboot.cases.clone()) {
+            let expected = expected(case, &script, parser);
             let said = uboot.command(&format!(
-                "env import -d -b {SCRIPT_AT:x} {:x}; env import -b {:x} {:x}; run bootslot",
-                uboot.script_len, at.0, at.1
+                "env import -d -b {SCRIPT_AT:x} {:x}; env import -b {at:x} {len:x}; run bootslot",
+                uboot.script_len
             ));
             assert!(!said.contains("PWNED"), "U-Boot executed a value: {case:?}\n{said}");
             let observed = observed(&said);
@@ -74,25 +93,30 @@ fn the_boot_script_does_what_next_boot_says() {
             if observed != expected {
                 differences += 1;
                 if differences <= 5 {
-                    eprintln!("{parser} parser, {case:?}\n  next_boot: {expected:?}\n  U-Boot:    {observed:?}\n{said}");
+                    let both = format!("next_boot: {expected:?}\n  U-Boot:    {observed:?}");
+                    eprintln!("{parser} parser, {case:?}\n  {both}\n{said}");
                 }
             }
         }
-        println!(
-            "{parser} parser: {} environments, {boots} booted a slot, {saves} stores, {:.1} s",
-            cases.len(),
-            began.elapsed().as_secs_f32()
-        );
     }
+    println!(
+        "{parser} parser: {} environments, {boots} booted a slot, {saves} stores, {differences} differences, {:.1} s",
+        cases.len(),
+        began.elapsed().as_secs_f32()
+    );
     assert_eq!(differences, 0, "of {} environments", cases.len());
 }
 
 /// What the twin says, in the words of the script's output.
-fn expected(case: &Case, script: &[(String, Vec<u8>)]) -> Vec<Event> {
+fn expected(case: &Case, script: &[(String, Vec<u8>)], parser: &str) -> Vec<Event> {
     let board = Board { slots: case.slots.clone(), ..Board::default() };
-    let stored = |name: &str| {
-        case.variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_slice())
-    };
+    let mut compared: BTreeMap<String, Vec<u8>> = case.variables.iter().cloned().collect();
+    if parser == "old" {
+        compared
+            .values_mut()
+            .for_each(|value| *value = escape(&as_the_old_parser_compares(&unescape(value))));
+    }
+    let stored = |name: &str| compared.get(name).map(Vec::as_slice);
     let state = native::decode_with(&stored, &board).unwrap();
     let mut exported: Exported = BTreeMap::new();
     for (name, value) in script.iter().chain(&case.variables).chain(&orders(case)) {
@@ -109,6 +133,21 @@ fn expected(case: &Case, script: &[(String, Vec<u8>)]) -> Vec<Event> {
         Chosen::StartOver => twin.events.push(Event::Reset),
     }
     twin.events
+}
+
+/// In a comparison the old parser takes pairs of single quotes and escaping backslashes out of a value:
+/// it calls `'A'` and `A\` equal to `A`, which the twin and the modern parser do not.
+fn as_the_old_parser_compares(value: &[u8]) -> Vec<u8> {
+    let quotes = value.iter().filter(|&&byte| byte == b'\'').count();
+    if quotes % 2 == 1 || value.iter().any(u8::is_ascii_whitespace) {
+        return value.to_vec();
+    }
+    let mut seen = unescape(value);
+    if seen.last() == Some(&b'\\') {
+        seen.pop();
+    }
+    seen.retain(|&byte| byte != b'\'');
+    seen
 }
 
 struct Twin<'a> {
@@ -149,11 +188,13 @@ impl Machine for Twin<'_> {
     }
 }
 
-/// CRC of what `env export -b` makes of these variables: sorted, one NUL more at the end.
+/// CRC of what `env export -t` makes of these variables: sorted lines and a NUL. Unlike `-b` it is as
+/// long as it has to be; a newline in a value has a backslash.
 fn crc(variables: &Exported) -> u32 {
     let mut bytes = Vec::new();
     for (name, value) in variables {
-        bytes.extend([&name[..], b"=", value, b"\0"].concat());
+        let value = value.split(|&byte| byte == b'\n').collect::<Vec<_>>().join(&b"\\\n"[..]);
+        bytes.extend([&name[..], b"=", &value, b"\n"].concat());
     }
     bytes.push(0);
     crc32fast::hash(&bytes)
@@ -223,7 +264,7 @@ fn script() -> Vec<(String, Vec<u8>)> {
         format!("t_ok=1; for t_s in ${{{list}}}; do if test \"x${{t_s}}\" = \"x${{slot}}\"; then t_ok=0; fi; done")
     };
     let commands = [
-        ("t_save", format!("echo T-SAVE; env export -b {EXPORT_AT:x}; {show}; test \"x${{t_fail}}\" = x")),
+        ("t_save", format!("echo T-SAVE; env export -t {EXPORT_AT:x}; {show}; test \"x${{t_fail}}\" = x")),
         // Leaves things behind, as real load commands do.
         (
             "bootslot_load",
@@ -236,7 +277,7 @@ fn script() -> Vec<(String, Vec<u8>)> {
         (
             "bootslot_boot",
             format!(
-                "{}; if test \"x${{t_ok}}\" = x1; then echo T-BOOT; env export -b {EXPORT_AT:x} slot bootargs; {show}; fi",
+                "{}; if test \"x${{t_ok}}\" = x1; then echo T-BOOT; env export -t {EXPORT_AT:x} slot bootargs; {show}; fi",
                 is_in("t_back")
             ),
         ),
@@ -282,7 +323,7 @@ fn cases() -> Vec<Case> {
     // Two slots, everything that user space and script can write, and each variable missing.
     for active in ["A", "B", ""] {
         for success in ["1", "0", ""] {
-            for tries in ["0", "1", "2", "3", "9", ""] {
+            for tries in ["0", "1", "9", ""] {
                 for rollback in ["A", "B", ""] {
                     for marks in 0..9 {
                         let mut variables = pairs(&[
@@ -304,9 +345,9 @@ fn cases() -> Vec<Case> {
         }
     }
     // Three slots with other names, at random.
-    for _ in 0..600 {
+    for _ in 0..400 {
         let mut variables =
-            pairs(&[("boot_slots", "main_1  2\tRescue_90123456"), ("bootargs", "console=ttyS0")]);
+            pairs(&[("boot_slots", "main_1  2 Rescue_90123456 "), ("bootargs", "console=ttyS0")]);
         for name in ["active_slot", "rollback_slot"] {
             let value = ["main_1", "2", "Rescue_90123456", ""][all.below(4)];
             variables.extend(pairs(&[(name, value)]));
@@ -356,7 +397,11 @@ fn cases() -> Vec<Case> {
         ]),
     ];
     for value in odd_values() {
-        for name in names {
+        for (place, name) in names.into_iter().enumerate() {
+            // Every value where it is judged, a sample of them elsewhere.
+            if place >= 6 && all.below(4) > 0 {
+                continue;
+            }
             let base = &bases[all.below(3)];
             let mut variables: Vec<_> = base.iter().filter(|(known, _)| known != name).cloned().collect();
             variables.push((name.into(), value.clone()));
@@ -422,6 +467,9 @@ fn odd_values() -> Vec<Vec<u8>> {
         "\"; echo PWNED; \"",
         "\"; echo PWNED; echo \"",
         "'; echo PWNED; '",
+        "' || echo PWNED || '",
+        "' && echo PWNED && '",
+        "a'b",
         "$(echo PWNED)",
         "`echo PWNED`",
         "`echo A`",
@@ -441,6 +489,9 @@ fn odd_values() -> Vec<Vec<u8>> {
         "\\\\",
         "\\\\\\\\",
         "\\A",
+        "\\\\A",
+        "A''",
+        "''",
         "A\\",
         "\\\"",
         "\\$",
@@ -601,6 +652,14 @@ impl UBoot {
         writeln!(self.input, "{command}; echo T-\"END\"").unwrap();
         let said = self.until("T-END\r\n=> ");
         said.split_once('\n').map(|(_, answer)| answer.to_owned()).unwrap_or_default()
+    }
+
+    fn use_parser(&mut self, parser: &str) {
+        // This command drops what follows on its line.
+        writeln!(self.input, "cli set {parser}").unwrap();
+        self.until("\n=> ");
+        let said = self.command("cli get");
+        assert!(said.starts_with(parser), "{said}");
     }
 
     fn until(&mut self, end: &str) -> String {

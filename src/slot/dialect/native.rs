@@ -6,7 +6,7 @@
 //! | `boot_success` | `1`, `0` | it is confirmed, it is on trial |
 //! | `boot_try_count` | `0` to `9` | tries left |
 //! | `rollback_slot` | a slot's name | where a failed trial returns to |
-//! | `boot_slots` | names with blanks between | all slots; the board's, only read |
+//! | `boot_slots` | names with spaces between | all slots; the board's, only read |
 //! | `slot_<name>` | `good`, `bad` | anything else: unknown |
 //! | `boot_update` | an update id | what is on trial |
 //! | `boot_failed` | `<slot>:<reason>:<update id>` | the last failure |
@@ -134,8 +134,9 @@ fn slot_names(stored: Option<&[u8]>, board: &Board) -> Result<Vec<Name>> {
         return Ok(board.slots.clone());
     };
     let mut names = Vec::new();
+    // Only blanks: U-Boot's old hush parser takes "A<tab>B" for one word.
     let seen = unescape(stored);
-    for word in seen.split(|byte| b" \t\n".contains(byte)).filter(|word| !word.is_empty()) {
+    for word in seen.split(|&byte| byte == b' ').filter(|word| !word.is_empty()) {
         let Some(name) = Name::from_bytes(word) else {
             let reason = format!("{:?} can't be the name of a slot", String::from_utf8_lossy(word));
             return Err(Error::BootState { name: SLOTS, reason });
