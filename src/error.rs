@@ -183,7 +183,7 @@ pub enum Error {
 
     /// The order would endanger the way back. Nothing was written.
     #[error("refused: {0}")]
-    Refused(#[from] crate::slot::Refusal),
+    Refused(String),
 
     /// The boot state can't be read from the variables. Nothing was written.
     #[error("{name}: {reason}")]

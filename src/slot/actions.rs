@@ -1,10 +1,11 @@
-//! [pure] The orders of user space: each turns a state into the next one, or is refused.
+//! Pure: The orders of user space: each turns a state into the next one, or is refused.
 //!
 //! An order that has been carried out already gives back an equal state: one order is one store, and
 //! running it again after a power cut is none. `running` is the slot that runs now, by
 //! `bootslot.slot=` on the kernel command line.
 
 use super::{Board, Field, Mark, Name, Reason, Standing, State, MAX_TRIES};
+use crate::error::Error;
 
 /// Why an order was refused: it would endanger the way back. Nothing was written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -46,6 +47,12 @@ pub enum Refusal {
     /// [`State::finish_install`] without [`State::begin_install`].
     #[error("no install into slot {0} was begun: it is marked {1}")]
     NotBegun(Name, &'static str),
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Error::Refused(refusal.to_string())
+    }
 }
 
 /// The state after an order.

@@ -1,4 +1,4 @@
-//! [pure] The twin of the boot script (`uboot-scripts/bootslot.env`): which slot it will boot, what
+//! Pure: The twin of the boot script (`uboot-scripts/bootslot.env`): which slot it will boot, what
 //! it will store on the way, and why.
 //!
 //! The two are held together by a test that feeds thousands of environments to the script in a real

@@ -1,4 +1,4 @@
-//! [pure] Which slot boots: the state that user space and the boot script share.
+//! Pure: Which slot boots: the state that user space and the boot script share.
 //!
 //! A [`State`] is what the variables say, decoded by a [`dialect`] and nothing more: a value that no
 //! updater writes is kept as [`Field::Odd`] and is judged as the boot script judges it, never taken

@@ -1,3 +1,3 @@
-//! [pure] How a boot state is written as variables.
+//! Pure: How a boot state is written as variables.
 
 pub mod native;

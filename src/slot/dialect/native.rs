@@ -1,4 +1,4 @@
-//! [pure] The native dialect: the variables of `uboot-scripts/bootslot.env`.
+//! Pure: The native dialect: the variables of `uboot-scripts/bootslot.env`.
 //!
 //! | variable | values | meaning |
 //! |---|---|---|
