@@ -332,10 +332,10 @@ fn mixes(layout: Layout, copy: &dyn EnvCopy, state: CopyState, old: &[u8], new: 
     let header = layout.header();
     let same_checksum = old.get(..FLAGS_OFFSET) == new.get(..FLAGS_OFFSET);
     let in_any_order = matches!(copy.kind(), MediumKind::File | MediumKind::Block) && !copy.atomic();
-    layout == Layout::Redundant
+    let redundant = layout == Layout::Redundant
         && (same_checksum && old.get(header..) != new.get(header..)
-            || copy.can_tear(header) && old.get(..header) != new.get(..header)
-            || in_any_order && state == CopyState::BadCrc)
+            || copy.can_tear(header) && old.get(..header) != new.get(..header));
+    redundant || in_any_order && state == CopyState::BadCrc
 }
 
 /// How the copies on this medium are told apart (U-Boot tools/env/fw_env.c fw_env_open).

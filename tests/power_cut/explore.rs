@@ -23,6 +23,8 @@ pub struct Tally {
     pub faults: u64,
     /// States in which another tool gives up because it can't read the standby.
     pub refusals: u64,
+    /// Cuts that cost the only copy of an environment that has one copy, written in place.
+    pub unsafe_losses: u64,
     /// Cuts that put somebody else's bytes in an erase sector shared with a copy in danger.
     pub foreign: u64,
     /// Failures: the case and what was found.
@@ -42,6 +44,7 @@ impl Tally {
         self.faults += other.faults;
         self.refusals += other.refusals;
         self.foreign += other.foreign;
+        self.unsafe_losses += other.unsafe_losses;
         self.failures.extend(other.failures);
     }
 }
@@ -77,8 +80,14 @@ impl Scene {
         Scene { rig, step, old, new, others, foreign }
     }
 
+    /// What may be found after trouble in the step. A single copy in place may be lost, but whatever is
+    /// found is the old environment or the new one.
     fn truth(&self) -> Truth {
-        Truth { allowed: vec![self.old.clone(), self.new.clone()], others: self.others.clone() }
+        let mut allowed = vec![self.old.clone(), self.new.clone()];
+        if !self.rig.is_safe() {
+            allowed.push(None);
+        }
+        Truth { allowed, others: self.others.clone() }
     }
 
     /// The same on a fork.
@@ -267,6 +276,7 @@ impl<'a> Explorer<'a> {
     fn judge_cut(&mut self, scene: &Scene, rig: &Rig, truth: &Truth, log: &[Entry]) -> Result<Scene, String> {
         let seen = judge(rig, truth)?;
         self.tally.refusals += seen.refusals;
+        self.tally.unsafe_losses += u64::from(seen.vars.is_none() && scene.old.is_some());
         let foreign = check_foreign(rig, &scene.foreign, log)?;
         let undefined = |foreign: &Foreign| foreign.iter().filter(|f| f.is_none()).count();
         self.tally.foreign += u64::from(undefined(&foreign) > undefined(&scene.foreign));

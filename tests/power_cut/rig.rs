@@ -45,14 +45,20 @@ impl Kind {
     /// How many different devices of this kind there are.
     pub fn rigs(self) -> u32 {
         match self {
-            Kind::Nor => 7,
-            Kind::Nand => 5,
-            Kind::DataFlash => 2,
-            Kind::Ram => 2,
-            Kind::Block => 6,
-            Kind::Ubi => 2,
+            Kind::Nor => 8,
+            Kind::Nand => 6,
+            Kind::DataFlash => 3,
+            Kind::Ram => 3,
+            Kind::Block => 7,
+            Kind::Ubi => 3,
             Kind::File => 3,
         }
+    }
+
+    /// Whether a device has a single copy that is written in place: the last one of each kind but files,
+    /// where a single copy is replaced.
+    fn is_single(self, number: u32) -> bool {
+        self != Kind::File && number + 1 == self.rigs()
     }
 }
 
@@ -105,7 +111,7 @@ impl Rig {
         let board = Board::new();
         let region = |medium: &SimMedium, spec| Place::Region { medium: medium.clone(), spec };
         let mut foreign = Vec::new();
-        let (size, places) = match kind {
+        let (size, mut places) = match kind {
             Kind::Nor => {
                 let (size, sector, per_copy) = match number {
                     0 => (512, 512, 1),
@@ -174,7 +180,8 @@ impl Rig {
                     // The header lies on both sides of a sector boundary.
                     3 => (1024, [509, 2044]),
                     4 => (512, [1024, 0]),
-                    _ => (1024, [512, 512]),
+                    5 => (1024, [512, 512]),
+                    _ => (1024, [700, 4096]),
                 };
                 let first = board.block(8192);
                 let second = if number == 5 { board.block(8192) } else { first.clone() };
@@ -220,6 +227,9 @@ impl Rig {
                 (size, places)
             }
         };
+        if kind.is_single(number) {
+            places.truncate(1);
+        }
         for (i, (medium, range)) in foreign.iter().enumerate() {
             let bytes: Vec<u8> = range.clone().map(|at| mix((i * 8192 + at) as u64) as u8).collect();
             medium.preload(range.start, &bytes);
@@ -238,6 +248,11 @@ impl Rig {
         } else {
             Layout::Single
         }
+    }
+
+    /// Whether a power cut can't lose the environment: two copies, or one in a file that is replaced.
+    pub fn is_safe(&self) -> bool {
+        self.places.len() == 2 || matches!(self.places[..], [Place::Replaced { .. }])
     }
 
     /// Bytes for variables, the final NUL included.

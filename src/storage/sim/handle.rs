@@ -353,6 +353,11 @@ impl SimVolume {
     pub fn counters(&self) -> Counters {
         self.medium.counters()
     }
+
+    /// Sets all counters to 0.
+    pub fn clear_counters(&self) {
+        self.medium.clear_counters();
+    }
 }
 
 impl Volume for SimVolume {
