@@ -185,6 +185,10 @@ pub enum Error {
     #[error("refused: {0}")]
     Refused(String),
 
+    /// The order needs to know which slot runs. Nothing was written.
+    #[error("which slot runs is unknown: {0}")]
+    RunningUnknown(String),
+
     /// The boot state can't be read from the variables. Nothing was written.
     #[error("{name}: {reason}")]
     BootState {

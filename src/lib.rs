@@ -8,9 +8,11 @@
 )]
 
 pub mod config;
+pub mod device;
 pub mod env;
 pub mod error;
 pub mod lock;
+pub mod settings;
 pub mod slot;
 pub mod storage;
 pub mod store;

@@ -1,17 +1,41 @@
-//! What the running system says about the environment: the namespace that the boot loader chose, and
-//! the environment that the kernel knows as an NVMEM device.
+//! Which environment is meant: the configuration that was named or the default one, the namespace that
+//! the boot loader chose, and the environment that the kernel knows as an NVMEM device.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use super::{Device, EnvConfig};
+use super::{Config, Device, EnvConfig};
+use crate::error::{Error, Result};
 
+/// Where U-Boot's tool and libubootenv look.
+pub const DEFAULT_CONFIG: &str = "/etc/fw_env.config";
 /// Set by boards that know at boot time where their environment is (U-Boot's `board/kontron`);
 /// libubootenv takes it for the namespace.
 const DEVICE_TREE_PROPERTY: &str = "/proc/device-tree/chosen/u-boot,env-config";
 /// A property of this kind is one short string.
 const LARGEST_PROPERTY: u64 = 4096;
+
+/// The environment that a user means who names this configuration file and this namespace, or neither.
+///
+/// The file is [`DEFAULT_CONFIG`] otherwise, and where that does not exist the environment is the one that
+/// the kernel offers ([`nvmem_environment`]), as in U-Boot's tool. The namespace is otherwise the one that
+/// the boot loader names ([`namespace_from_device_tree`]), or the first.
+///
+/// # Errors
+///
+/// Those of [`Config::load`] and [`Config::select`].
+pub fn find_environment(config: Option<&Path>, namespace: Option<&str>) -> Result<EnvConfig> {
+    let loaded = match (config, Config::load(config.unwrap_or(DEFAULT_CONFIG.as_ref()))) {
+        (None, Err(Error::Io { place, source })) if source.kind() == ErrorKind::NotFound => {
+            return nvmem_environment(Path::new("/sys")).ok_or(Error::Io { place, source })
+        }
+        (_, loaded) => loaded?,
+    };
+    let from_device_tree = || loaded.has_namespaces().then(namespace_from_device_tree).flatten();
+    let namespace = namespace.map(str::to_owned).or_else(from_device_tree);
+    Ok(loaded.select(namespace.as_deref())?.clone())
+}
 
 /// The namespace that the boot loader names in the device tree (`/chosen/u-boot,env-config`), if it does.
 pub fn namespace_from_device_tree() -> Option<String> {

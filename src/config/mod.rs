@@ -12,7 +12,7 @@ mod rules;
 #[cfg(feature = "yaml")]
 pub mod yaml;
 
-pub use discover::{namespace_from_device_tree, nvmem_environment};
+pub use discover::{find_environment, namespace_from_device_tree, nvmem_environment, DEFAULT_CONFIG};
 
 use std::fs::File;
 use std::io::Read;

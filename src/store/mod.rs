@@ -170,6 +170,12 @@ impl Store {
         Health::new(self, &loaded)
     }
 
+    /// [`check`](Store::check) and [`load`](Store::load) of one and the same instant.
+    pub fn check_and_load(&mut self) -> (Health, Result<Snapshot>) {
+        let loaded = self.read_consistent();
+        (Health::new(self, &loaded), loaded.into_snapshot(self.layout))
+    }
+
     /// Rewrites a damaged standby from the current copy, byte for byte. So does it where both are
     /// valid but marked in a way that readers understand differently.
     ///

@@ -22,9 +22,12 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("bootcount", &["store", "sys", "error"]),
     ("slot", &["error"]),
     ("slot/dialect", &["slot", "env", "error"]),
-    ("update", &["slot", "bootcount", "store", "env", "config", "error"]),
-    ("bin", &["update", "slot", "store", "config", "env", "error"]),
-    ("capi", &["update", "slot", "store", "config", "env", "error"]),
+    ("settings", &["slot", "error"]),
+    // One order to the slots, from the settings to the store: what the program and the C library share.
+    ("device", &["settings", "slot", "store", "config", "env", "error"]),
+    ("update", &["device", "settings", "slot", "bootcount", "store", "env", "config", "error"]),
+    ("bin", &["update", "device", "settings", "slot", "store", "config", "env", "error"]),
+    ("capi", &["update", "device", "settings", "slot", "store", "config", "env", "error"]),
 ];
 
 /// Where `unsafe` may stand.

@@ -1,19 +1,15 @@
 //! Which environment a command means, and what it starts from where none is valid.
 
 use std::ffi::OsString;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use bootslot::config::{namespace_from_device_tree, nvmem_environment, Config, EnvConfig};
+use bootslot::config::{find_environment, EnvConfig};
 use bootslot::env::text::{parse_script, Change};
 use bootslot::env::Environment;
 use bootslot::store::{LockPath, Store, StoreOptions, Transaction};
 use bootslot::{Error, Result};
 
 use crate::outcome::{at_line, read_input, Failure, Outcome};
-
-/// Where both existing tools look.
-pub const DEFAULT_CONFIG: &str = "/etc/fw_env.config";
 
 /// An environment, as the options name it.
 #[derive(Debug, Default)]
@@ -27,19 +23,10 @@ pub struct Target {
 }
 
 impl Target {
-    /// The configuration of the environment. Without a configuration file, and none asked for, it is the one
-    /// that the kernel offers as an NVMEM device, as in U-Boot's tool.
+    /// The configuration of the environment.
     pub fn environment(&self) -> Result<EnvConfig> {
-        let config =
-            match (&self.config, Config::load(self.config.as_deref().unwrap_or(DEFAULT_CONFIG.as_ref()))) {
-                (None, Err(Error::Io { place, source })) if source.kind() == ErrorKind::NotFound => {
-                    return nvmem_environment(Path::new("/sys")).ok_or(Error::Io { place, source })
-                }
-                (_, config) => config?,
-            };
-        let named = self.namespace.as_ref().map(|name| name.to_string_lossy().into_owned());
-        let from_device_tree = || config.has_namespaces().then(namespace_from_device_tree).flatten();
-        Ok(config.select(named.or_else(from_device_tree).as_deref())?.clone())
+        let namespace = self.namespace.as_ref().map(|name| name.to_string_lossy());
+        find_environment(self.config.as_deref(), namespace.as_deref())
     }
 
     /// Opens it.

@@ -11,6 +11,7 @@
 //! | `boot_update` | an update id | what is on trial |
 //! | `boot_failed` | `<slot>:<reason>:<update id>` | the last failure |
 
+use super::Change;
 use crate::env::Environment;
 use crate::error::{Error, Result};
 use crate::slot::{Board, Field, Mark, Name, Slot, State, MAX_TRIES};
@@ -22,9 +23,6 @@ const ROLLBACK: &str = "rollback_slot";
 const SLOTS: &str = "boot_slots";
 const UPDATE: &str = "boot_update";
 const FAILED: &str = "boot_failed";
-
-/// One variable to set, or to delete (`None`). Values are as they are stored.
-pub type Change = (String, Option<Vec<u8>>);
 
 /// The boot state that the boot script will see when U-Boot loads these variables.
 ///

@@ -1,0 +1,43 @@
+//! What the tools have to know about a board: its slots, and where its boot state lies.
+//!
+//! The defaults fit an A/B device with `/etc/fw_env.config`, and need no file.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::slot::dialect::Dialect;
+use crate::slot::{Board, Name};
+
+/// Everything that the tools have to know about a board.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// What U-Boot has compiled in.
+    pub board: Board,
+    /// How the boot state is written as variables.
+    pub dialect: Dialect,
+    /// The device or file that each slot's system is on, of the slots for which it is known.
+    pub devices: BTreeMap<Name, PathBuf>,
+    /// The configuration of the environment; `None`: see
+    /// [`find_environment`](crate::config::find_environment).
+    pub env_config: Option<PathBuf>,
+    /// Which environment of it; `None`: see [`find_environment`](crate::config::find_environment).
+    pub env_namespace: Option<String>,
+    /// The slot that runs, where the caller knows it; `None`: by `bootslot.slot=` in `cmdline`.
+    pub running: Option<Name>,
+    /// The kernel's command line.
+    pub cmdline: PathBuf,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            board: Board::default(),
+            dialect: Dialect::default(),
+            devices: BTreeMap::new(),
+            env_config: None,
+            env_namespace: None,
+            running: None,
+            cmdline: Path::new("/proc/cmdline").into(),
+        }
+    }
+}

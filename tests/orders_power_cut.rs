@@ -1,0 +1,211 @@
+//! The power is cut in the store of each order to the slots, on every kind of simulated medium: what is
+//! found is the old boot state or the new one, and the order given again gets there.
+//!
+//! That a store is atomic in every environment is proven in `power_cut/`; here it is that an order is
+//! *one* store, and that it can be given again from whatever the cut left.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::collections::BTreeMap;
+
+use bootslot::device::{Device, Done};
+use bootslot::env::image::{encode, Layout};
+use bootslot::env::Environment;
+use bootslot::settings::Settings;
+use bootslot::slot::{Name, Reason, State};
+use bootslot::storage::region::{RegionCopy, RegionSpec};
+use bootslot::storage::sim::{mix, Board, Cut, Entry, Moment, SimMedium, SimVolume, Torn};
+use bootslot::storage::volume::VolumeCopy;
+use bootslot::storage::EnvCopy;
+use bootslot::store::{LockPath, Store, StoreOptions};
+use bootslot::Result;
+
+const SIZE: usize = 1024;
+
+type Order = fn(&mut Device) -> Result<Done>;
+
+fn name(text: &str) -> Name {
+    Name::new(text).unwrap()
+}
+
+/// A device's life: what is ordered while which slot runs. `boot` is the boot script's store.
+fn life() -> Vec<(&'static str, &'static str, Order)> {
+    vec![
+        ("init", "A", |d| d.init(None)),
+        ("boot", "A", boot),
+        ("confirm A", "A", |d| d.confirm(None)),
+        ("begin install B", "A", |d| d.begin_install(&name("B"))),
+        ("finish install B", "A", |d| d.finish_install(&name("B"), None, Some(b"0123456789abcdef"))),
+        ("boot", "A", boot),
+        ("confirm B", "B", |d| d.confirm(None)),
+        ("begin install A", "B", |d| d.begin_install(&name("A"))),
+        ("finish install A", "B", |d| d.finish_install(&name("A"), Some(1), None)),
+        ("boot", "B", boot),
+        ("roll back from A", "A", |d| d.roll_back(Reason::Health)),
+        ("mark good A", "B", |d| d.mark_good(&name("A"))),
+        ("try A", "B", |d| d.try_slot(&name("A"), Some(2))),
+        ("begin install A instead", "B", |d| d.begin_install(&name("A"))),
+        ("mark good A again", "B", |d| d.mark_good(&name("A"))),
+        ("set active A", "B", |d| d.set_active(&name("A"))),
+        ("mark bad B", "A", |d| d.mark_bad(&name("B"))),
+    ]
+}
+
+/// What the boot script stores, as an order: it is U-Boot's store, so it is not cut here.
+fn boot(device: &mut Device) -> Result<Done> {
+    for changes in device.next_boot()?.stores {
+        let mut transaction = device.store().begin()?;
+        for (name, value) in changes {
+            transaction.set(name.as_bytes(), value.as_deref().unwrap_or_default())?;
+        }
+        transaction.commit()?;
+    }
+    device.init(None)
+}
+
+/// Where the two copies are.
+#[derive(Clone)]
+enum Copies {
+    /// On one medium, at these offsets.
+    Regions(SimMedium, [u64; 2]),
+    Volumes([SimVolume; 2]),
+}
+
+/// A board with an environment that has no boot state yet.
+#[derive(Clone)]
+struct Rig {
+    board: Board,
+    copies: Copies,
+}
+
+impl Rig {
+    fn all() -> BTreeMap<&'static str, Rig> {
+        type Make = fn(&Board) -> Copies;
+        let makes: [(&str, Make); 7] = [
+            ("nor", |board| Copies::Regions(board.nor(4, 512), [0, 1024])),
+            ("nand", |board| Copies::Regions(board.nand(4, 2, 512), [0, 2048])),
+            ("dataflash", |board| Copies::Regions(board.dataflash(4, 528), [0, 1056])),
+            ("ram", |board| Copies::Regions(board.ram(4, 512), [0, 1024])),
+            ("block", |board| Copies::Regions(board.block(8192), [512, 4096])),
+            ("ubi", |board| Copies::Volumes([board.ubi(SIZE), board.ubi(SIZE)])),
+            ("file", |board| Copies::Regions(board.file(vec![0; 2 * SIZE]), [0, SIZE as u64])),
+        ];
+        let rigs = makes.into_iter().map(|(kind, make)| {
+            let board = Board::new();
+            let copies = make(&board);
+            let variables = Environment::from_records([&b"bootcmd=run bootslot"[..]]);
+            let image = encode(&variables, Layout::Redundant, SIZE, 1, 0).unwrap();
+            match &copies {
+                Copies::Regions(medium, [first, _]) => medium.preload(*first as usize, &image),
+                Copies::Volumes([first, _]) => first.preload(Some(&image)),
+            }
+            (kind, Rig { board, copies })
+        });
+        rigs.collect()
+    }
+
+    fn fork(&self) -> Rig {
+        let board = self.board.fork();
+        let copies = match &self.copies {
+            Copies::Regions(medium, at) => Copies::Regions(medium.on(&board), *at),
+            Copies::Volumes([a, b]) => Copies::Volumes([a.on(&board), b.on(&board)]),
+        };
+        Rig { board, copies }
+    }
+
+    fn device(&self, running: &str) -> Device {
+        let copies: Vec<Box<dyn EnvCopy>> = match &self.copies {
+            Copies::Regions(medium, at) => at.map(|offset| region(medium, offset)).into(),
+            Copies::Volumes(volumes) => volumes.clone().map(volume).into(),
+        };
+        let options = StoreOptions { lock: Some(LockPath::None), ..StoreOptions::default() };
+        let settings = Settings { running: Some(name(running)), ..Settings::default() };
+        Device::with_store(&settings, Store::from_copies(copies, options).unwrap())
+    }
+
+    fn state(&self) -> State {
+        self.device("A").state().unwrap()
+    }
+}
+
+fn region(medium: &SimMedium, offset: u64) -> Box<dyn EnvCopy> {
+    let spec = RegionSpec {
+        offset,
+        size: SIZE as u64,
+        sector_size: 0,
+        sectors: 0,
+        limit: u64::MAX,
+        disable_lock: false,
+    };
+    Box::new(RegionCopy::new(Box::new(medium.clone()), "/dev/env", medium.geometry(), spec).unwrap())
+}
+
+fn volume(volume: SimVolume) -> Box<dyn EnvCopy> {
+    Box::new(VolumeCopy::new(Box::new(volume), "/dev/ubi0:env", SIZE).unwrap())
+}
+
+/// Where in an operation the power fails: at its edges, and at some bytes of it with some tears.
+fn moments(entry: &Entry) -> Vec<Moment> {
+    let mut bytes = vec![0, 3, 4, entry.len / 2, entry.len.saturating_sub(1)];
+    bytes.retain(|&byte| byte < entry.len);
+    bytes.dedup();
+    let inside =
+        bytes.into_iter().flat_map(|byte| (0..4).map(move |tail| Moment::Inside(Torn { byte, tail })));
+    [Moment::Before].into_iter().chain(inside).chain([Moment::After]).collect()
+}
+
+#[test]
+fn an_order_that_is_cut_is_carried_out_or_not_and_can_be_given_again() {
+    let mut judged = 0u64;
+    for (kind, mut rig) in Rig::all() {
+        for (what, running, order) in life() {
+            let old = rig.state();
+            let next = rig.fork();
+            next.board.clear_log();
+            let done = order(&mut next.device(running)).unwrap();
+            let new = next.state();
+            if what != "boot" {
+                assert!(done.stored() && new != old, "{kind}, {what}: nothing happened");
+                for (op, entry) in next.board.log().iter().enumerate() {
+                    for moment in moments(entry) {
+                        judged += cut(kind, &rig, (what, running, order), Cut { op, moment }, [&old, &new]);
+                    }
+                }
+            }
+            rig = next;
+        }
+    }
+    println!("{judged} states after power cuts");
+    assert!(judged > 5_000, "only {judged} states");
+}
+
+/// Cuts one order, and judges every state in which the device can be found.
+fn cut(
+    kind: &str,
+    rig: &Rig,
+    (what, running, order): (&str, &str, Order),
+    cut: Cut,
+    states: [&State; 2],
+) -> u64 {
+    let rig = rig.fork();
+    rig.board.clear_log();
+    rig.board.cut(cut);
+    let result = order(&mut rig.device(running));
+    assert!(!rig.board.is_on(), "{kind}, {what}, {cut}: the cut never came");
+    let choices = rig.board.choices();
+    let tried: Vec<u64> =
+        if choices <= 6 { (0..choices).collect() } else { (0..6).map(|i| mix(i) % choices).collect() };
+    for &choice in &tried {
+        let place = format!("{kind}, {what}, {cut}, choice {choice}");
+        let rig = rig.fork();
+        rig.board.restore(choice);
+        let found = rig.state();
+        assert!(states.contains(&&found), "{place}: neither old nor new: {found:?}");
+        assert!(result.is_err() || found == *states[1], "{place}: success was reported, and is gone");
+        // The same again, on the device that came back.
+        let done = order(&mut rig.device(running)).unwrap_or_else(|error| panic!("{place}: {error}"));
+        assert_eq!(done.stored(), found == *states[0], "{place}");
+        assert_eq!(rig.state(), *states[1], "{place}");
+    }
+    tried.len() as u64
+}
