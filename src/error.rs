@@ -203,5 +203,15 @@ pub enum Error {
     Unsupported(String),
 }
 
+impl Error {
+    /// The error for the byte `offset` of the configuration `text`.
+    pub(crate) fn in_config(path: &Path, text: &[u8], offset: usize, message: impl Into<String>) -> Error {
+        let before = text.get(..offset).unwrap_or(text);
+        let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
+        let column = 1 + before.iter().rev().take_while(|&&byte| byte != b'\n').count();
+        Error::Config { path: path.to_path_buf(), line, column, message: message.into() }
+    }
+}
+
 /// The crate's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -22,8 +22,8 @@ use nom::sequence::terminated;
 use nom::{IResult, Offset, Parser};
 
 use super::rules::Field;
-use super::{lines, number, refuse, Config, Device, EnvConfig};
-use crate::error::Result;
+use super::{lines, number, Config, Device, EnvConfig};
+use crate::error::{Error, Result};
 
 const COLUMNS: &str = "device, offset, size, and optionally sector size, sectors, disable-lock (0 or 1)";
 
@@ -32,7 +32,7 @@ const COLUMNS: &str = "device, offset, size, and optionally sector size, sectors
 /// Errors: [`Error::Config`](crate::Error::Config) with line and column for every line that is neither
 /// an entry nor a comment, for a third entry, and for what [`EnvConfig::validate`] refuses.
 pub fn parse(path: &Path, text: &[u8]) -> Result<Config> {
-    let fail = |at: &[u8], message: &str| Err(refuse(path, text, text.offset(at), message));
+    let fail = |at: &[u8], message: &str| Err(Error::in_config(path, text, text.offset(at), message));
 
     let mut devices = Vec::with_capacity(2);
     let mut columns = [[text; 5]; 2];

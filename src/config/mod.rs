@@ -74,7 +74,7 @@ impl Config {
         let file = File::open(path).map_err(fail)?;
         file.take(LARGEST_FILE + 1).read_to_end(&mut text).map_err(fail)?;
         if text.len() as u64 > LARGEST_FILE {
-            return Err(refuse(path, &[], 0, "more than 1 MiB: this is not a configuration"));
+            return Err(Error::in_config(path, &[], 0, "more than 1 MiB: this is not a configuration"));
         }
         Config::parse(path, &text)
     }
@@ -91,7 +91,7 @@ impl Config {
         // A byte order mark, as some editors leave it; the incumbents take it for a part of line 1.
         let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
         if text.starts_with(b"\xff\xfe") || text.starts_with(b"\xfe\xff") {
-            return Err(refuse(path, text, 0, "this is UTF-16; expected ASCII or UTF-8"));
+            return Err(Error::in_config(path, text, 0, "this is UTF-16; expected ASCII or UTF-8"));
         }
         match sniff(text) {
             Format::Legacy => legacy::parse(path, text),
@@ -190,12 +190,4 @@ fn sniff_line(line: &[u8]) -> Option<Format> {
         Some(second) if !second.starts_with(b"#") => Some(Format::Legacy),
         _ => None,
     }
-}
-
-/// The error for the byte `offset` of the configuration `text`.
-fn refuse(path: &Path, text: &[u8], offset: usize, message: &str) -> Error {
-    let before = text.get(..offset).unwrap_or(text);
-    let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
-    let column = 1 + before.iter().rev().take_while(|&&byte| byte != b'\n').count();
-    Error::Config { path: path.to_path_buf(), line, column, message: message.to_owned() }
 }

@@ -26,8 +26,8 @@ use std::path::{Path, PathBuf};
 use saphyr_parser::{Event, Parser, ScalarStyle, StrInput};
 
 use super::rules::Field;
-use super::{number, refuse, Config, Device, EnvConfig};
-use crate::error::Result;
+use super::{number, Config, Device, EnvConfig};
+use crate::error::{Error, Result};
 
 const NAMESPACE_KEYS: &str = "size, lockfile, writelist, devices";
 const DEVICE_KEYS: &str = "path, offset, sectorsize, unlock, disablelock";
@@ -40,11 +40,11 @@ const DEVICE_KEYS: &str = "path, offset, sectorsize, unlock, disablelock";
 pub fn parse(path: &Path, text: &[u8]) -> Result<Config> {
     let text = match std::str::from_utf8(text) {
         Ok(text) => text,
-        Err(error) => return Err(refuse(path, text, error.valid_up_to(), "expected UTF-8")),
+        Err(error) => return Err(Error::in_config(path, text, error.valid_up_to(), "expected UTF-8")),
     };
     // The YAML parser takes a NUL for the end; behind it a damaged file would be cut silently.
     if let Some(offset) = text.find('\0') {
-        return Err(refuse(path, text.as_bytes(), offset, "a NUL byte: this file is damaged"));
+        return Err(Error::in_config(path, text.as_bytes(), offset, "a NUL byte: this file is damaged"));
     }
     let mut reader = Reader { path, text, parser: Parser::new_from_str(text) };
     let environments = reader.document()?;
@@ -86,7 +86,7 @@ struct Entry {
 impl<'a> Reader<'a> {
     fn refuse<T>(&self, at: At, message: impl AsRef<str>) -> Result<T> {
         let offset = self.text.char_indices().nth(at).map_or(self.text.len(), |(offset, _)| offset);
-        Err(refuse(self.path, self.text.as_bytes(), offset, message.as_ref()))
+        Err(Error::in_config(self.path, self.text.as_bytes(), offset, message.as_ref()))
     }
 
     fn event(&mut self) -> Result<(Event<'a>, At)> {

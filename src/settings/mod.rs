@@ -1,6 +1,13 @@
 //! What the tools have to know about a board: its slots, and where its boot state lies.
 //!
-//! The defaults fit an A/B device with `/etc/fw_env.config`, and need no file.
+//! The defaults fit an A/B device with `/etc/fw_env.config`, and need no file; with the feature `settings`
+//! a file is read.
+
+#[cfg(feature = "settings")]
+mod file;
+
+#[cfg(feature = "settings")]
+pub use file::DEFAULT_SETTINGS;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

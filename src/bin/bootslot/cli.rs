@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::env;
 use crate::outcome::finish;
+use crate::{env, slots};
 
 /// Reads and changes what a U-Boot device boots, safe against power cuts.
 ///
@@ -21,6 +21,8 @@ struct Cli {
 enum Group {
     /// The U-Boot environment: read, change, check, repair
     Env(env::Options),
+    #[command(flatten)]
+    Slots(slots::Command),
 }
 
 /// Runs the group that the command line names.
@@ -28,5 +30,6 @@ pub fn run() -> ExitCode {
     // A wrong command line ends here, with clap's message and exit code 2.
     match Cli::parse().group {
         Group::Env(options) => finish("bootslot env", env::run(&options)),
+        Group::Slots(command) => finish("bootslot", slots::run(&command)),
     }
 }

@@ -11,6 +11,10 @@ mod fw;
 mod outcome;
 #[cfg(feature = "cli")]
 mod report;
+#[cfg(feature = "cli")]
+mod slots;
+#[cfg(feature = "cli")]
+mod slots_report;
 mod target;
 
 // See build.rs.

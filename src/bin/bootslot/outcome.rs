@@ -2,11 +2,12 @@
 //!
 //! | code | meaning |
 //! |---|---|
-//! | 0 | done; `check`: healthy |
+//! | 0 | done, or done already; `check`: healthy |
 //! | 1 | the answer is no: a variable is not defined; `check`: usable, but damaged |
 //! | 2 | the command line is wrong |
 //! | 3 | no copy of the environment is valid |
-//! | 4 | anything else failed, or was refused; nothing was changed unless the message says so |
+//! | 4 | anything else failed; nothing was changed unless the message says so |
+//! | 5 | an order to the slots was refused, since it would endanger the way back; nothing was changed |
 //! | 141 | the reader of the output went away (128 + SIGPIPE, what a shell reports of other programs) |
 
 use std::io::{self, ErrorKind, Write};
@@ -76,6 +77,7 @@ fn code(failure: &Failure) -> u8 {
         Failure::Undefined(_) => NO,
         Failure::Usage(_) => 2,
         Failure::Error(Error::NoValidCopy { .. }) => NO_VALID_COPY,
+        Failure::Error(Error::Refused(_)) => 5,
         Failure::Output(error) if error.kind() == ErrorKind::BrokenPipe => 141,
         Failure::Output(_) | Failure::Error(_) => 4,
     }

@@ -12,7 +12,7 @@ use bootslot::env::{Anomaly, Environment};
 use bootslot::store::{Commit, CopyHealth, Health, MediumKind, Repair};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use serde_json::json;
+use serde_json::{json, Value};
 
 use crate::outcome::{Failure, Outcome, NO, NO_VALID_COPY};
 
@@ -76,12 +76,17 @@ pub fn commit(commit: &Commit, as_json: bool) -> Vec<u8> {
     if !as_json {
         return Vec::new();
     }
-    to_json(&match commit {
+    to_json(&commit_json(commit))
+}
+
+/// What a change did, as a JSON object.
+pub fn commit_json(commit: &Commit) -> Value {
+    match commit {
         Commit::Unchanged => json!({ "stored": false }),
         Commit::Stored { copy, stats } => {
             json!({ "stored": true, "copy": copy, "bytes_written": stats.bytes, "erases": stats.erases })
         }
-    })
+    }
 }
 
 /// What a repair did.
@@ -150,6 +155,11 @@ fn status(health: &Health) -> Status {
     }
 }
 
+/// Whether a check finds nothing to do.
+pub fn is_healthy(health: &Health) -> bool {
+    status(health) == Status::Healthy
+}
+
 /// The exit code of a check.
 pub fn verdict(health: &Health) -> Outcome {
     match status(health) {
@@ -166,6 +176,12 @@ pub fn health(health: &Health, as_json: bool) -> Vec<u8> {
     } else {
         health_text(health).into_bytes()
     }
+}
+
+/// The health of an environment, as a JSON object.
+pub fn health_value(health: &Health) -> Value {
+    // Maps with text keys and plain values can always be represented.
+    serde_json::to_value(health_json(health)).unwrap_or_default()
 }
 
 /// [`Health`] as JSON: the keys in the order in which they are read.

@@ -1,0 +1,259 @@
+//! What is known about the slots and what an order did, as text for people and as JSON for programs.
+
+use std::fmt::Write;
+
+use bootslot::device::{Done, NextBoot, Status};
+use bootslot::settings::Settings;
+use bootslot::slot::{Chosen, Failure, Mark, Name, Reason, Standing, State};
+use bootslot::store::Health;
+use serde_json::{json, Value};
+
+use crate::report::{self, to_json};
+
+/// All that is known, on one screen.
+pub fn status(status: &Status, settings: &Settings, as_json: bool) -> Vec<u8> {
+    if as_json {
+        return to_json(&status_json(status, settings));
+    }
+    let state = &status.state;
+    let mut text = String::new();
+    let running = match &status.running {
+        Ok(slot) => format!("slot {slot}"),
+        Err(why) => format!("unknown: {why}"),
+    };
+    let _ = writeln!(text, "running:      {running}");
+    let _ = writeln!(text, "next boot:    {}", next_in_short(state, &status.next));
+    let failure = state.last_failure();
+    let _ = match (&failure, &state.failed) {
+        (Some(failure), _) => writeln!(text, "last failure: {}", failure_text(failure)),
+        (None, Some(odd)) => writeln!(text, "last failure: {:?}", String::from_utf8_lossy(odd)),
+        (None, None) => writeln!(text, "last failure: none"),
+    };
+    let _ = writeln!(text, "environment:  {}\n", environment_in_short(&status.health));
+
+    let rows: Vec<[String; 3]> = state
+        .slots
+        .iter()
+        .map(|slot| {
+            let running = if status.running.as_ref() == Ok(&slot.name) { ", runs now" } else { "" };
+            let device = settings.devices.get(&slot.name).map(|path| path.display().to_string());
+            let name = slot.name.to_string();
+            [name, format!("{}{running}", slot_text(state, &slot.name)), device.unwrap_or_default()]
+        })
+        .collect();
+    let width =
+        |column: usize| rows.iter().map(|row| row.get(column).map_or(0, String::len)).max().unwrap_or(0);
+    let (names, states) = (width(0), width(1));
+    for [name, state, device] in &rows {
+        let line = format!("  slot {name:<names$}  {state:<states$}  {device}");
+        let _ = writeln!(text, "{}", line.trim_end());
+    }
+    text.into_bytes()
+}
+
+/// What the next boot will do, and why.
+pub fn next(next: &NextBoot, as_json: bool) -> Vec<u8> {
+    if as_json {
+        return to_json(&next_json(next));
+    }
+    let mut text = format!("{}\n", chosen_text(&next.chosen));
+    for step in &next.steps {
+        let _ = writeln!(text, "why:    {step}");
+    }
+    for changes in &next.stores {
+        let variables: Vec<String> =
+            changes.iter().map(|(name, value)| assignment(name, value.as_deref())).collect();
+        let _ = writeln!(text, "stores: {}", variables.join(" "));
+    }
+    if next.stores.is_empty() {
+        text += "stores: nothing\n";
+    }
+    text.into_bytes()
+}
+
+/// What an order did.
+pub fn done(done: &Done, as_json: bool) -> Vec<u8> {
+    if !as_json {
+        let already = if done.stored() { "" } else { "Already done, nothing stored: " };
+        let mut text = format!("{already}{}\n", state_text(&done.after));
+        if let Some(slot) = done.after.active.known().filter(|_| done.after.active != done.before.active) {
+            let _ = writeln!(text, "The next boot is slot {slot}'s.");
+        }
+        return text.into_bytes();
+    }
+    let mut value = report::commit_json(&done.commit);
+    let changes = done.changes.iter().map(|(name, value)| (name.clone(), text_json(value.as_deref())));
+    if let Value::Object(members) = &mut value {
+        members.insert("changes".into(), Value::Object(changes.collect()));
+        members.insert("state".into(), state_json(&done.after));
+    }
+    to_json(&value)
+}
+
+/// The state of all slots in one line.
+fn state_text(state: &State) -> String {
+    let slots: Vec<String> = state
+        .slots
+        .iter()
+        .map(|slot| format!("slot {}: {}", slot.name, slot_text(state, &slot.name)))
+        .collect();
+    slots.join("; ")
+}
+
+fn slot_text(state: &State, name: &Name) -> String {
+    let active = state.active.known() == Some(name);
+    match (mark(state, name), state.standing()) {
+        (Some(Mark::Bad), _) => match state.last_failure().filter(|failure| failure.slot == *name) {
+            Some(failure) => format!("bad ({})", failure.reason.as_str()),
+            None => "bad".into(),
+        },
+        (_, Standing::Confirmed(slot)) if slot == name => "active, confirmed".into(),
+        (_, Standing::Trial { slot, left }) if slot == name => {
+            let back = state.rollback.known().map_or(String::new(), |to| format!(", then back to {to}"));
+            format!("active, on trial, {left} {} left{back}", if left == 1 { "try" } else { "tries" })
+        }
+        _ if active => "active, on trial, no tries left".into(),
+        (Some(Mark::Good), _) => "good".into(),
+        (None, _) => "unknown".into(),
+    }
+}
+
+fn mark(state: &State, name: &Name) -> Option<Mark> {
+    state.slot(name)?.mark.known().copied()
+}
+
+/// The last step tells most; the slot on trial is told as the table does it.
+fn next_in_short(state: &State, next: &NextBoot) -> String {
+    let stores = match next.stores.len() {
+        0 => "",
+        _ => ", counted",
+    };
+    let why = match (&next.chosen, state.standing()) {
+        (Chosen::Slot(slot), Standing::Confirmed(active)) if slot == active => return format!("slot {slot}"),
+        (Chosen::Slot(slot), Standing::Trial { slot: active, .. }) if slot == active => {
+            return format!("slot {slot}, on trial{stores}")
+        }
+        _ => next.steps.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+    };
+    match &next.chosen {
+        Chosen::Slot(slot) => format!("slot {slot} ({why})"),
+        chosen => format!("{} ({why})", chosen_text(chosen)),
+    }
+}
+
+fn chosen_text(chosen: &Chosen) -> String {
+    match chosen {
+        Chosen::Slot(slot) => format!("Slot {slot} boots."),
+        Chosen::Recovery => {
+            "No slot boots: the board's recovery, if it has one; else it waits and resets.".into()
+        }
+        Chosen::StartOver => {
+            "No slot boots: the board's recovery, if it has one; else it waits and tries all slots again."
+                .into()
+        }
+    }
+}
+
+fn failure_text(failure: &Failure) -> String {
+    let why = match failure.reason {
+        Reason::Tries => "was not confirmed within its tries",
+        Reason::Load => "did not load",
+        Reason::Health => "was found unhealthy",
+        Reason::User => "was given up by order",
+    };
+    let update = String::from_utf8_lossy(&failure.update);
+    let update = if update.is_empty() { String::new() } else { format!(" (update {update:?})") };
+    format!("slot {} {why}{update}", failure.slot)
+}
+
+fn environment_in_short(health: &Health) -> String {
+    let bad = health.copies.iter().filter(|copy| !copy.state.is_valid()).count();
+    match health.current {
+        None => {
+            "LOST, no copy is valid: U-Boot uses its compiled-in variables; see bootslot env check".into()
+        }
+        Some(_) if report::is_healthy(health) && health.copies.len() == 1 => "healthy, one copy".into(),
+        Some(_) if report::is_healthy(health) => "healthy, both copies".into(),
+        Some(_) if bad > 0 => "DAMAGED, one of two copies is valid; see bootslot env check".into(),
+        Some(_) => "DAMAGED; see bootslot env check".into(),
+    }
+}
+
+fn assignment(name: &str, value: Option<&[u8]>) -> String {
+    match value {
+        Some(value) => format!("{name}={}", String::from_utf8_lossy(value).escape_debug()),
+        None => format!("{name}="),
+    }
+}
+
+fn status_json(status: &Status, settings: &Settings) -> Value {
+    let mut value = state_json(&status.state);
+    let Value::Object(members) = &mut value else { return value };
+    members.insert("running".into(), json!(status.running.as_ref().ok().map(Name::as_str)));
+    members.insert("running_unknown".into(), json!(status.running.as_ref().err()));
+    let devices =
+        settings.devices.iter().map(|(name, path)| (name.to_string(), json!(path.to_string_lossy())));
+    members.insert("devices".into(), Value::Object(devices.collect()));
+    members.insert("next_boot".into(), next_json(&status.next));
+    members.insert("environment".into(), report::health_value(&status.health));
+    value
+}
+
+fn state_json(state: &State) -> Value {
+    let standing = match state.standing() {
+        Standing::Confirmed(_) => "confirmed",
+        Standing::Trial { .. } => "trial",
+        Standing::Over(_) => "over",
+    };
+    let left = match state.standing() {
+        Standing::Trial { left, .. } => Some(left),
+        _ => None,
+    };
+    let slots = state.slots.iter().map(|slot| {
+        let mark = match slot.mark.known() {
+            Some(Mark::Good) => "good",
+            Some(Mark::Bad) => "bad",
+            None => "unknown",
+        };
+        json!({ "name": slot.name.as_str(), "mark": mark })
+    });
+    let failure = state.last_failure().map(|failure| {
+        json!({
+            "slot": failure.slot.as_str(),
+            "reason": failure.reason.as_str(),
+            "update": String::from_utf8_lossy(&failure.update),
+        })
+    });
+    json!({
+        "active": state.active.known().map(Name::as_str),
+        "standing": standing,
+        "tries_left": left,
+        "rollback": state.rollback.known().map(Name::as_str),
+        "slots": slots.collect::<Vec<_>>(),
+        "update": text_json(state.update.as_deref()),
+        "last_failure": failure,
+    })
+}
+
+fn next_json(next: &NextBoot) -> Value {
+    let (outcome, slot) = match &next.chosen {
+        Chosen::Slot(slot) => ("slot", Some(slot.as_str())),
+        Chosen::Recovery => ("recovery", None),
+        Chosen::StartOver => ("start-over", None),
+    };
+    let stores = next.stores.iter().map(|changes| {
+        let changes = changes.iter().map(|(name, value)| (name.clone(), text_json(value.as_deref())));
+        Value::Object(changes.collect())
+    });
+    json!({
+        "outcome": outcome,
+        "slot": slot,
+        "why": next.steps.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "stores": stores.collect::<Vec<_>>(),
+    })
+}
+
+/// A value as text; `null` for a variable that is deleted or not there.
+fn text_json(value: Option<&[u8]>) -> Value {
+    json!(value.map(String::from_utf8_lossy))
+}
