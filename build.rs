@@ -2,8 +2,9 @@
 //!
 //! The standard library needs GCC's unwinder and takes it from `libgcc_s.so`, whose loading costs each
 //! `fw_printenv` about 35,000 instructions (of 285,000 for an empty program). The same code is in
-//! `libgcc_eh.a`, which comes with every GCC: 30 KiB in the file instead of a library at run time. The
-//! library crate is left alone, so that programs which use it link as they like.
+//! `libgcc_eh.a`, which comes with every GCC: 30 KiB in the file instead of a library at run time. The C
+//! library (feature `capi`) is linked with it too; the library crate is left alone otherwise, so that
+//! programs which use it link as they like.
 
 use std::env;
 use std::path::Path;
@@ -14,6 +15,9 @@ fn main() {
     println!("cargo::rustc-check-cfg=cfg(static_unwinder)");
     if wanted() && linker_has("libgcc_eh.a") {
         println!("cargo::rustc-cfg=static_unwinder");
+        if env::var_os("CARGO_FEATURE_CAPI").is_some() {
+            println!("cargo::rustc-link-lib=dylib:+verbatim=libgcc_eh.a");
+        }
     }
 }
 

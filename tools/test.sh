@@ -32,6 +32,7 @@ all)
     step packages tools/need.sh libubootenv-tool valgrind strace time python3 binutils
     lint
     step bindgen tools/need-bindgen.sh
+    step c-header tools/regenerate-header.sh --check
     quick
     step tests-no-features run_tests --no-default-features
     step demo make --no-print-directory demo

@@ -31,6 +31,8 @@ mod transaction;
 use std::time::Duration;
 
 pub use health::{CopyHealth, Health};
+#[cfg(feature = "capi")]
+pub(crate) use transaction::Draft;
 pub use transaction::{Commit, Transaction};
 
 // What the store takes and gives: its users need not know the layers below.
@@ -162,6 +164,12 @@ impl Store {
             None => (default, true),
         };
         Ok(Transaction::new(self, lock, loaded, env, init))
+    }
+
+    /// Goes on with a transaction that was begun on this store and set aside.
+    #[cfg(feature = "capi")]
+    pub(crate) fn resume(&mut self, draft: Draft) -> Transaction<'_> {
+        Transaction::resume(self, draft)
     }
 
     /// Looks at every copy and reports, without a lock and whatever state they are in.

@@ -6,6 +6,8 @@ use super::{Loaded, Store};
 use crate::env::flags::Rules;
 use crate::env::image::{encode, Image};
 use crate::env::{check_name, Environment};
+#[cfg(feature = "capi")]
+use crate::error::Error;
 use crate::error::Result;
 use crate::lock::Lock;
 use crate::storage::WriteStats;
@@ -14,6 +16,11 @@ use crate::storage::WriteStats;
 /// leaves everything as it was.
 pub struct Transaction<'a> {
     store: &'a mut Store,
+    draft: Draft,
+}
+
+/// All of a transaction but its store: what a caller keeps who can't keep a borrow.
+pub(crate) struct Draft {
     _lock: Lock,
     loaded: Loaded,
     env: Environment,
@@ -23,6 +30,9 @@ pub struct Transaction<'a> {
     init: bool,
     /// What each touched variable held at first.
     touched: HashMap<Vec<u8>, Option<Vec<u8>>>,
+    /// The copies were written since they were loaded.
+    #[cfg(feature = "capi")]
+    stale: bool,
 }
 
 /// What a commit did.
@@ -47,23 +57,53 @@ impl<'a> Transaction<'a> {
         env: Environment,
         init: bool,
     ) -> Self {
-        let rules = rules(&env, store);
-        Transaction { store, _lock: lock, loaded, env, rules, force: false, init, touched: HashMap::new() }
+        let draft = Draft {
+            rules: rules(&env, store),
+            _lock: lock,
+            loaded,
+            env,
+            force: false,
+            init,
+            touched: HashMap::new(),
+            #[cfg(feature = "capi")]
+            stale: false,
+        };
+        Transaction { store, draft }
+    }
+
+    /// Sets the transaction aside, with its lock, until [`Store::resume`].
+    #[cfg(feature = "capi")]
+    pub(crate) fn suspend(self) -> Draft {
+        self.draft
+    }
+
+    #[cfg(feature = "capi")]
+    pub(super) fn resume(store: &'a mut Store, draft: Draft) -> Self {
+        Transaction { store, draft }
+    }
+
+    /// Where the environment is made out of nothing, what was found instead of a valid copy, and whether
+    /// one could not even be read: then it may well be valid.
+    #[cfg(feature = "capi")]
+    pub(crate) fn found_nothing(&self) -> Option<(Error, bool)> {
+        let loaded = &self.draft.loaded;
+        let unreadable = loaded.copies.iter().any(|copy| copy.error.is_some());
+        self.draft.init.then(|| (loaded.no_valid_copy(), unreadable))
     }
 
     /// Whether `.flags` and the writelist are passed over from now on. Names, sizes and NULs are not.
     pub fn force(&mut self, force: bool) {
-        self.force = force;
+        self.draft.force = force;
     }
 
     /// The value as it would be after the commit.
     pub fn get(&self, name: &[u8]) -> Option<&[u8]> {
-        self.env.get(name)
+        self.draft.env.get(name)
     }
 
     /// The environment as it would be after the commit.
     pub fn environment(&self) -> &Environment {
-        &self.env
+        &self.draft.env
     }
 
     /// Sets a variable; an empty value deletes it, as in U-Boot. Returns whether that changes anything.
@@ -71,20 +111,20 @@ impl<'a> Transaction<'a> {
     /// Errors: [`Error::Name`](crate::Error::Name), [`Error::Value`](crate::Error::Value),
     /// [`Error::Denied`](crate::Error::Denied). The transaction is as it was before the call.
     pub fn set(&mut self, name: &[u8], value: &[u8]) -> Result<bool> {
-        let old = self.env.get(name);
+        let old = self.draft.env.get(name);
         // A variable with an illegal name that somebody else made can be deleted.
         if old.is_none() || !value.is_empty() {
             check_name(name)?;
         }
-        if !self.force {
-            self.rules.check(name, old, Some(value).filter(|v| !v.is_empty()), None)?;
+        if !self.draft.force {
+            self.draft.rules.check(name, old, Some(value).filter(|v| !v.is_empty()), None)?;
         }
         let old = old.map(<[u8]>::to_vec);
-        let changed = self.env.set(name, value)?;
+        let changed = self.draft.env.set(name, value)?;
         if changed {
-            self.touched.entry(name.to_vec()).or_insert(old);
+            self.draft.touched.entry(name.to_vec()).or_insert(old);
             if name == b".flags" {
-                self.rules = rules(&self.env, self.store);
+                self.draft.rules = rules(&self.draft.env, self.store);
             }
         }
         Ok(changed)
@@ -95,9 +135,31 @@ impl<'a> Transaction<'a> {
         self.set(name, b"")
     }
 
+    /// Makes all of these changes or none; an empty value deletes. The error comes with the number of the
+    /// change that is not possible.
+    #[cfg(feature = "capi")]
+    pub(crate) fn set_all(&mut self, changes: &[(&[u8], &[u8])]) -> Result<(), (usize, Error)> {
+        let mut old = Vec::with_capacity(changes.len());
+        for (number, (name, value)) in changes.iter().enumerate() {
+            let before = self.get(name).map(<[u8]>::to_vec);
+            if let Err(error) = self.set(name, value) {
+                let force = std::mem::replace(&mut self.draft.force, true);
+                for (name, value) in old.into_iter().rev() {
+                    let value: Option<Vec<u8>> = value;
+                    self.set(name, &value.unwrap_or_default()).map_err(|error| (number, error))?;
+                }
+                self.draft.force = force;
+                return Err((number, error));
+            }
+            old.push((*name, before));
+        }
+        Ok(())
+    }
+
     /// Whether the environment differs from the one that was loaded.
     pub fn is_changed(&self) -> bool {
-        self.init || self.touched.iter().any(|(name, old)| self.env.get(name) != old.as_deref())
+        self.draft.init
+            || self.draft.touched.iter().any(|(name, old)| self.draft.env.get(name) != old.as_deref())
     }
 
     /// Writes all changes in one store, or nothing if there are none.
@@ -106,15 +168,38 @@ impl<'a> Transaction<'a> {
     /// anything is written; [`Error::Io`](crate::Error::Io), [`Error::Verify`](crate::Error::Verify) and
     /// [`Error::BadBlocks`](crate::Error::BadBlocks) when the standby could not be written: the old
     /// environment is still the current one.
-    pub fn commit(self) -> Result<Commit> {
+    pub fn commit(mut self) -> Result<Commit> {
+        self.write()
+    }
+
+    /// As [`commit`](Transaction::commit), but the transaction goes on, with the lock held: more changes
+    /// and stores may follow.
+    #[cfg(feature = "capi")]
+    pub(crate) fn checkpoint(&mut self) -> Result<Commit> {
+        // Only what is on the medium tells which copy is the standby, also after a store that failed.
+        if self.draft.stale && self.is_changed() {
+            self.draft.loaded = self.store.read_copies();
+            self.draft.stale = false;
+            if !self.draft.init && self.draft.loaded.current_bytes().is_none() {
+                return Err(self.draft.loaded.no_valid_copy());
+            }
+        }
+        self.draft.stale |= self.is_changed();
+        let commit = self.write()?;
+        self.draft.init = false;
+        self.draft.touched.clear();
+        Ok(commit)
+    }
+
+    fn write(&mut self) -> Result<Commit> {
         if !self.is_changed() {
             return Ok(Commit::Unchanged);
         }
         let (layout, size) = (self.store.layout, self.store.size());
-        let fill = self.loaded.current_image(layout).map_or(0, |image: Image<'_>| image.fill());
-        let flags = self.store.next_flags(&self.loaded);
-        let image = encode(&self.env, layout, size, flags, fill)?;
-        let (copy, stats) = self.store.write_standby(&self.loaded, &image)?;
+        let fill = self.draft.loaded.current_image(layout).map_or(0, |image: Image<'_>| image.fill());
+        let flags = self.store.next_flags(&self.draft.loaded);
+        let image = encode(&self.draft.env, layout, size, flags, fill)?;
+        let (copy, stats) = self.store.write_standby(&self.draft.loaded, &image)?;
         Ok(Commit::Stored { copy, stats })
     }
 }

@@ -1,0 +1,669 @@
+/*
+ * bootslot: U-Boot's environment and A/B slots, safe against power cuts.
+ *
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * Rules, for every function
+ *
+ *   Arguments   The object comes first, inputs follow, outputs come last. An output is written only when the
+ *               function returns BOOTSLOT_OK; nothing is both input and output, but for struct_size.
+ *   Errors      Codes from 10 on are errors; their numbers never change. bootslot_strerror says what a code
+ *               means; the last_error function of the handle says in a sentence what went wrong and where:
+ *               the file, the offset or line, the step.
+ *   NULL        may be given for every pointer: it is an error (BOOTSLOT_ERROR_NULL) where something has to
+ *               be there, has the meaning that is told where something may be left out, and is never a crash.
+ *   Handles     Each kind is made by its _new function and freed by its _free function, once; freeing NULL
+ *               does nothing. After that it may not be used. A handle is made first and opened then, so that
+ *               it can tell what went wrong in opening.
+ *   Strings     `const char *` is borrowed from the handle: it is valid until the next call with this handle,
+ *               and nobody frees it. `char *` is yours: free it with bootslot_string_free. Strings that go in
+ *               are copied. Names and values are bytes without NUL, in no particular encoding.
+ *   const       An argument that is const is not changed.
+ *   Threads     Different handles may be used by different threads at the same time. One handle is used by
+ *               one thread at a time, not always the same: take a lock of your own. Who fails to is turned
+ *               away with BOOTSLOT_ERROR_BUSY.
+ *   Structures  start with struct_size, which you set to the sizeof of the structure: BOOTSLOT_INIT does, and
+ *               sets all else to zero. They only grow at their end, so that a program runs with an older or
+ *               a newer library than it was built with.
+ *   Locks       What changes the environment takes the lock files of U-Boot's tools and of libubootenv.
+ *               Reading takes none.
+ *   Signals     No function may be called from a signal handler, or between fork and exec.
+ *
+ * Nothing is printed, no signal handler is set, no environment variable is read, no process is ended.
+ *
+ * Made by cbindgen from src/capi: change it there, then run tools/regenerate-header.sh.
+ */
+
+#ifndef BOOTSLOT_H
+#define BOOTSLOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The version of the library that this header belongs to, 0x00MMmmpp; see bootslot_version(). */
+#define BOOTSLOT_VERSION 0x000100
+
+/* What a variable of a structure type is set to before its members are:
+ *
+ *     bootslot_health health = BOOTSLOT_INIT(bootslot_health);
+ */
+#ifdef __cplusplus
+template <typename T> static inline T bootslot_init_() { T made = T(); made.struct_size = sizeof made; return made; }
+#define BOOTSLOT_INIT(type) bootslot_init_<type>()
+#else
+#define BOOTSLOT_INIT(type) {.struct_size = sizeof(type)}
+#endif
+
+/**
+ * What a function returns. The numbers never change and are never given away again.
+ */
+typedef enum bootslot_code {
+    /**
+     * Done.
+     */
+    BOOTSLOT_OK = 0,
+    /**
+     * There is no further variable. Not an error.
+     */
+    BOOTSLOT_END = 1,
+    /**
+     * There is no such variable. Not an error: an environment that can't be read is one.
+     */
+    BOOTSLOT_UNDEFINED = 2,
+    /**
+     * An argument that must not be NULL is NULL.
+     */
+    BOOTSLOT_ERROR_NULL = 10,
+    /**
+     * An argument is not usable.
+     */
+    BOOTSLOT_ERROR_ARGUMENT = 11,
+    /**
+     * Not now: the handle is not open, is open already, or the transaction is missing or under way.
+     */
+    BOOTSLOT_ERROR_STATE = 12,
+    /**
+     * Another thread is inside a call with this handle. Nothing was done.
+     */
+    BOOTSLOT_ERROR_BUSY = 13,
+    /**
+     * A mistake in this library: please report it. The handle can only be freed.
+     */
+    BOOTSLOT_ERROR_PANIC = 14,
+    /**
+     * A system call failed. What was being written may be torn; the current copy is untouched.
+     */
+    BOOTSLOT_ERROR_IO = 20,
+    /**
+     * The configuration file says something wrong.
+     */
+    BOOTSLOT_ERROR_CONFIG = 21,
+    /**
+     * The configuration has no environment of this name.
+     */
+    BOOTSLOT_ERROR_NAMESPACE = 22,
+    /**
+     * A line of a script can't be used. Nothing was changed.
+     */
+    BOOTSLOT_ERROR_SCRIPT = 23,
+    /**
+     * The device is not what the configuration says.
+     */
+    BOOTSLOT_ERROR_DEVICE = 24,
+    /**
+     * No copy of the environment is valid. Nothing was written.
+     */
+    BOOTSLOT_ERROR_NO_VALID_COPY = 25,
+    /**
+     * The variables need more room than there is. Nothing was written.
+     */
+    BOOTSLOT_ERROR_TOO_BIG = 26,
+    /**
+     * The name of a variable is not usable. Nothing was changed.
+     */
+    BOOTSLOT_ERROR_NAME = 27,
+    /**
+     * A value is not usable, or not of the type that .flags or the writelist demands.
+     */
+    BOOTSLOT_ERROR_VALUE = 28,
+    /**
+     * .flags or the writelist forbids this change. Nothing was changed.
+     */
+    BOOTSLOT_ERROR_DENIED = 29,
+    /**
+     * Another process held the lock for longer than the time limit. Nothing was written.
+     */
+    BOOTSLOT_ERROR_LOCKED = 30,
+    /**
+     * The medium returns other bytes than were written. The copy is damaged, the other is untouched.
+     */
+    BOOTSLOT_ERROR_VERIFY = 31,
+    /**
+     * The environment does not fit into the good blocks of its sectors.
+     */
+    BOOTSLOT_ERROR_BAD_BLOCKS = 32,
+    /**
+     * The order would endanger the way back. Nothing was written.
+     */
+    BOOTSLOT_ERROR_REFUSED = 33,
+    /**
+     * The boot state can't be read from the variables. Nothing was written.
+     */
+    BOOTSLOT_ERROR_BOOT_STATE = 34,
+    /**
+     * This build or this medium can't do that. Nothing was touched.
+     */
+    BOOTSLOT_ERROR_UNSUPPORTED = 35,
+    /**
+     * The order needs to know which slot runs. Nothing was written.
+     */
+    BOOTSLOT_ERROR_RUNNING_UNKNOWN = 36,
+} bootslot_code;
+
+/**
+ * The state of one copy.
+ */
+typedef enum bootslot_copy_state {
+    /**
+     * There is no such copy.
+     */
+    BOOTSLOT_COPY_NONE = 0,
+    /**
+     * Its checksum is right.
+     */
+    BOOTSLOT_COPY_VALID = 1,
+    /**
+     * Its checksum is wrong.
+     */
+    BOOTSLOT_COPY_BAD_CRC = 2,
+    /**
+     * Nothing was ever stored.
+     */
+    BOOTSLOT_COPY_BLANK = 3,
+    /**
+     * The medium returned an error.
+     */
+    BOOTSLOT_COPY_UNREADABLE = 4,
+} bootslot_copy_state;
+
+/**
+ * How the active slot stands.
+ */
+typedef enum bootslot_standing {
+    /**
+     * It is confirmed: it boots, nothing is counted.
+     */
+    BOOTSLOT_CONFIRMED = 0,
+    /**
+     * It is on trial: each boot uses up a try.
+     */
+    BOOTSLOT_TRIAL = 1,
+    /**
+     * Its trial is over, or there is no usable active slot: U-Boot chooses another one.
+     */
+    BOOTSLOT_OVER = 2,
+} bootslot_standing;
+
+/**
+ * What is recorded about a slot.
+ */
+typedef enum bootslot_mark {
+    /**
+     * Untested, or the record was lost.
+     */
+    BOOTSLOT_UNKNOWN = 0,
+    /**
+     * It was confirmed, and has not been written since.
+     */
+    BOOTSLOT_GOOD = 1,
+    /**
+     * It failed its trial, or is being written. It never boots.
+     */
+    BOOTSLOT_BAD = 2,
+} bootslot_mark;
+
+/**
+ * Why a slot is given up.
+ */
+typedef enum bootslot_reason {
+    /**
+     * It is unhealthy.
+     */
+    BOOTSLOT_REASON_HEALTH = 1,
+    /**
+     * Somebody ordered it.
+     */
+    BOOTSLOT_REASON_USER = 2,
+} bootslot_reason;
+
+/**
+ * An environment. Made by bootslot_env_new, freed by bootslot_env_free.
+ */
+typedef struct bootslot_env bootslot_env;
+
+/**
+ * The slots of this device. Made by bootslot_slots_new, freed by bootslot_slots_free.
+ */
+typedef struct bootslot_slots bootslot_slots;
+
+/**
+ * Which environment, and how. Set to zero what shall have its default.
+ */
+typedef struct bootslot_env_options {
+    /**
+     * sizeof(bootslot_env_options)
+     */
+    size_t struct_size;
+    /**
+     * The configuration file, in U-Boot's format or libubootenv's YAML. NULL: /etc/fw_env.config.
+     */
+    const char *config;
+    /**
+     * The environment of this name in a YAML configuration. NULL: the one that the device tree names,
+     * else the first.
+     */
+    const char *name_space;
+    /**
+     * The directory of the lock file. NULL: the configuration's lock file, else /run and /var/lock.
+     */
+    const char *lock_directory;
+    /**
+     * How long to wait for another process that holds the lock, in milliseconds. 0: 10 s.
+     */
+    uint32_t lock_timeout;
+} bootslot_env_options;
+
+/**
+ * The health of an environment.
+ */
+typedef struct bootslot_health {
+    /**
+     * sizeof(bootslot_health), set by the caller
+     */
+    size_t struct_size;
+    /**
+     * How many copies there are: 1 or 2.
+     */
+    int32_t copies;
+    /**
+     * The copy that is used: 0 or 1; -1 if none is valid.
+     */
+    int32_t current;
+    /**
+     * The state of each copy.
+     */
+    enum bootslot_copy_state state[2];
+    /**
+     * Every copy is valid, and every reader takes the same one.
+     */
+    bool healthy;
+    /**
+     * U-Boot and every tool take the same copy.
+     */
+    bool readers_agree;
+    /**
+     * A power cut during a store can't lose the environment.
+     */
+    bool power_cut_safe;
+    /**
+     * Bytes of a copy, header included.
+     */
+    size_t size;
+    /**
+     * Bytes that the variables use, final NUL included.
+     */
+    size_t used;
+    /**
+     * Bytes that are left for variables.
+     */
+    size_t free_space;
+    /**
+     * How many variables there are.
+     */
+    size_t variables;
+    /**
+     * What is odd or wrong, a line each; "" if nothing. Borrowed.
+     */
+    const char *findings;
+} bootslot_health;
+
+/**
+ * What the board has compiled into U-Boot, and where its environment is. Set to zero what shall have its
+ * default.
+ */
+typedef struct bootslot_slots_options {
+    /**
+     * sizeof(bootslot_slots_options)
+     */
+    size_t struct_size;
+    /**
+     * The configuration of the environment, as in bootslot_env_options.
+     */
+    const char *config;
+    /**
+     * Which environment of it, as in bootslot_env_options.
+     */
+    const char *name_space;
+    /**
+     * The directory of the lock file, as in bootslot_env_options.
+     */
+    const char *lock_directory;
+    /**
+     * How long to wait for the lock, as in bootslot_env_options.
+     */
+    uint32_t lock_timeout;
+    /**
+     * Tries of the factory's trial, 1 to 9 (BOOTSLOT_TRIES). 0: 3.
+     */
+    uint32_t tries;
+    /**
+     * The names of all slots with blanks between them (boot_slots). NULL: "A B".
+     */
+    const char *slots;
+    /**
+     * The slot that runs. NULL: the one in bootslot.slot= on the kernel's command line.
+     */
+    const char *running;
+    /**
+     * U-Boot takes only the writeable variables from storage (CONFIG_ENV_WRITEABLE_LIST).
+     */
+    bool hardened;
+} bootslot_slots_options;
+
+/**
+ * The boot state. Its strings are borrowed.
+ */
+typedef struct bootslot_status {
+    /**
+     * sizeof(bootslot_status), set by the caller
+     */
+    size_t struct_size;
+    /**
+     * The slot that U-Boot boots next, if nothing prevents it; NULL if none is recorded.
+     */
+    const char *active;
+    /**
+     * The slot that runs; NULL if that is unknown.
+     */
+    const char *running;
+    /**
+     * The slot that a failed trial returns to; NULL outside of a trial.
+     */
+    const char *rollback;
+    /**
+     * The slot that the next boot ends in if every slot loads; NULL if every slot is bad.
+     */
+    const char *next;
+    /**
+     * The id of the update on trial; NULL if none is recorded.
+     */
+    const char *update;
+    /**
+     * The last failure as recorded, "slot:reason:update id"; NULL if there was none.
+     */
+    const char *failed;
+    /**
+     * How the active slot stands.
+     */
+    enum bootslot_standing standing;
+    /**
+     * Tries left in the trial.
+     */
+    uint32_t tries;
+    /**
+     * How many slots there are; see bootslot_slots_get.
+     */
+    size_t slots;
+    /**
+     * Whether the environment that holds all this is healthy; see bootslot_env_check.
+     */
+    bool healthy;
+} bootslot_status;
+
+/**
+ * One slot.
+ */
+typedef struct bootslot_slot {
+    /**
+     * sizeof(bootslot_slot), set by the caller
+     */
+    size_t struct_size;
+    /**
+     * Its name. Borrowed.
+     */
+    const char *name;
+    /**
+     * What is recorded about it.
+     */
+    enum bootslot_mark mark;
+    /**
+     * Whether it is the active one.
+     */
+    bool active;
+    /**
+     * Whether it is the one that runs.
+     */
+    bool running;
+} bootslot_slot;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * The version of the library that runs: `BOOTSLOT_VERSION` of the header it was built with.
+ */
+uint32_t bootslot_version(void);
+
+/**
+ * The same as text, "1.2.3". Static.
+ */
+const char *bootslot_version_string(void);
+
+/**
+ * What a code means, in a few words. Static; never NULL, whatever the number.
+ */
+const char *bootslot_strerror(int32_t code);
+
+/**
+ * Frees a `char *` that this library gave away. NULL is nothing to free.
+ */
+void bootslot_string_free(char *string);
+
+/**
+ * A new handle, not open yet. Never NULL.
+ */
+struct bootslot_env *bootslot_env_new(void);
+
+/**
+ * Frees the handle; a transaction that is under way is given up, and its lock with it. NULL is
+ * nothing to free.
+ */
+void bootslot_env_free(struct bootslot_env *env);
+
+/**
+ * What went wrong in the last call with this handle, and where: file, offset or line, step. "" if it
+ * did not fail. Borrowed until the next call with the handle; never NULL, not even for NULL.
+ */
+const char *bootslot_env_last_error(const struct bootslot_env *env);
+
+/**
+ * Opens the environment. Nothing is read from its copies yet, nothing is written. With NULL for
+ * `options`, all of them have their default.
+ */
+enum bootslot_code bootslot_env_open(struct bootslot_env *env, const struct bootslot_env_options *options);
+
+/**
+ * Reads the environment, without a lock. The other functions do it themselves when nothing has been
+ * read yet; call this to see what others have stored since. Not in a transaction.
+ */
+enum bootslot_code bootslot_env_load(struct bootslot_env *env);
+
+/**
+ * The value of a variable, in a transaction the one that it would have after the commit. Borrowed.
+ * BOOTSLOT_UNDEFINED where there is no such variable.
+ */
+enum bootslot_code bootslot_env_get(struct bootslot_env *env, const char *name, const char **value);
+
+/**
+ * Starts an iteration over all variables as they are now, in the order in which they are stored.
+ */
+enum bootslot_code bootslot_env_rewind(struct bootslot_env *env);
+
+/**
+ * The next variable of the iteration; BOOTSLOT_END after the last one. Both strings are valid until the
+ * next bootslot_env_rewind or bootslot_env_free; changes do not show in an iteration that goes on.
+ */
+enum bootslot_code bootslot_env_next(struct bootslot_env *env, const char **name, const char **value);
+
+/**
+ * All variables as text, one `name=value` a line, sorted: what bootslot_env_script takes and U-Boot's
+ * `env import -t`. To be freed with bootslot_string_free.
+ */
+enum bootslot_code bootslot_env_export(struct bootslot_env *env, char **exported);
+
+/**
+ * Begins a transaction: takes the lock and reads the environment. Any number of changes follow, then
+ * bootslot_env_commit or bootslot_env_abort.
+ */
+enum bootslot_code bootslot_env_begin(struct bootslot_env *env);
+
+/**
+ * As bootslot_env_begin, but where no copy is valid it starts an empty environment, and the commit
+ * writes even if nothing is set. The only way to make an environment out of nothing.
+ */
+enum bootslot_code bootslot_env_begin_or_init(struct bootslot_env *env);
+
+/**
+ * Sets a variable in the transaction; an empty value deletes it, as in U-Boot. An error leaves the
+ * transaction as it was.
+ */
+enum bootslot_code bootslot_env_set(struct bootslot_env *env, const char *name, const char *value);
+
+/**
+ * Deletes a variable in the transaction; one that is not defined is deleted already.
+ */
+enum bootslot_code bootslot_env_unset(struct bootslot_env *env, const char *name);
+
+/**
+ * Makes the changes of a script in the transaction: lines `name value` or `name=value`; a name alone
+ * deletes; `#` starts a comment. All of them or, with an error, none.
+ */
+enum bootslot_code bootslot_env_script(struct bootslot_env *env, const char *script);
+
+/**
+ * Stores all changes at once, or nothing where there are none, and ends the transaction. After an
+ * error the old environment is still the current one, and the transaction has ended too.
+ */
+enum bootslot_code bootslot_env_commit(struct bootslot_env *env);
+
+/**
+ * Gives the transaction up: nothing is written, the lock is free.
+ */
+enum bootslot_code bootslot_env_abort(struct bootslot_env *env);
+
+/**
+ * Looks at every copy, whatever state they are in, without a lock. Not in a transaction.
+ */
+enum bootslot_code bootslot_env_check(struct bootslot_env *env, struct bootslot_health *health);
+
+/**
+ * Writes a damaged copy again from the current one. `repaired` is the copy that was written, or -1
+ * where there was no need. Not in a transaction.
+ */
+enum bootslot_code bootslot_env_repair(struct bootslot_env *env, int32_t *repaired);
+
+/**
+ * A new handle, not open yet. Never NULL.
+ */
+struct bootslot_slots *bootslot_slots_new(void);
+
+/**
+ * Frees the handle. NULL is nothing to free.
+ */
+void bootslot_slots_free(struct bootslot_slots *slots);
+
+/**
+ * As bootslot_env_last_error.
+ */
+const char *bootslot_slots_last_error(const struct bootslot_slots *slots);
+
+/**
+ * Opens the environment that holds the boot state. With NULL for `options`, all of them have their
+ * default.
+ */
+enum bootslot_code bootslot_slots_open(struct bootslot_slots *slots,
+                                       const struct bootslot_slots_options *options);
+
+/**
+ * Reads the boot state, without a lock. Where no copy of the environment is valid, it is the
+ * factory's, to which U-Boot falls back.
+ */
+enum bootslot_code bootslot_slots_status(struct bootslot_slots *slots, struct bootslot_status *status);
+
+/**
+ * One slot of the boot state that bootslot_slots_status read last, in the board's order from 0 on;
+ * BOOTSLOT_END after the last one.
+ */
+enum bootslot_code bootslot_slots_get(struct bootslot_slots *slots,
+                                      size_t number,
+                                      struct bootslot_slot *slot);
+
+/**
+ * Starts with the factory's trial where no boot state is stored yet. `from_nothing`: also where no
+ * copy of the environment is valid; U-Boot then loads what is stored and nothing else, unless the
+ * board is hardened.
+ */
+enum bootslot_code bootslot_slots_init(struct bootslot_slots *slots, bool from_nothing);
+
+/**
+ * Before a slot is written: it is bad from now on, so that no power cut can make it boot half-written.
+ */
+enum bootslot_code bootslot_slots_begin_install(struct bootslot_slots *slots, const char *slot);
+
+/**
+ * After a slot was written and verified: it is on trial. `tries` of 0 are the board's; `update`, which
+ * may be NULL, is the id of what was installed.
+ */
+enum bootslot_code bootslot_slots_finish_install(struct bootslot_slots *slots,
+                                                 const char *slot,
+                                                 uint32_t tries,
+                                                 const char *update);
+
+/**
+ * Puts a slot that is not bad on trial. `tries` of 0 are the board's.
+ */
+enum bootslot_code bootslot_slots_try(struct bootslot_slots *slots, const char *slot, uint32_t tries);
+
+/**
+ * The running slot is healthy: its trial ends, it is good. `slot`, which may be NULL, must be that one.
+ */
+enum bootslot_code bootslot_slots_confirm(struct bootslot_slots *slots, const char *slot);
+
+/**
+ * Gives up the running slot, or a trial that has not been booted yet. It takes a reboot to leave the
+ * slot. `reason` is one of bootslot_reason.
+ */
+enum bootslot_code bootslot_slots_roll_back(struct bootslot_slots *slots, int32_t reason);
+
+/**
+ * Marks a slot good that the caller knows to be good.
+ */
+enum bootslot_code bootslot_slots_mark_good(struct bootslot_slots *slots, const char *slot);
+
+/**
+ * Marks a slot bad: it will not boot.
+ */
+enum bootslot_code bootslot_slots_mark_bad(struct bootslot_slots *slots, const char *slot);
+
+/**
+ * Makes a good slot the active one, without a trial.
+ */
+enum bootslot_code bootslot_slots_set_active(struct bootslot_slots *slots, const char *slot);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* BOOTSLOT_H */

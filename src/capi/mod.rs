@@ -1,0 +1,112 @@
+//! The C library: what `include/bootslot.h` and `include/libuboot.h` declare.
+//!
+//! Rust programs have no use for this module; it is public so that its list of functions can be tested.
+//!
+//! | file | job |
+//! |---|---|
+//! | `boundary.rs` | declares and guards every exported function; handles, and what goes through pointers |
+//! | `code.rs` | error codes and their texts |
+//! | `env.rs` | the environment |
+//! | `slots.rs` | the slots |
+//! | `libuboot.rs` | libubootenv's functions |
+//!
+//! There are no rules here: convert, call, convert.
+
+// The names are those of C.
+#![allow(non_camel_case_types)]
+
+#[macro_use]
+mod boundary;
+mod code;
+mod env;
+#[cfg(feature = "libubootenv")]
+mod libuboot;
+mod slots;
+
+use std::ffi::{c_char, CStr, CString};
+
+pub use code::bootslot_code;
+pub use env::{bootslot_copy_state, bootslot_env, bootslot_env_options, bootslot_health};
+pub use slots::{
+    bootslot_mark, bootslot_reason, bootslot_slot, bootslot_slots, bootslot_slots_options, bootslot_standing,
+    bootslot_status,
+};
+
+/// Every function of `bootslot.h`.
+pub const EXPORTS: &[&[&str]] = &[GENERAL, env::EXPORTS, slots::EXPORTS];
+
+/// Every function of `libuboot.h`.
+#[cfg(feature = "libubootenv")]
+pub const LIBUBOOT_EXPORTS: &[&str] = libuboot::EXPORTS;
+
+/// This version as text.
+const VERSION: &CStr = match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
+    Ok(version) => version,
+    Err(_) => c"",
+};
+
+exports! { GENERAL:
+    /// The version of the library that runs: `BOOTSLOT_VERSION` of the header it was built with.
+    fn bootslot_version() -> u32 {
+        BOOTSLOT_VERSION
+    }
+
+    /// The same as text, "1.2.3". Static.
+    fn bootslot_version_string() -> *const c_char {
+        VERSION.as_ptr()
+    }
+
+    /// What a code means, in a few words. Static; never NULL, whatever the number.
+    fn bootslot_strerror(code: i32) -> *const c_char {
+        code::text(code).as_ptr()
+    }
+
+    /// Frees a `char *` that this library gave away. NULL is nothing to free.
+    fn bootslot_string_free(string: *mut c_char) {
+        if !string.is_null() {
+            drop(CString::from_raw(string));
+        }
+    }
+}
+
+/// The version of the library that this header belongs to: 0x00MMmmpp for MM.mm.pp.
+pub const BOOTSLOT_VERSION: u32 = version_number(env!("CARGO_PKG_VERSION"));
+
+/// Major, minor and patch number in a byte each.
+const fn version_number(text: &str) -> u32 {
+    let bytes = text.as_bytes();
+    let (mut number, mut part, mut at) = (0, 0, 0);
+    while let Some((&byte, _)) = bytes.split_at(at).1.split_first() {
+        match byte {
+            b'0'..=b'9' => part = part * 10 + (byte - b'0') as u32,
+            b'.' => (number, part) = (number << 8 | part, 0),
+            _ => break,
+        }
+        at += 1;
+    }
+    number << 8 | part
+}
+
+/// For tests: the next call of an exported function panics.
+#[cfg(feature = "panic-hook")]
+#[no_mangle]
+pub extern "C" fn bootslot_test_panic_next() {
+    boundary::PANIC_NEXT.store(true, std::sync::atomic::Ordering::SeqCst);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_numbers() {
+        assert_eq!(version_number("0.1.0"), 0x000100);
+        assert_eq!(version_number("1.22.3"), 0x011603);
+        assert_eq!(version_number("1.2.3-rc.4"), 0x010203);
+        let line = format!("#define BOOTSLOT_VERSION {BOOTSLOT_VERSION:#08x}\n");
+        assert!(
+            include_str!("../../include/bootslot.h").contains(&line),
+            "the header is not of this version"
+        );
+    }
+}

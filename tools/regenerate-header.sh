@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Makes include/bootslot.h of src/capi; with --check compares it with the one that is there. Never part of a
+# user's build.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+cbindgen=$(tools/cargo-tool.sh cbindgen 0.29.2)
+
+version=$(sed -n '/^\[package\]/,/^\[/s/^version = "\([0-9]*\)\.\([0-9]*\)\.\([0-9]*\).*/\1 \2 \3/p' Cargo.toml)
+# shellcheck disable=SC2086  # three numbers
+version=$(printf '0x%06x' $(($(printf '%d << 16 | %d << 8 | %d' $version))))
+
+# The functions are declared by a macro, and rustc shows what a macro made only to who asks as a developer.
+# It happens in a folder of its own, since this way of calling would make cargo build all else again.
+generate() {
+    RUSTC_BOOTSTRAP=1 CARGO_EXPAND_TARGET_DIR=${CARGO_TARGET_DIR:-target}/header \
+        "$cbindgen" --quiet --config include/cbindgen.toml --crate bootslot | sed "s/@VERSION@/$version/"
+}
+
+case "${1-}" in
+--check)
+    generate | diff -u include/bootslot.h - || {
+        echo "include/bootslot.h is not what src/capi says: run tools/regenerate-header.sh and commit the result"
+        exit 1
+    }
+    ;;
+*) generate >include/bootslot.h.new && mv include/bootslot.h.new include/bootslot.h ;;
+esac
