@@ -118,6 +118,22 @@ fn every_configuration_shown_is_read() {
     assert!(configurations >= 10, "only {configurations} configurations found");
 }
 
+#[cfg(feature = "settings")]
+#[test]
+fn every_file_of_settings_shown_is_read() {
+    let mut files = 0;
+    for document in documents() {
+        let text = fs::read_to_string(&document).unwrap();
+        for (line, block) in blocks(&text, "bootslot.toml") {
+            files += 1;
+            if let Err(error) = bootslot::settings::Settings::parse("bootslot.toml", block.as_bytes()) {
+                panic!("{}:{line}: {error}", document.display());
+            }
+        }
+    }
+    assert!(files >= 1, "no file of settings found");
+}
+
 #[test]
 fn the_block_finder_finds_only_its_language() {
     let text = "a\n```x\n1\n```\n```y\n2\n```\n```x\n3\n4\n```\n";

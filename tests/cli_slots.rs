@@ -1,0 +1,331 @@
+//! The commands for slots: what each one says, stores and refuses, in text, JSON, exit code and bytes.
+#![cfg(feature = "cli")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+mod cli_support;
+
+use cli_support::*;
+use serde_json::{json, Value};
+
+/// A refusal's exit code.
+const REFUSED: i32 = 5;
+
+const CONFIRMED: [&str; 4] = ["active_slot=A", "boot_success=1", "slot_A=good", "slot_B=good"];
+const ON_TRIAL: [&str; 5] =
+    ["active_slot=B", "boot_success=0", "boot_try_count=2", "rollback_slot=A", "slot_A=good"];
+
+/// `bootslot ARGS` on a place where this slot runs.
+fn slots(place: &Place, running: &str, args: &[&str]) -> Ran {
+    let mut command = place.command("bootslot");
+    place.write("bootslot.toml", b"");
+    command.args(args).args(["-c", "fw_env.config", "-l", "lock", "--settings", "bootslot.toml"]);
+    run(command.args(["--slot", running]))
+}
+
+fn json_of(ran: Ran) -> Value {
+    serde_json::from_str(&ran.ok()).unwrap()
+}
+
+/// The boot state as it is stored, in alphabetical order.
+fn state(place: &Place) -> String {
+    let mut records = place.stored().unwrap();
+    records.retain(|record| !record.starts_with("bootcmd="));
+    records.sort();
+    records.join(" ")
+}
+
+/// How many stores there were: the serial of the current copy counts them.
+fn stores(place: &Place) -> u8 {
+    let bytes = place.read("env.img");
+    let serial = |copy: &[u8]| records(copy, 5).map_or(0, |_| copy[4]);
+    serial(&bytes[..SIZE]).max(serial(&bytes[SIZE..])) - 1
+}
+
+/// U-Boot's part of a boot: the script's stores by `bootslot next`, made with `fw_setenv`. The slot that boots.
+fn boot(place: &Place) -> String {
+    let next = json_of(slots(place, "A", &["next", "--json"]));
+    for store in next["stores"].as_array().unwrap() {
+        let lines = store.as_object().unwrap().iter();
+        let script: String =
+            lines.map(|(name, value)| format!("{name}={}\n", value.as_str().unwrap_or_default())).collect();
+        place.script(script.as_bytes()).ok();
+    }
+    next["slot"].as_str().unwrap().to_owned()
+}
+
+/// Runs an order twice: one store, then none, and both times exit code 0.
+#[track_caller]
+fn once(place: &Place, running: &str, args: &[&str]) -> String {
+    let before = stores(place);
+    let first = slots(place, running, args).ok();
+    assert_eq!(stores(place), before + 1, "{args:?}: {first}");
+    let bytes = place.read("env.img");
+    let second = slots(place, running, args).ok();
+    assert!(second.starts_with("Already done, nothing stored: "), "{second}");
+    assert!(place.read("env.img") == bytes);
+    let third = json_of(slots(place, running, &[args, &["--json"]].concat()));
+    assert_eq!((&third["stored"], &third["changes"]), (&json!(false), &json!({})));
+    first
+}
+
+#[test]
+fn a_whole_update_with_one_trial_boot_is_four_stores() {
+    let place = Place::redundant(&["bootcmd=run bootslot"]);
+    once(&place, "A", &["init"]);
+    assert_eq!(boot(&place), "A");
+    let said = once(&place, "A", &["confirm"]);
+    assert_eq!(said, "slot A: active, confirmed; slot B: unknown\n");
+
+    let before = stores(&place);
+    let said = once(&place, "A", &["begin-install", "B"]);
+    assert_eq!(said, "slot A: active, confirmed; slot B: bad\n");
+    let said = once(&place, "A", &["finish-install", "B", "--tries", "2", "--update", "0123456789abcdef"]);
+    assert_eq!(
+        said,
+        "slot A: good; slot B: active, on trial, 2 tries left, then back to A\nThe next boot is slot B's.\n"
+    );
+    assert_eq!(
+        state(&place),
+        "active_slot=B boot_success=0 boot_try_count=2 boot_update=0123456789abcdef rollback_slot=A slot_A=good"
+    );
+    assert_eq!(boot(&place), "B");
+    once(&place, "B", &["confirm", "B"]);
+    assert_eq!(stores(&place) - before, 4, "install start, trial, the script's count, confirm");
+    assert_eq!(state(&place), "active_slot=B boot_success=1 boot_try_count=0 slot_A=good slot_B=good");
+
+    // Normal boots: what the script, a health check and a curious operator do stores nothing.
+    let bytes = place.read("env.img");
+    for _ in 0..5 {
+        assert_eq!(boot(&place), "B");
+        slots(&place, "B", &["confirm"]).ok();
+        slots(&place, "B", &["status"]).ok();
+        slots(&place, "B", &["init"]).ok();
+    }
+    assert!(place.read("env.img") == bytes, "a normal boot stored something");
+}
+
+#[test]
+fn a_trial_that_nobody_confirms_ends_where_it_came_from() {
+    let place = Place::redundant(&CONFIRMED);
+    once(&place, "A", &["try", "B", "--tries", "1"]);
+    assert_eq!(boot(&place), "B");
+    let said = slots(&place, "B", &["next"]).ok();
+    assert_eq!(
+        said,
+        "Slot A boots.\nwhy:    slot B was not confirmed and has no tries left: now bad\n\
+         why:    back to slot A, which is good\n\
+         stores: active_slot=A boot_success=1 rollback_slot= boot_failed=B:tries: slot_B=bad\n"
+    );
+    assert_eq!(boot(&place), "A");
+    let said = slots(&place, "A", &["status"]).ok();
+    assert!(said.contains("last failure: slot B was not confirmed within its tries\n"), "{said}");
+    let status = json_of(slots(&place, "A", &["status", "--json"]));
+    assert_eq!(status["last_failure"], json!({ "slot": "B", "reason": "tries", "update": "" }));
+}
+
+#[test]
+fn user_space_gives_a_slot_up_marks_it_and_chooses() {
+    let place = Place::redundant(&ON_TRIAL);
+    once(&place, "B", &["rollback", "--reason", "health"]);
+    let back = "active_slot=A boot_failed=B:health: boot_success=1 boot_try_count=0 slot_A=good slot_B=bad";
+    assert_eq!(state(&place), back);
+
+    let place = Place::redundant(&ON_TRIAL);
+    once(&place, "B", &["rollback"]);
+    assert!(state(&place).contains("boot_failed=B:user:"));
+
+    let place = Place::redundant(&CONFIRMED);
+    once(&place, "A", &["mark", "bad", "B"]);
+    once(&place, "A", &["mark", "good", "B"]);
+    let said = once(&place, "A", &["set-active", "B"]);
+    assert_eq!(said, "slot A: good; slot B: active, confirmed\nThe next boot is slot B's.\n");
+    assert_eq!(state(&place), "active_slot=B boot_success=1 boot_try_count=0 slot_A=good slot_B=good");
+}
+
+#[test]
+fn every_refusal_has_its_code_and_leaves_every_byte() {
+    let unknown: &[&str] = &["active_slot=A", "boot_success=1", "slot_A=good"];
+    let failed: &[&str] =
+        &["active_slot=A", "boot_success=1", "slot_A=good", "slot_B=bad", "boot_failed=B:load:"];
+    let alone: &[&str] = &["active_slot=A", "boot_success=0", "boot_try_count=2", "slot_B=bad"];
+    let cases: &[(&[&str], &str, &[&str], &str)] = &[
+        (&CONFIRMED, "A", &["begin-install", "A"], "slot A is running"),
+        (&CONFIRMED, "A", &["begin-install", "C"], "there is no slot C; the slots are A, B"),
+        (&CONFIRMED, "C", &["begin-install", "B"], "there is no slot C; the slots are A, B"),
+        (
+            &ON_TRIAL,
+            "B",
+            &["begin-install", "A"],
+            "slot A is the rollback slot of the trial that is under way",
+        ),
+        (alone, "A", &["begin-install", "B"], "the running slot A is not confirmed; confirm it first"),
+        (
+            unknown,
+            "A",
+            &["finish-install", "B"],
+            "no install into slot B was begun: it is marked neither good nor bad",
+        ),
+        (&CONFIRMED, "A", &["finish-install", "B"], "no install into slot B was begun: it is marked good"),
+        (failed, "A", &["finish-install", "B", "--tries", "0"], "0 tries are not possible: 1 to 9"),
+        (&CONFIRMED, "A", &["try", "B", "--tries", "10"], "10 tries are not possible: 1 to 9"),
+        (&CONFIRMED, "A", &["try", "A"], "slot A is running"),
+        (
+            failed,
+            "A",
+            &["try", "B"],
+            "slot B is bad: it failed, load; install into it, or mark it good if you know better",
+        ),
+        (alone, "A", &["try", "B"], "slot B is bad: it was not written completely, or somebody marked it"),
+        (&ON_TRIAL, "B", &["try", "A"], "slot A is the rollback slot of the trial"),
+        (&CONFIRMED, "A", &["confirm", "B"], "slot B is not the one that runs, that is A"),
+        (failed, "B", &["confirm"], "slot B is bad"),
+        (&CONFIRMED, "A", &["rollback"], "there is no trial to roll back from; slot A is confirmed"),
+        (alone, "A", &["rollback"], "every slot other than A is bad: there is nothing to roll back to"),
+        (
+            &ON_TRIAL,
+            "B",
+            &["mark", "good", "B"],
+            "slot B is on trial: confirm it when it runs, or roll it back",
+        ),
+        (&ON_TRIAL, "A", &["mark", "bad", "B"], "slot B is on trial"),
+        (&CONFIRMED, "A", &["mark", "bad", "A"], "slot A is running"),
+        (&CONFIRMED, "A", &["mark", "good", "Z"], "there is no slot Z"),
+        (failed, "A", &["set-active", "B"], "slot B is bad"),
+        (unknown, "A", &["set-active", "B"], "slot B was never confirmed; use try, which counts its boots"),
+        (&ON_TRIAL, "B", &["set-active", "A"], "the running slot B is not confirmed"),
+    ];
+    for (variables, running, args, says) in cases {
+        let place = Place::redundant(variables);
+        place.write("bootslot.toml", b"");
+        let said = place.refused(REFUSED, |place| slots(place, running, args));
+        assert!(said.starts_with(&format!("bootslot: refused: {says}")), "{args:?}: {said}");
+        // A refusal is no JSON document either.
+        place.refused(REFUSED, |place| slots(place, running, &[args, &["--json"][..]].concat()));
+    }
+}
+
+#[test]
+fn what_is_wrong_is_said_and_nothing_is_written() {
+    let place = Place::redundant(&CONFIRMED);
+    place.write("bootslot.toml", b"");
+    for (args, says) in [
+        (&["try"][..], "required arguments were not provided"),
+        (&["try", "a-b"], "a slot has a name of 1 to 16 characters of [A-Za-z0-9_]"),
+        (&["try", "B", "--tries", "many"], "invalid digit"),
+        (&["mark", "fine", "B"], "possible values: good, bad"),
+        (&["rollback", "--reason", "mood"], "possible values: health, user"),
+    ] {
+        let said = place.refused(2, |place| slots(place, "A", args));
+        assert!(said.contains(says), "{args:?}: {said}");
+    }
+    let said = place.refused(4, |place| slots(place, "A", &["finish-install", "B", "--update", "a b"]));
+    assert!(said.contains("\"a b\" is no update id"), "{said}");
+    // Without --slot: this machine was not booted by the script.
+    let said = place.refused(4, |place| {
+        run(place.command("bootslot").args(["confirm", "-c", "fw_env.config", "-l", "lock"]))
+    });
+    assert!(said.contains("which slot runs is unknown: /proc/cmdline has no bootslot.slot="), "{said}");
+    // The settings: a wrong one is an error with its place, for showing too.
+    place.write("wrong.toml", b"tries = 3\ntrys = 4\n");
+    for command in ["status", "next", "confirm"] {
+        let said = place.refused(4, |place| {
+            run(place.command("bootslot").args([command, "-c", "fw_env.config", "--settings", "wrong.toml"]))
+        });
+        assert!(said.contains("wrong.toml:2:1: unknown field `trys`"), "{said}");
+    }
+}
+
+#[test]
+fn status_is_one_screen() {
+    let place = Place::redundant_both(&ON_TRIAL);
+    place.write(
+        "board.toml",
+        b"[[slot]]\nname = \"A\"\ndevice = \"/dev/mmcblk0p2\"\n[[slot]]\nname = \"B\"\ndevice = \"/dev/mmcblk0p3\"\n",
+    );
+    let status = |args: &[&str]| {
+        let mut command = place.command("bootslot");
+        run(command
+            .args(["status", "-c", "fw_env.config", "--settings", "board.toml", "--slot", "B"])
+            .args(args))
+    };
+    let good = format!("  slot A  {:<58}/dev/mmcblk0p2", "good");
+    let trial = "  slot B  active, on trial, 2 tries left, then back to A, runs now  /dev/mmcblk0p3";
+    let lines = [
+        "running:      slot B",
+        "next boot:    slot B, on trial, counted",
+        "last failure: none",
+        "environment:  healthy, both copies",
+        "",
+        &good,
+        trial,
+        "",
+    ];
+    assert_eq!(status(&[]).ok(), lines.join("\n"));
+    let shown: Value = serde_json::from_str(&status(&["--json"]).ok()).unwrap();
+    assert_eq!(shown["environment"]["status"], json!("healthy"));
+    assert_eq!(
+        (&shown["running"], &shown["active"], &shown["standing"], &shown["tries_left"], &shown["rollback"]),
+        (&json!("B"), &json!("B"), &json!("trial"), &json!(2), &json!("A"))
+    );
+    assert_eq!(shown["slots"], json!([{ "name": "A", "mark": "good" }, { "name": "B", "mark": "unknown" }]));
+    assert_eq!(shown["next_boot"]["slot"], json!("B"));
+    assert_eq!(shown["next_boot"]["stores"], json!([{ "boot_try_count": "1" }]));
+    assert_eq!(shown["devices"], json!({ "A": "/dev/mmcblk0p2", "B": "/dev/mmcblk0p3" }));
+}
+
+#[test]
+fn a_lost_environment_is_shown_and_only_made_anew_by_order() {
+    let place = Place::redundant(&[]);
+    place.write("bootslot.toml", b"");
+    place.write("env.img", &vec![0xff; 2 * SIZE]);
+    let ran = slots(&place, "A", &["status"]);
+    assert_eq!((ran.code, &*ran.err), (Some(3), ""));
+    assert!(ran.out.contains("environment:  LOST, no copy is valid"), "{}", ran.out);
+    assert!(ran.out.contains("next boot:    slot A, on trial, counted\n"), "{}", ran.out);
+    for args in [&["init"][..], &["confirm"], &["begin-install", "B"]] {
+        place.refused(3, |place| slots(place, "A", args));
+    }
+    place.write("defaults", b"bootcmd=run bootslot\n");
+    slots(&place, "A", &["init", "-f", "defaults"]).ok();
+    assert_eq!(state(&place), "active_slot=A boot_success=0 boot_try_count=3 rollback_slot=B");
+    assert!(place.stored().unwrap().contains(&"bootcmd=run bootslot".to_owned()));
+}
+
+#[test]
+fn hostile_values_are_shown_harmlessly_and_overwritten() {
+    for value in ["; reset", "$(touch pwned)", "`touch pwned`", "\u{1b}[2J", "A B", &"A".repeat(200)] {
+        let place = Place::redundant(&[
+            &format!("active_slot={value}"),
+            &format!("boot_update={value}"),
+            &format!("boot_failed={value}"),
+            &format!("slot_B={value}"),
+            "slot_A=good",
+        ]);
+        let said = slots(&place, "A", &["status"]).ok() + &slots(&place, "A", &["next"]).ok();
+        assert!(!said.contains('\u{1b}'), "{said:?}");
+        json_of(slots(&place, "A", &["status", "--json"]));
+        assert_eq!(boot(&place), "A");
+        slots(&place, "A", &["begin-install", "B"]).ok();
+        slots(&place, "A", &["finish-install", "B"]).ok();
+        assert_eq!(boot(&place), "B");
+        slots(&place, "B", &["confirm"]).ok();
+        assert_eq!(state(&place), "active_slot=B boot_success=1 boot_try_count=0 slot_A=good slot_B=good");
+        assert!(!place.files().contains(&"pwned".to_owned()));
+    }
+}
+
+#[test]
+fn settings_choose_the_environment_the_slots_and_the_tries() {
+    let place = Place::redundant(&["boot_slots=one two"]);
+    let config = place.path("fw_env.config");
+    let text = format!(
+        "tries = 7\n[[slot]]\nname = \"one\"\n[[slot]]\nname = \"two\"\n[environment]\nconfig = {config:?}\n"
+    );
+    place.write("board.toml", text.as_bytes());
+    let mut command = place.command("bootslot");
+    run(command.args(["init", "-l", "lock", "--settings", "board.toml", "--slot", "two"])).ok();
+    assert_eq!(
+        state(&place),
+        "active_slot=two boot_slots=one two boot_success=0 boot_try_count=7 rollback_slot=one"
+    );
+}

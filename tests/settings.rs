@@ -1,0 +1,95 @@
+//! `bootslot.toml`: what it says, and every error with its place.
+#![cfg(feature = "settings")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::path::{Path, PathBuf};
+
+use bootslot::settings::Settings;
+use bootslot::slot::dialect::Dialect;
+use bootslot::slot::Name;
+use bootslot::Error;
+
+fn parse(text: &str) -> Result<Settings, String> {
+    Settings::parse("bootslot.toml", text.as_bytes()).map_err(|error| {
+        assert!(matches!(error, Error::Config { .. }), "{error:?}");
+        error.to_string()
+    })
+}
+
+#[test]
+fn an_a_b_device_needs_no_file() {
+    let settings = parse("").unwrap();
+    assert_eq!(settings, Settings::default());
+    let names: Vec<&str> = settings.board.slots.iter().map(Name::as_str).collect();
+    assert_eq!((names, settings.board.tries, settings.board.hardened), (vec!["A", "B"], 3, false));
+    assert_eq!(settings.dialect, Dialect::Native);
+    assert_eq!(settings.cmdline, Path::new("/proc/cmdline"));
+    assert_eq!((settings.env_config, settings.env_namespace, settings.running), (None, None, None));
+}
+
+#[test]
+fn a_file_says_it_all() {
+    let settings = parse(
+        "tries = 5\ndialect = \"native\"\nhardened = true\n\n\
+         [[slot]]\nname = \"rescue_1\"\n\n\
+         [[slot]]\nname = \"B\"\ndevice = \"/dev/mmcblk0p3\"\n\n\
+         [environment]\nconfig = \"/etc/env.yaml\"\nnamespace = \"uboot\"\n",
+    )
+    .unwrap();
+    let names: Vec<&str> = settings.board.slots.iter().map(Name::as_str).collect();
+    assert_eq!((names, settings.board.tries, settings.board.hardened), (vec!["rescue_1", "B"], 5, true));
+    assert_eq!(settings.devices.len(), 1);
+    assert_eq!(settings.devices[&Name::new("B").unwrap()], PathBuf::from("/dev/mmcblk0p3"));
+    assert_eq!(settings.env_config.as_deref(), Some(Path::new("/etc/env.yaml")));
+    assert_eq!(settings.env_namespace.as_deref(), Some("uboot"));
+}
+
+#[test]
+fn every_error_says_where_and_what() {
+    for (text, says) in [
+        ("tries = 0", "1:9: tries are 1 to 9"),
+        ("\ntries = 10", "2:9: tries are 1 to 9"),
+        ("tries = \"3\"", "1:9: invalid type: string \"3\", expected i64"),
+        ("dialect = \"rauc2\"", "1:11: there is no dialect \"rauc2\"; known: native"),
+        ("hardened = 1", "1:12: invalid type: integer `1`, expected a boolean"),
+        ("trys = 3", "1:1: unknown field `trys`, expected one of "),
+        ("slot = []", "1:8: a board has at least one slot"),
+        ("[[slot]]\nname = \"A\"\n[[slot]]\nname = \"A\"", "4:8: slot A is given twice"),
+        (
+            "[[slot]]\nname = \"a-b\"",
+            "2:8: \"a-b\" can't be the name of a slot: 1 to 16 characters of [A-Za-z0-9_]",
+        ),
+        ("[[slot]]\nname = \"\"", "2:8: \"\" can't be the name of a slot"),
+        ("[[slot]]\ndevice = \"/dev/sda1\"", "1:1: missing field `name`"),
+        ("[[slot]]\nname = \"A\"\ndevice = \"\"", "3:10: the path is empty"),
+        ("[[slot]]\nname = \"A\"\nsize = 3", "3:1: unknown field `size`, expected `name` or `device`"),
+        (
+            "[[slot]]\nname = \"A\"\ndevice = \"/x\"\n[[slot]]\nname = \"B\"\ndevice = \"/x\"",
+            "6:10: /x is the device of slot A already",
+        ),
+        ("[environment]\nfile = \"x\"", "2:1: unknown field `file`, expected `config` or `namespace`"),
+        ("[environment]\nconfig = \"\"", "2:10: the path is empty"),
+        ("tries = 3\ntries = 4", "2:1: duplicate key"),
+        ("tries 3", "1:7: key with no value, expected `=`"),
+        ("[environment", "1:13: unclosed table, expected `]`"),
+        ("dialect = \"nat", "1:15: invalid basic string, expected `\"`"),
+    ] {
+        let error = parse(text).unwrap_err();
+        assert!(error.starts_with(&format!("bootslot.toml:{says}")), "{text:?}\n{error}");
+    }
+    let error = Settings::parse("x", b"tries = 3\n# \xff").unwrap_err().to_string();
+    assert_eq!(error, "x:2:3: expected UTF-8");
+}
+
+#[test]
+fn a_file_that_was_named_must_be_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("bootslot.toml");
+    let error = Settings::find(Some(&path)).unwrap_err();
+    assert!(
+        matches!(&error, Error::Io { .. }) && error.to_string().contains("reading the settings"),
+        "{error}"
+    );
+    std::fs::write(&path, "tries = 7").unwrap();
+    assert_eq!(Settings::find(Some(&path)).unwrap().board.tries, 7);
+}
