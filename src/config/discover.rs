@@ -1,6 +1,7 @@
 //! Which environment is meant: the configuration that was named or the default one, the namespace that
 //! the boot loader chose, and the environment that the kernel knows as an NVMEM device.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -54,7 +55,7 @@ fn namespace_from(property: &Path) -> Option<String> {
 ///
 /// Of several devices the first by name is taken; one that is too small for an environment is passed over.
 pub fn nvmem_environment(sysfs: &Path) -> Option<EnvConfig> {
-    let mut devices: Vec<PathBuf> = fs::read_dir(sysfs.join("bus/nvmem/devices"))
+    let devices: BTreeSet<PathBuf> = fs::read_dir(sysfs.join("bus/nvmem/devices"))
         .ok()?
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|device| {
@@ -62,7 +63,6 @@ pub fn nvmem_environment(sysfs: &Path) -> Option<EnvConfig> {
             first_string(&device.join("of_node/compatible")).is_ok_and(|name| name == b"u-boot,env")
         })
         .collect();
-    devices.sort();
     devices.into_iter().find_map(|device| {
         let path = device.join("nvmem");
         let size = fs::metadata(&path).ok()?.len();

@@ -35,6 +35,8 @@
 
 use std::fmt;
 
+use memchr::{memchr, memchr2};
+
 use super::redundancy::CopyState;
 use super::{Environment, Error, Result};
 
@@ -126,33 +128,25 @@ impl<'a> Image<'a> {
     ///
     /// Same answer as [`Environment::get`], without building anything.
     pub fn get(&self, name: &[u8]) -> Option<&'a [u8]> {
-        // No record can define these; the search below would find "a=b" in "a=b=c".
-        if matches!(name, [] | [b'#' | b' ' | b'\t', ..]) || memchr::memchr2(b'=', 0, name).is_some() {
+        // No record can define these; the comparison below would find "a=b" in "a=b=c".
+        if matches!(name, [] | [b'#' | b' ' | b'\t', ..]) || memchr2(b'=', 0, name).is_some() {
             return None;
         }
-        // Only places where the name stands are looked at; to cut all records takes four times as long.
-        let list = self.list();
+        let last = name.len() - 1;
         let mut value = None;
-        for at in memchr::memmem::find_iter(list, name) {
-            let (before, rest) = list.split_at_checked(at)?;
-            if !matches!(trim_blanks_end(before).last(), None | Some(0)) {
+        for record in self.records() {
+            let record = trim_blanks(record);
+            // Names begin alike more often than they end alike: most records need no comparison.
+            if record.get(last) != name.last() {
                 continue;
             }
-            match rest.get(name.len()..) {
-                Some([b'=', rest @ ..]) if !matches!(rest, [] | [0, ..]) => {
-                    value = rest.get(..memchr::memchr(0, rest).unwrap_or(rest.len()));
-                }
-                Some([] | [0, ..] | [b'=', ..]) => value = None,
+            match record.strip_prefix(name) {
+                Some([b'=', rest @ ..]) if !rest.is_empty() => value = Some(rest),
+                Some([] | [b'=']) => value = None,
                 _ => {}
             }
         }
         value
-    }
-
-    /// The data as far as there are records.
-    fn list(&self) -> &'a [u8] {
-        let end = self.end_of_list().unwrap_or(self.data.len());
-        self.data.get(..end).unwrap_or_default()
     }
 
     /// Bytes of the data up to and with the empty record that ends the list; all of them if there is none.
@@ -181,11 +175,9 @@ impl<'a> Image<'a> {
 
     /// Where the NUL of the empty record lies.
     fn end_of_list(&self) -> Option<usize> {
-        let start = Records::new(self.data).offset();
-        match self.data.get(start..)? {
-            [0, ..] => Some(start),
-            rest => Some(start + memchr::memmem::find(rest, &[0, 0])? + 1),
-        }
+        let mut records = self.records();
+        records.by_ref().for_each(drop);
+        records.terminator()
     }
 }
 
@@ -232,7 +224,7 @@ impl<'a> Iterator for Records<'a> {
 
     fn next(&mut self) -> Option<&'a [u8]> {
         let rest = self.data.get(self.next..)?;
-        let record = match memchr::memchr(0, rest) {
+        let record = match memchr(0, rest) {
             Some(end) => rest.get(..end)?,
             None => rest,
         };
@@ -252,13 +244,6 @@ pub(super) fn trim_blanks(mut record: &[u8]) -> &[u8] {
         record = rest;
     }
     record
-}
-
-fn trim_blanks_end(mut bytes: &[u8]) -> &[u8] {
-    while let [rest @ .., b' ' | b'\t'] = bytes {
-        bytes = rest;
-    }
-    bytes
 }
 
 /// The bytes of a whole copy of `size` bytes, header included, that holds `env`.
