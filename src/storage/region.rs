@@ -322,9 +322,12 @@ impl EnvCopy for RegionCopy {
         let to = self.offset.saturating_add(at as u64);
         let sector = to - to % self.sector_size.max(1);
         self.unlocked(&mut *medium, sector, |medium| -> std::result::Result<(), Error> {
+            if self.geometry.kind == MediumKind::Nor {
+                return Ok(self.program_unit(medium, to, &[byte], &mut stats)?);
+            }
+            stats.bytes += 1;
             medium.program(to, &[byte]).map_err(|e| self.place("programming the flag", to).io(e))
         })?;
-        stats.bytes += 1;
         medium.sync().map_err(|e| self.place("syncing", to).io(e))?;
         let mut back = [0];
         medium.read(to, &mut back).map_err(|e| self.place("reading back the flag", to).io(e))?;

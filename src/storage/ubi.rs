@@ -119,7 +119,7 @@ impl Ubi {
             }
             others.push(String::from_utf8_lossy(&found).into_owned());
         }
-        others.sort();
+        others.sort_unstable();
         let message = if others.is_empty() {
             format!("there is no UBI device {device}, or it has no volumes")
         } else {

@@ -10,6 +10,12 @@ use crate::storage::{Medium, MediumKind, WriteStats};
 /// The bytes at the start of a copy without which it is not valid: the checksum's.
 const SEAL: usize = 4;
 
+/// A few bytes of NOR are programmed as the aligned unit of this size that holds them, the others as they
+/// stand, as U-Boot does it with the bus word around a byte (`drivers/mtd/cfi_flash.c`). Linux pads them
+/// with 0xff instead, which a chip takes for "leave it". QEMU's chips store the padding, and refuse a
+/// buffer of a single bus word; so the unit is two of the widest ones.
+const UNIT: u64 = 8;
+
 impl RegionCopy {
     /// Flash: writes sector by sector; a NAND block that fails is marked bad and the next one taken.
     pub(super) fn write_sectors(
@@ -128,7 +134,7 @@ impl RegionCopy {
                 let seal = if at == self.offset { SEAL.min(data.len()) } else { 0 };
                 let (seal, body) = data.split_at_checked(seal).unwrap_or((&[], data));
                 self.program_bytes(medium, at.saturating_add(seal.len() as u64), body, stats)?;
-                self.program_bytes(medium, at, seal, stats)
+                self.program_unit(medium, at, seal, stats)
             }
         })
     }
@@ -224,6 +230,27 @@ impl RegionCopy {
         }
         medium.program(at, data).map_err(|e| self.worn("programming", at, e))?;
         stats.bytes += data.len() as u64;
+        Ok(())
+    }
+
+    /// NOR: programs bytes that lie within one [`UNIT`].
+    pub(super) fn program_unit(
+        &self,
+        medium: &mut dyn Medium,
+        at: u64,
+        data: &[u8],
+        stats: &mut WriteStats,
+    ) -> std::result::Result<(), SectorError> {
+        let start = at - at % UNIT;
+        let mut unit = [0; UNIT as usize];
+        let step = "reading beside what will be programmed";
+        medium.read(start, &mut unit).map_err(|e| self.place(step, start).io(e))?;
+        let inside = usize::try_from(at - start).unwrap_or(0);
+        for (byte, new) in unit.iter_mut().skip(inside).zip(data) {
+            *byte = *new;
+        }
+        medium.program(start, &unit).map_err(|e| self.worn("programming", start, e))?;
+        stats.bytes += UNIT;
         Ok(())
     }
 

@@ -115,7 +115,7 @@ impl Nor {
                 self.sectors[at / self.sector_size].worn = true;
                 return Err(io::Error::from_raw_os_error(libc::EIO));
             }
-            if sector.half_erased && new != 0 {
+            if sector.half_erased && new != 0 && new != self.cells[at] {
                 violation(format_args!(
                     "NOR: programming {new:#04x} at {at:#x} into a sector whose erase was cut"
                 ));

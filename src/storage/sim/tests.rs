@@ -123,7 +123,7 @@ fn a_cut_nor_erase_leaves_a_mixture_that_must_be_erased_again() {
         assert_eq!(image[512..], [0x5a; 512], "the other sector is untouched");
         images.insert(image);
 
-        let text = violation_of(|| open(&nor).program(511, &[0x5a]).unwrap());
+        let text = violation_of(|| open(&nor).program(511, &[0x42]).unwrap());
         assert!(text.contains("erase was cut"), "{text}");
         open(&nor).program(0, &[0; 4]).unwrap();
         if tail == 6 {
