@@ -1,6 +1,6 @@
 # `make` says what there is. Each target installs or builds what it lacks.
 
-.PHONY: help build demo test test-quick lint bench fuzz soak clean-cache
+.PHONY: help build install demo test test-quick lint bench fuzz soak clean-cache
 .DEFAULT_GOAL := help
 
 help: ## this text
@@ -8,6 +8,9 @@ help: ## this text
 
 build: ## the program, optimised: target/release/bootslot
 	cargo build --locked --release
+
+install: build ## program, C library, headers, pkg-config files: DESTDIR= PREFIX=/usr/local LIBDIR=
+	@libraries=$$(tools/build-capi.sh) && tools/install.sh target/release/bootslot "$$libraries"
 
 demo: build ## a power cut in the middle of a store, shown in a minute
 	@scripts/demo.sh target/release/bootslot

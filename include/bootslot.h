@@ -329,14 +329,18 @@ typedef struct bootslot_health {
 } bootslot_health;
 
 /**
- * What the board has compiled into U-Boot, and where its environment is. Set to zero what shall have its
- * default.
+ * What the board has compiled into U-Boot, and where its environment is. What is zero has the value in the
+ * file of settings, or else its default.
  */
 typedef struct bootslot_slots_options {
     /**
      * sizeof(bootslot_slots_options)
      */
     size_t struct_size;
+    /**
+     * The file of settings. NULL: /etc/bootslot/bootslot.toml, if it exists.
+     */
+    const char *settings;
     /**
      * The configuration of the environment, as in bootslot_env_options.
      */

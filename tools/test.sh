@@ -37,6 +37,7 @@ all)
     step tests-no-features run_tests --no-default-features
     step demo make --no-print-directory demo
     step figures tools/bench.sh --check
+    step c-library ffi-tests/run.sh
     step dependencies tools/deny.sh
     # Rust 1.85 builds the aarch64 program here, so that this step proves the oldest supported version too.
     step qemu-media qemu/test-media.sh

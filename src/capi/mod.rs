@@ -98,6 +98,20 @@ pub extern "C" fn bootslot_test_panic_next() {
 mod tests {
     use super::*;
 
+    /// ffi-tests/bindings.rs holds the same numbers against what a C compiler makes of the header.
+    #[cfg(target_pointer_width = "64")]
+    #[test]
+    fn structures_are_as_the_header_lays_them_out() {
+        use std::mem::{align_of, size_of};
+        assert_eq!(size_of::<bootslot_env_options>(), 40);
+        assert_eq!(size_of::<bootslot_health>(), 72);
+        assert_eq!(size_of::<bootslot_slots_options>(), 72);
+        assert_eq!(size_of::<bootslot_status>(), 80);
+        assert_eq!(size_of::<bootslot_slot>(), 24);
+        assert_eq!(align_of::<bootslot_health>(), 8);
+        assert_eq!(size_of::<bootslot_code>(), 4);
+    }
+
     #[test]
     fn versions_are_numbers() {
         assert_eq!(version_number("0.1.0"), 0x000100);

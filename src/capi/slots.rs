@@ -1,6 +1,7 @@
 //! The slots for C: status, what the next boot will do, and the orders.
 
 use std::ffi::{c_char, CString};
+use std::path::Path;
 use std::ptr;
 use std::time::Duration;
 
@@ -12,19 +13,23 @@ use super::code::bootslot_code::{self, *};
 use crate::device::{Device, Done, Status};
 use crate::env::Environment;
 use crate::settings::Settings;
+#[cfg(not(feature = "settings"))]
+use crate::settings::DEFAULT_SETTINGS;
 use crate::slot::{Chosen, Field, Mark, Name, Reason, Standing, MAX_TRIES};
 use crate::store::{LockPath, StoreOptions};
 
 /// The slots of this device. Made by bootslot_slots_new, freed by bootslot_slots_free.
 pub struct bootslot_slots(#[allow(dead_code, reason = "the name in C of what is a Handle")] Handle<Session>);
 
-/// What the board has compiled into U-Boot, and where its environment is. Set to zero what shall have its
-/// default.
+/// What the board has compiled into U-Boot, and where its environment is. What is zero has the value in the
+/// file of settings, or else its default.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct bootslot_slots_options {
     /// sizeof(bootslot_slots_options)
     pub struct_size: usize,
+    /// The file of settings. NULL: /etc/bootslot/bootslot.toml, if it exists.
+    pub settings: *const c_char,
     /// The configuration of the environment, as in bootslot_env_options.
     pub config: *const c_char,
     /// Which environment of it, as in bootslot_env_options.
@@ -186,16 +191,20 @@ fn tries(number: u32) -> Outcome<Option<u8>> {
     }
 }
 
-unsafe fn settings(options: &bootslot_slots_options) -> Outcome<Settings> {
-    let mut settings = Settings {
-        env_config: optional_text(options.config).map(|config| path(config).into()),
-        env_namespace: optional_text(options.name_space)
-            .map(|name| String::from_utf8_lossy(name).into_owned()),
-        running: optional_text(options.running).map(name).transpose()?,
-        ..Settings::default()
-    };
-    settings.board.hardened = options.hardened;
-    settings.board.tries = tries(options.tries)?.unwrap_or(settings.board.tries);
+/// The file of settings, and over it what the options say.
+unsafe fn settings(options: Option<&bootslot_slots_options>) -> Outcome<Settings> {
+    let file = options.and_then(|options| optional_text(options.settings)).map(path);
+    let mut settings = read_settings(file)?;
+    let Some(options) = options else { return Ok(settings) };
+    if let Some(config) = optional_text(options.config) {
+        settings.env_config = Some(path(config).into());
+    }
+    if let Some(namespace) = optional_text(options.name_space) {
+        settings.env_namespace = Some(String::from_utf8_lossy(namespace).into_owned());
+    }
+    if let Some(running) = optional_text(options.running) {
+        settings.running = Some(name(running)?);
+    }
     if let Some(slots) = optional_text(options.slots) {
         let words = slots.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
         settings.board.slots = words.map(name).collect::<Outcome<_>>()?;
@@ -203,7 +212,25 @@ unsafe fn settings(options: &bootslot_slots_options) -> Outcome<Settings> {
             return Err(Failure::new(BOOTSLOT_ERROR_ARGUMENT, "slots names no slot"));
         }
     }
+    settings.board.tries = tries(options.tries)?.unwrap_or(settings.board.tries);
+    settings.board.hardened |= options.hardened;
     Ok(settings)
+}
+
+#[cfg(feature = "settings")]
+fn read_settings(file: Option<&Path>) -> Outcome<Settings> {
+    Ok(Settings::find(file)?)
+}
+
+/// A file that this build can't read is not passed over: other slots than the board's would be meant.
+#[cfg(not(feature = "settings"))]
+fn read_settings(file: Option<&Path>) -> Outcome<Settings> {
+    let path = file.unwrap_or(Path::new(DEFAULT_SETTINGS));
+    if file.is_some() || path.exists() {
+        let text = format!("{}: this build reads no file of settings (feature `settings`)", path.display());
+        return Err(Failure::new(BOOTSLOT_ERROR_UNSUPPORTED, text));
+    }
+    Ok(Settings::default())
 }
 
 unsafe fn call(
@@ -242,10 +269,9 @@ exports! { EXPORTS:
             if session.device.is_some() {
                 return Err(Failure::new(BOOTSLOT_ERROR_STATE, "the slots are open already"));
             }
-            let (mut wanted, mut store_options) = (Settings::default(), StoreOptions::default());
-            if !options.is_null() {
-                let options = read_sized(options)?;
-                wanted = settings(&options)?;
+            let options = if options.is_null() { None } else { Some(read_sized(options)?) };
+            let (wanted, mut store_options) = (settings(options.as_ref())?, StoreOptions::default());
+            if let Some(options) = options {
                 let directory = optional_text(options.lock_directory);
                 store_options.lock = directory.map(|directory| LockPath::Directory(path(directory).into()));
                 if options.lock_timeout > 0 {

@@ -10,13 +10,10 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::Settings;
+use super::{Settings, DEFAULT_SETTINGS};
 use crate::error::{Error, Place, Result};
 use crate::slot::dialect::Dialect;
 use crate::slot::{Name, MAX_TRIES};
-
-/// Where the settings are.
-pub const DEFAULT_SETTINGS: &str = "/etc/bootslot/bootslot.toml";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -6,14 +6,14 @@
 #[cfg(feature = "settings")]
 mod file;
 
-#[cfg(feature = "settings")]
-pub use file::DEFAULT_SETTINGS;
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::slot::dialect::Dialect;
 use crate::slot::{Board, Name};
+
+/// Where the file of settings is.
+pub const DEFAULT_SETTINGS: &str = "/etc/bootslot/bootslot.toml";
 
 /// Everything that the tools have to know about a board.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,68 @@
+# Sourced by run.sh. The examples, built as users build them (pkg-config, CMake, statically), and run.
+
+tools/need.sh cmake make >&2
+export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
+for package in bootslot libubootenv; do
+    # shellcheck disable=SC2046,SC2116  # some versions end with a blank
+    check "pkg-config $package" test "$(echo $(pkg-config --libs "$package"))" = "-L$prefix/lib -l${package#lib}"
+done
+check "pkg-config says which libubootenv" test "$(pkg-config --modversion libubootenv)" = 0.3.7
+mkdir "$work/cmake"
+check "CMake finds it" cmake -S examples/c -B "$work/cmake"
+check "CMake builds the examples" cmake --build "$work/cmake"
+for example in confirm status update; do
+    # shellcheck disable=SC2046  # words
+    check "$example, C99" gcc -std=c99 -D_DEFAULT_SOURCE "${warnings[@]}" "examples/c/$example.c" \
+        $(pkg-config --cflags --libs bootslot) -o "$work/$example"
+    # shellcheck disable=SC2046
+    check "$example, static" gcc "examples/c/$example.c" $(pkg-config --cflags bootslot) "$prefix/lib/libbootslot.a" \
+        -o "$work/$example-static"
+done
+
+folder=$(place examples-place)
+head -c 32768 /dev/zero >"$folder/env.img"
+printf '%s 0x0 0x4000\n%s 0x4000 0x4000\n' "$folder/env.img" "$folder/env.img" >"$folder/fw_env.config"
+printf '[environment]\nconfig = "%s"\n' "$folder/fw_env.config" >"$folder/bootslot.toml"
+export BOOTSLOT_SETTINGS=$folder/bootslot.toml BOOTSLOT_RUNNING=A LD_LIBRARY_PATH=$prefix/lib
+fw_setenv=$prefix/bin/fw_setenv fw_printenv=$prefix/bin/fw_printenv
+# says COMMAND... : its output is what stands on standard input
+says() { diff <("$@" 2>&1) -; }
+check "status of an empty environment" says "$work/status" <<'OUTPUT'
+running A, next boot A
+active A, on trial, 3 tries, rollback B
+slot A unknown
+slot B unknown
+OUTPUT
+"$fw_setenv" --init -c "$folder/fw_env.config" active_slot A
+"$fw_setenv" -c "$folder/fw_env.config" boot_success 0
+"$fw_setenv" -c "$folder/fw_env.config" boot_try_count 3
+"$fw_setenv" -c "$folder/fw_env.config" rollback_slot B
+check "confirm waits for health" says "$work/confirm" 5 "test -e '$folder/healthy' || { touch '$folder/healthy'; false; }" <<'OUTPUT'
+confirmed
+OUTPUT
+check "confirm once more" says "$work/confirm" 1 true <<'OUTPUT'
+confirmed
+OUTPUT
+check "status after it" says "$work/cmake/status" <<'OUTPUT'
+running A, next boot A
+active A, confirmed
+slot A good
+slot B unknown
+OUTPUT
+refused() { ! "$work/confirm" 1 false 2>"$folder/error" && grep -q 'refused: there is no trial' "$folder/error"; }
+check "a confirmed slot is not rolled back" refused
+check "an update with the transaction" says "$work/update" "$folder/fw_env.config" 1.2 <<'OUTPUT'
+part 2 boots next
+OUTPUT
+check "the next one" says "$work/update-static" "$folder/fw_env.config" 1.3 <<'OUTPUT'
+part 3 boots next
+OUTPUT
+check "its variables" says "$fw_printenv" -c "$folder/fw_env.config" boot_part upgrade_available bootcount version <<'OUTPUT'
+boot_part=3
+upgrade_available=1
+bootcount=0
+version=1.3
+OUTPUT
+fails() { ! "$work/update" "$folder/missing" 1.4 2>"$folder/error" && grep -q "missing: reading the configuration failed" "$folder/error"; }
+check "an error is told with its place" fails
+unset LD_LIBRARY_PATH BOOTSLOT_SETTINGS BOOTSLOT_RUNNING

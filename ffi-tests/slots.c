@@ -1,0 +1,223 @@
+/* Every function of the slots: a device's life, NULL for each pointer, wrong order, refusals. */
+#include "bootslot.h"
+#include "check.h"
+
+#define SIZE 0x2000
+
+static const char *folder;
+
+/* What a boot loader would do with the environment: set some variables. */
+static void set(const char *script)
+{
+	bootslot_env_options options = BOOTSLOT_INIT(bootslot_env_options);
+	bootslot_env *env = bootslot_env_new();
+	options.config = in(folder, "fw_env.config");
+	options.lock_directory = folder;
+	CHECK_NUMBER(bootslot_env_open(env, &options), BOOTSLOT_OK);
+	CHECK_NUMBER(bootslot_env_begin_or_init(env), BOOTSLOT_OK);
+	CHECK_NUMBER(bootslot_env_script(env, script), BOOTSLOT_OK);
+	CHECK_NUMBER(bootslot_env_commit(env), BOOTSLOT_OK);
+	bootslot_env_free(env);
+}
+
+/* The slots of the device on which this one runs. */
+static bootslot_slots *running(const char *slot)
+{
+	bootslot_slots_options options = BOOTSLOT_INIT(bootslot_slots_options);
+	bootslot_slots *slots = bootslot_slots_new();
+	options.config = in(folder, "fw_env.config");
+	options.lock_directory = folder;
+	options.running = slot;
+	CHECK_NUMBER(bootslot_slots_open(slots, &options), BOOTSLOT_OK);
+	return slots;
+}
+
+static bootslot_status status(bootslot_slots *slots)
+{
+	bootslot_status found = BOOTSLOT_INIT(bootslot_status);
+	CHECK_NUMBER(bootslot_slots_status(slots, &found), BOOTSLOT_OK);
+	return found;
+}
+
+static bootslot_mark mark(bootslot_slots *slots, size_t number)
+{
+	bootslot_slot slot = BOOTSLOT_INIT(bootslot_slot);
+	status(slots);
+	CHECK_NUMBER(bootslot_slots_get(slots, number, &slot), BOOTSLOT_OK);
+	return slot.mark;
+}
+
+static void a_life(void)
+{
+	bootslot_slots *a, *b;
+	bootslot_status found;
+	bootslot_slot slot = BOOTSLOT_INIT(bootslot_slot);
+
+	/* Out of the factory: nothing is stored, and U-Boot starts a trial of A. */
+	make_place(folder, SIZE);
+	a = running("A");
+	found = status(a);
+	CHECK_TEXT(found.active, "A");
+	CHECK_TEXT(found.next, "A");
+	CHECK_TEXT(found.rollback, "B");
+	CHECK_NUMBER(found.standing, BOOTSLOT_TRIAL);
+	CHECK_NUMBER(found.tries, 3);
+	CHECK(!found.healthy);
+	CHECK_NUMBER(bootslot_slots_confirm(a, NULL), BOOTSLOT_ERROR_NO_VALID_COPY);
+	CHECK_NUMBER(bootslot_slots_init(a, false), BOOTSLOT_ERROR_NO_VALID_COPY);
+	CHECK_NUMBER(bootslot_slots_init(a, true), BOOTSLOT_OK);
+	CHECK_NUMBER(bootslot_slots_init(a, false), BOOTSLOT_OK);
+
+	/* The first healthy boot confirms. */
+	CHECK_NUMBER(bootslot_slots_confirm(a, "A"), BOOTSLOT_OK);
+	found = status(a);
+	CHECK_NUMBER(found.struct_size, sizeof found);
+	CHECK_NUMBER(found.standing, BOOTSLOT_CONFIRMED);
+	CHECK_TEXT(found.running, "A");
+	CHECK_TEXT(found.rollback, NULL);
+	CHECK_TEXT(found.failed, NULL);
+	CHECK_NUMBER(found.slots, 2);
+	CHECK_NUMBER(mark(a, 0), BOOTSLOT_GOOD);
+	CHECK_NUMBER(bootslot_slots_get(a, 0, &slot), BOOTSLOT_OK);
+	CHECK_TEXT(slot.name, "A");
+	CHECK(slot.active && slot.running);
+	CHECK_NUMBER(bootslot_slots_get(a, 1, &slot), BOOTSLOT_OK);
+	CHECK_TEXT(slot.name, "B");
+	CHECK(!slot.active && !slot.running);
+	CHECK_NUMBER(slot.mark, BOOTSLOT_UNKNOWN);
+	CHECK_NUMBER(bootslot_slots_get(a, 2, &slot), BOOTSLOT_END);
+
+	/* An update into B. */
+	CHECK_NUMBER(bootslot_slots_begin_install(a, "A"), BOOTSLOT_ERROR_REFUSED);
+	CHECK(strstr(bootslot_slots_last_error(a), "slot A is running") != NULL);
+	CHECK_NUMBER(bootslot_slots_finish_install(a, "B", 2, "0123456789abcdef"), BOOTSLOT_ERROR_REFUSED);
+	CHECK_NUMBER(bootslot_slots_begin_install(a, "B"), BOOTSLOT_OK);
+	CHECK_NUMBER(mark(a, 1), BOOTSLOT_BAD);
+	CHECK_NUMBER(bootslot_slots_finish_install(a, "B", 10, "x"), BOOTSLOT_ERROR_ARGUMENT);
+	CHECK_NUMBER(bootslot_slots_finish_install(a, "B", 2, "0123456789abcdef"), BOOTSLOT_OK);
+	found = status(a);
+	CHECK_TEXT(found.active, "B");
+	CHECK_TEXT(found.rollback, "A");
+	CHECK_TEXT(found.update, "0123456789abcdef");
+	CHECK_NUMBER(found.standing, BOOTSLOT_TRIAL);
+	CHECK_NUMBER(found.tries, 2);
+	CHECK_NUMBER(bootslot_slots_confirm(a, "B"), BOOTSLOT_ERROR_REFUSED);
+
+	/* It runs, and is unhealthy. */
+	set("boot_try_count 1\n");
+	b = running("B");
+	CHECK_NUMBER(bootslot_slots_begin_install(b, "A"), BOOTSLOT_ERROR_REFUSED);
+	CHECK_NUMBER(bootslot_slots_roll_back(b, 0), BOOTSLOT_ERROR_ARGUMENT);
+	CHECK_NUMBER(bootslot_slots_roll_back(b, BOOTSLOT_REASON_HEALTH), BOOTSLOT_OK);
+	CHECK_NUMBER(bootslot_slots_roll_back(b, BOOTSLOT_REASON_HEALTH), BOOTSLOT_OK);
+	found = status(b);
+	CHECK_TEXT(found.active, "A");
+	CHECK_TEXT(found.next, "A");
+	CHECK_TEXT(found.failed, "B:health:0123456789abcdef");
+	CHECK_NUMBER(found.standing, BOOTSLOT_CONFIRMED);
+	CHECK_NUMBER(mark(b, 1), BOOTSLOT_BAD);
+	bootslot_slots_free(b);
+
+	/* Marks, and a trial without an installation. */
+	CHECK_NUMBER(bootslot_slots_try(a, "B", 0), BOOTSLOT_ERROR_REFUSED);
+	CHECK_NUMBER(bootslot_slots_set_active(a, "B"), BOOTSLOT_ERROR_REFUSED);
+	CHECK_NUMBER(bootslot_slots_mark_good(a, "B"), BOOTSLOT_OK);
+	CHECK_NUMBER(mark(a, 1), BOOTSLOT_GOOD);
+	CHECK_NUMBER(bootslot_slots_set_active(a, "B"), BOOTSLOT_OK);
+	CHECK_TEXT(status(a).active, "B");
+	CHECK_NUMBER(bootslot_slots_set_active(a, "A"), BOOTSLOT_OK);
+	CHECK_NUMBER(bootslot_slots_mark_bad(a, "B"), BOOTSLOT_OK);
+	CHECK_NUMBER(mark(a, 1), BOOTSLOT_BAD);
+	CHECK_NUMBER(bootslot_slots_mark_bad(a, "A"), BOOTSLOT_ERROR_REFUSED);
+	CHECK_NUMBER(bootslot_slots_mark_good(a, "B"), BOOTSLOT_OK);
+	CHECK_NUMBER(bootslot_slots_try(a, "B", 0), BOOTSLOT_OK);
+	CHECK_NUMBER(status(a).tries, 3);
+	CHECK_NUMBER(mark(a, 1), BOOTSLOT_UNKNOWN);
+	b = running("B");
+	CHECK_NUMBER(bootslot_slots_confirm(b, NULL), BOOTSLOT_OK);
+	CHECK_NUMBER(mark(b, 1), BOOTSLOT_GOOD);
+	CHECK_TEXT(status(b).failed, NULL);
+	bootslot_slots_free(b);
+	bootslot_slots_free(a);
+}
+
+static void null_is_an_error_everywhere(void)
+{
+	bootslot_slots *slots = running("A");
+	bootslot_status found = BOOTSLOT_INIT(bootslot_status);
+	bootslot_slot slot = BOOTSLOT_INIT(bootslot_slot);
+
+	CHECK(strlen(bootslot_slots_last_error(NULL)) > 0);
+	CHECK_NUMBER(bootslot_slots_open(NULL, NULL), BOOTSLOT_ERROR_NULL);
+	CHECK_NUMBER(bootslot_slots_status(NULL, &found), BOOTSLOT_ERROR_NULL);
+	CHECK_NUMBER(bootslot_slots_status(slots, NULL), BOOTSLOT_ERROR_NULL);
+	CHECK_NUMBER(bootslot_slots_get(NULL, 0, &slot), BOOTSLOT_ERROR_NULL);
+	CHECK_NUMBER(bootslot_slots_get(slots, 0, NULL), BOOTSLOT_ERROR_NULL);
+	CHECK_NUMBER(bootslot_slots_init(NULL, true), BOOTSLOT_ERROR_NULL);
+	CHECK_NUMBER(bootslot_slots_begin_install(NULL, "B"), BOOTSLOT_ERROR_NULL);
+	CHECK_NUMBER(bootslot_slots_begin_install(slots, NULL), BOOTSLOT_ERROR_NULL);
+	CHECK_TEXT(bootslot_slots_last_error(slots), "slot is NULL");
+	CHECK_NUMBER(bootslot_slots_finish_install(NULL, "B", 1, "x"), BOOTSLOT_ERROR_NULL);
+	CHECK_NUMBER(bootslot_slots_finish_install(slots, NULL, 1, "x"), BOOTSLOT_ERROR_NULL);
+	CHECK_NUMBER(bootslot_slots_try(NULL, "B", 1), BOOTSLOT_ERROR_NULL);
+	CHECK_NUMBER(bootslot_slots_try(slots, NULL, 1), BOOTSLOT_ERROR_NULL);
+	CHECK_NUMBER(bootslot_slots_confirm(NULL, "A"), BOOTSLOT_ERROR_NULL);
+	CHECK_NUMBER(bootslot_slots_roll_back(NULL, BOOTSLOT_REASON_USER), BOOTSLOT_ERROR_NULL);
+	CHECK_NUMBER(bootslot_slots_mark_good(NULL, "A"), BOOTSLOT_ERROR_NULL);
+	CHECK_NUMBER(bootslot_slots_mark_good(slots, NULL), BOOTSLOT_ERROR_NULL);
+	CHECK_NUMBER(bootslot_slots_mark_bad(NULL, "A"), BOOTSLOT_ERROR_NULL);
+	CHECK_NUMBER(bootslot_slots_mark_bad(slots, NULL), BOOTSLOT_ERROR_NULL);
+	CHECK_NUMBER(bootslot_slots_set_active(NULL, "A"), BOOTSLOT_ERROR_NULL);
+	CHECK_NUMBER(bootslot_slots_set_active(slots, NULL), BOOTSLOT_ERROR_NULL);
+	bootslot_slots_free(slots);
+	bootslot_slots_free(NULL);
+}
+
+static void wrong_order_and_bad_arguments(void)
+{
+	bootslot_slots *slots = bootslot_slots_new();
+	bootslot_status found = BOOTSLOT_INIT(bootslot_status);
+	bootslot_slots_options options = BOOTSLOT_INIT(bootslot_slots_options);
+
+	CHECK_NUMBER(bootslot_slots_status(slots, &found), BOOTSLOT_ERROR_STATE);
+	CHECK_NUMBER(bootslot_slots_confirm(slots, NULL), BOOTSLOT_ERROR_STATE);
+	CHECK(found.active == NULL);
+	options.config = in(folder, "fw_env.config");
+	options.lock_directory = folder;
+	options.lock_timeout = 1000;
+	options.running = "no-slot";
+	CHECK_NUMBER(bootslot_slots_open(slots, &options), BOOTSLOT_ERROR_ARGUMENT);
+	options.running = NULL;
+	options.tries = 10;
+	CHECK_NUMBER(bootslot_slots_open(slots, &options), BOOTSLOT_ERROR_ARGUMENT);
+	options.tries = 0;
+	options.slots = " ";
+	CHECK_NUMBER(bootslot_slots_open(slots, &options), BOOTSLOT_ERROR_ARGUMENT);
+	options.slots = "one two  three";
+	options.hardened = true;
+	options.settings = in(folder, "missing.toml");
+	CHECK(bootslot_slots_open(slots, &options) >= BOOTSLOT_ERROR_IO);
+	CHECK(strstr(bootslot_slots_last_error(slots), "missing.toml") != NULL);
+	options.settings = NULL;
+	options.struct_size = 1;
+	CHECK_NUMBER(bootslot_slots_open(slots, &options), BOOTSLOT_ERROR_ARGUMENT);
+	options.struct_size = sizeof options;
+	CHECK_NUMBER(bootslot_slots_open(slots, &options), BOOTSLOT_OK);
+	CHECK_NUMBER(bootslot_slots_open(slots, &options), BOOTSLOT_ERROR_STATE);
+	CHECK_NUMBER(bootslot_slots_status(slots, &found), BOOTSLOT_OK);
+	CHECK_NUMBER(found.slots, 3);
+	/* The machine on which this is tested has no slots. */
+	CHECK_TEXT(found.running, NULL);
+	CHECK_NUMBER(bootslot_slots_begin_install(slots, "two"), BOOTSLOT_ERROR_RUNNING_UNKNOWN);
+	CHECK_NUMBER(bootslot_slots_begin_install(slots, "t-o"), BOOTSLOT_ERROR_ARGUMENT);
+	bootslot_slots_free(slots);
+}
+
+int main(int argc, char **argv)
+{
+	folder = argc > 1 ? argv[1] : ".";
+	a_life();
+	null_is_an_error_everywhere();
+	wrong_order_and_bad_arguments();
+	return verdict("slots");
+}

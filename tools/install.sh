@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# tools/install.sh PROGRAM LIBRARIES: installs the program and what lies in the folder of the C library under
+# $DESTDIR$PREFIX, as `make install` builds them. libubootenv's names are links: whatever is linked against
+# libubootenv.so.0 finds a file of that name, and that is all it asks for.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+program=$1 libraries=$2
+prefix=${PREFIX:-/usr/local} libdir=${LIBDIR:-${PREFIX:-/usr/local}/lib}
+version=$(sed -n '/^\[package.metadata.capi.library\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
+root=${DESTDIR:-}
+
+install -d "$root$prefix/bin" "$root$prefix/include" "$root$libdir/pkgconfig"
+install -m 755 "$program" "$root$prefix/bin/bootslot"
+ln -sf bootslot "$root$prefix/bin/fw_printenv"
+ln -sf bootslot "$root$prefix/bin/fw_setenv"
+install -m 644 include/bootslot.h include/libuboot.h "$root$prefix/include"
+install -m 755 "$libraries/libbootslot.so" "$root$libdir/libbootslot.so.$version"
+install -m 644 "$libraries/libbootslot.a" "$root$libdir/libbootslot.a"
+ln -sf "libbootslot.so.$version" "$root$libdir/libbootslot.so.${version%%.*}"
+ln -sf "libbootslot.so.${version%%.*}" "$root$libdir/libbootslot.so"
+ln -sf "libbootslot.so.${version%%.*}" "$root$libdir/libubootenv.so.0"
+ln -sf libubootenv.so.0 "$root$libdir/libubootenv.so"
+ln -sf libbootslot.a "$root$libdir/libubootenv.a"
+
+# pc NAME VERSION DESCRIPTION
+pc() {
+    cat <<END
+prefix=$prefix
+libdir=$libdir
+includedir=\${prefix}/include
+
+Name: $1
+Description: $3
+Version: $2
+Libs: -L\${libdir} -l${1#lib}
+Libs.private: -lpthread -ldl -lm
+Cflags: -I\${includedir}
+END
+}
+crate=$(sed -n '/^\[package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
+pc bootslot "$crate" "U-Boot environments and A/B slots, safe against power cuts" \
+    >"$root$libdir/pkgconfig/bootslot.pc"
+pc libubootenv 0.3.7 "libubootenv's interface, served by bootslot" >"$root$libdir/pkgconfig/libubootenv.pc"
