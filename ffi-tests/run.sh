@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # ffi-tests/run.sh [PART...]: tests the C library: the headers, every function from C under sanitizers and under
 # valgrind, the examples, the installation, and real programs. Installs and builds what it lacks. Parts:
-# headers c rust examples; all of them by default.
+# headers c rust examples programs; all of them by default.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(headers c rust examples)
+[ ${#parts[@]} -gt 0 ] || parts=(headers c rust examples programs)
 
 here=$PWD/ffi-tests
 cache=${BOOTSLOT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/bootslot}
@@ -34,7 +34,7 @@ counted() {
     local name=$1 p f code=0
     shift
     "$@" >"$work/log" 2>&1 || code=$?
-    read -r p f < <(sed -n 's/^[a-z]*: \([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$work/log" |
+    read -r p f < <(sed -n 's/^[a-z-]*: \([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$work/log" |
         awk '{ p += $1; f += $2 } END { print p + 0, f + 0 }')
     if [ "$code" = 0 ] && [ "$f" = 0 ] && [ "$p" -gt 0 ]; then
         echo "ok $name ($p checks)"

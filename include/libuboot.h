@@ -93,7 +93,8 @@ int libuboot_set_env(struct uboot_ctx *ctx, const char *varname, const char *val
  * without `=` and lines that start with # are passed over. All of them are set or, with an error, none. */
 int libuboot_load_file(struct uboot_ctx *ctx, const char *filename);
 
-/* Stores what was changed since the last store. Any number of stores may follow one libuboot_open. */
+/* Stores what was changed since the last store. Any number of stores may follow one libuboot_open. Where the last
+ * libuboot_set_env or libuboot_load_file was refused, it stores nothing and returns the same error. */
 int libuboot_env_store(struct uboot_ctx *ctx);
 
 /* The variables in the order of their names: the first one for NULL, else the one after `next`, at the end

@@ -82,6 +82,9 @@ struct Opened {
     /// The variables where there is no transaction.
     variables: Environment,
     refusal: c_int,
+    /// What the last change returned. SWUpdate does not look at it: a store after a change that was refused
+    /// must not succeed.
+    refused: c_int,
     /// What iterations go through. An old one stays until the close, since a caller may still be in it.
     iterations: Vec<Box<[Entry]>>,
     /// Whether the variables have changed since the last iteration began.
@@ -149,16 +152,20 @@ impl Opened {
         self.changed = true;
         let set = self.change(|transaction| {
             // Defaults that replace a lost environment are under no rules yet, as with every tool.
-            transaction.force(transaction.found_nothing().is_some());
+            transaction.no_flags(transaction.found_nothing().is_some());
             transaction.set_all(changes).map_err(|(_, error)| error)
         });
         let set = set.unwrap_or_else(|| {
             changes.iter().try_for_each(|(name, value)| self.variables.set(name, value).map(drop))
         });
-        set.map_or_else(|error| errno(&error, libc::EINVAL), |()| 0)
+        self.refused = set.map_or_else(|error| errno(&error, libc::EINVAL), |()| 0);
+        self.refused
     }
 
     fn store(&mut self) -> c_int {
+        if self.refused != 0 {
+            return self.refused;
+        }
         match self.change(|transaction| transaction.checkpoint()) {
             Some(Ok(_)) => 0,
             Some(Err(error)) => errno(&error, libc::EIO),

@@ -33,6 +33,9 @@ pub(crate) struct Draft {
     /// The copies were written since they were loaded.
     #[cfg(feature = "capi")]
     stale: bool,
+    /// `.flags` is passed over, the writelist is not.
+    #[cfg(feature = "capi")]
+    no_flags: bool,
 }
 
 /// What a commit did.
@@ -67,6 +70,8 @@ impl<'a> Transaction<'a> {
             touched: HashMap::new(),
             #[cfg(feature = "capi")]
             stale: false,
+            #[cfg(feature = "capi")]
+            no_flags: false,
         };
         Transaction { store, draft }
     }
@@ -124,7 +129,7 @@ impl<'a> Transaction<'a> {
         if changed {
             self.draft.touched.entry(name.to_vec()).or_insert(old);
             if name == b".flags" {
-                self.draft.rules = rules(&self.draft.env, self.store);
+                self.draft.rules = self.rules();
             }
         }
         Ok(changed)
@@ -133,6 +138,24 @@ impl<'a> Transaction<'a> {
     /// Deletes a variable. Returns whether it was there. Errors as for [`set`](Transaction::set).
     pub fn unset(&mut self, name: &[u8]) -> Result<bool> {
         self.set(name, b"")
+    }
+
+    /// Whether `.flags` is passed over from now on: the variables that replace a lost environment, its `.flags`
+    /// among them, come in any order.
+    #[cfg(feature = "capi")]
+    pub(crate) fn no_flags(&mut self, no_flags: bool) {
+        if self.draft.no_flags != no_flags {
+            self.draft.no_flags = no_flags;
+            self.draft.rules = self.rules();
+        }
+    }
+
+    fn rules(&self) -> Rules {
+        #[cfg(feature = "capi")]
+        if self.draft.no_flags {
+            return Rules::new(None, self.store.writelist.as_deref());
+        }
+        rules(&self.draft.env, self.store)
     }
 
     /// Makes all of these changes or none; an empty value deletes. The error comes with the number of the

@@ -1,0 +1,32 @@
+# Sourced by the scripts that run in the root: checks that are counted, and the two libraries.
+
+theirs=/usr/lib/x86_64-linux-gnu
+ours=/build/prefix/lib
+passed=0 failed=0
+
+check() {
+	name=$1
+	shift
+	if "$@" >/tmp/log 2>&1; then
+		passed=$((passed + 1))
+		echo "ok $name"
+	else
+		failed=$((failed + 1))
+		echo "NOT OK $name"
+		tail -n 40 /tmp/log
+	fi
+}
+
+# Two copies of 16 KiB in a new file, and the configuration that both libraries and all tools find.
+new_environment() {
+	head -c 32768 /dev/zero | tr '\0' '\377' >/tmp/env.img
+	printf '/tmp/env.img 0x0 0x4000\n/tmp/env.img 0x4000 0x4000\n' >/etc/fw_env.config
+}
+
+# What is stored, as the incumbent reads it: sorted, without the line that it prints in debug builds.
+stored() { LD_LIBRARY_PATH=$theirs /usr/bin/fw_printenv | grep -v '^Environment ' | sort; }
+
+verdict() {
+	echo "$1: $passed passed, $failed failed"
+	[ "$failed" = 0 ]
+}

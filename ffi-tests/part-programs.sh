@@ -1,0 +1,14 @@
+# Sourced by run.sh. Real programs, unchanged, in Debian 13: libubootenv's tools, SWUpdate and RAUC, on the
+# incumbent and on ours; and what cargo-c makes of the project.
+
+registry=${CARGO_HOME:-$HOME/.cargo}
+cargo fetch --locked >&2
+# Cargo tells what is fresh by path and time, so each checkout has its own folder.
+folder=$cache/ffi-build-$(echo "$PWD" | sha256sum | cut -c1-16)
+mkdir -p "$folder/target"
+rm -rf "$folder/prefix"
+PREFIX=$folder/prefix tools/install.sh "$target/release/bootslot" "$libraries"
+for script in tools swupdate rauc cargo-c; do
+    counted "$script" "$here/in-root.sh" "$folder" "$registry" sh "/src/ffi-tests/inside/$script.sh" </dev/null
+done
+touch "$folder"
