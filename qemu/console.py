@@ -9,7 +9,7 @@ import os, pathlib, subprocess, sys, threading
 BANK = 64 << 20  # one bank of the board's flash
 
 
-def boot(run_qemu, uboot, flash, commands):
+def boot(run_qemu, uboot, flash, commands, more_options=()):
     """Boots and runs the commands; returns the banner and the answer to each, as bytes."""
     code = pathlib.Path(str(flash) + ".code")
     code.write_bytes(pathlib.Path(uboot).read_bytes())
@@ -18,7 +18,7 @@ def boot(run_qemu, uboot, flash, commands):
         [run_qemu, "-M", "virt", "-cpu", "cortex-a57", "-m", "256", "-nographic", "-nodefaults",
          "-serial", "stdio", "-monitor", "none",
          "-drive", f"if=pflash,format=raw,unit=0,file={code}",
-         "-drive", f"if=pflash,format=raw,unit=1,file={flash}"],
+         "-drive", f"if=pflash,format=raw,unit=1,file={flash}", *more_options],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     watchdog = threading.Timer(120, machine.kill)
     watchdog.start()

@@ -1,6 +1,10 @@
 #!/bin/sh
 # Builds the guest's Linux 6.12 (arm64) with the settings of
 # kernel/bootslot.config. Prints the folder that holds Image.
+#
+# The kernel's test device, mtdram, is built twice more: as NOR, whose bits only an
+# erase sets again (QEMU's own flash stores what it is given), and as DataFlash,
+# whose pages every write erases by itself.
 set -eu
 . "$(dirname "$0")/lib.sh"
 
@@ -13,6 +17,19 @@ build() {
 	in_root "$root" "$tmp/src:/src" "$tmp/build:/build" -- sh -ec '
 		cd /build
 		tar xf /usr/src/linux-source-6.12.tar.xz --strip-components=1
+		# device NAME TYPE FLAGS COMMAND...: a copy of mtdram with this type, changed by sed
+		device() {
+			sed -e "s/mtdram/$1/g; s/MTD_RAM;/$2;/; s/MTD_CAP_RAM;/$3;/; /include.*$1/d" \
+				-e "s/^int $1_init/static &/" -e "$4" \
+				drivers/mtd/devices/mtdram.c >drivers/mtd/devices/$1.c
+			echo "obj-\$(CONFIG_MTD_MTDRAM) += $1.o" >>drivers/mtd/devices/Makefile
+		}
+		device mtdnor MTD_NORFLASH MTD_CAP_NORFLASH \
+			"s/memcpy((char .*, buf, len);/for (size_t i = 0; i < len; i++) ((u8 *)mtd->priv)[to + i] \&= buf[i];/"
+		grep -q "&= buf" drivers/mtd/devices/mtdnor.c
+		device mtddataflash MTD_DATAFLASH MTD_WRITEABLE \
+			"s/writesize = 1;/writesize = 512;/; s/erasesize = MTDRAM_ERASE_SIZE/erasesize = 512/"
+		grep -q "erasesize = 512" drivers/mtd/devices/mtddataflash.c
 		export ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-
 		export KBUILD_BUILD_TIMESTAMP=2025-01-01 KBUILD_BUILD_USER=bootslot KBUILD_BUILD_HOST=bootslot
 		make -s tinyconfig

@@ -6,7 +6,7 @@ set -eu
 . "$(dirname "$0")/lib.sh"
 
 # How many checks guest/media.sh has to report: a guest that dies must not pass.
-expected=227
+expected=347
 
 PATH=$PATH:/usr/sbin:/sbin
 need python3:python3 cpio:cpio mkfs.vfat:dosfstools
@@ -33,7 +33,7 @@ ln -s bootslot "$work/files/opt/bootslot/fw_setenv"
 (cd "$work/files" && find . | cpio --quiet -o -H newc) | cat "$guest/guest.cpio" - >"$work/initramfs"
 truncate -s 64M "$work/card.img" "$work/disk.img"
 mkfs.vfat "$work/disk.img" >/dev/null
-timeout "${BOOTSLOT_TIMEOUT:-600}" "$here/run-linux.sh" -M virt -cpu cortex-a57 -m 512 -nographic -nodefaults -no-reboot \
+timeout "${BOOTSLOT_TIMEOUT:-600}" "$here/run.sh" -M virt -cpu cortex-a57 -m 512 -nographic -nodefaults -no-reboot \
 	-serial stdio -monitor none -kernel "$kernel/Image" -initrd "$work/initramfs" \
 	-append "console=ttyAMA0 quiet panic=-1 rdinit=/init \
 mtdparts=0.flash:64m(code),256k(env0),256k(env1),512k(shared) \
@@ -53,12 +53,16 @@ verdict() {
 }
 verdict "U-Boot reads bootslot's environment" grep -qx 'for_uboot=written by Linux' "$work/uboot-last.txt"
 verdict "U-Boot reads it all" grep -qx 'locked=written twice' "$work/uboot-last.txt"
+cargo build --quiet --locked --manifest-path "$here/../Cargo.toml" --bin bootslot
+target=${CARGO_TARGET_DIR:-$here/../target}
 printf '%s 0x0 0x40000\n%s 0x40000 0x40000\n' "$work/flash.img" "$work/flash.img" >"$work/host.config"
 read_back() {
-	cargo run --quiet --locked --manifest-path "$here/../Cargo.toml" --bin bootslot -- \
-		fw_printenv -c "$work/host.config" back_to_linux | grep -qx 'back_to_linux=from U-Boot again'
+	"$target/debug/bootslot" fw_printenv -c "$work/host.config" back_to_linux | grep -qx 'back_to_linux=from U-Boot again'
 }
 verdict "bootslot reads what U-Boot stored next" read_back
+
+say "U-Boot and bootslot exchange text environments"
+python3 "$here/text.py" "$here/run.sh" "$uboot/u-boot.bin" "$target/debug/bootslot" "$work" | tee -a "$work/checks"
 
 passed=$(grep -c '^ok ' "$work/checks" || :)
 failed=$(grep -c '^not ok ' "$work/checks" || :)

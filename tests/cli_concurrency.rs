@@ -3,6 +3,7 @@
 
 mod cli_support;
 
+use std::io::ErrorKind::PermissionDenied;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Mutex;
@@ -13,6 +14,8 @@ use cli_support::*;
 const PROCESSES: usize = 8;
 const SETS: usize = 50;
 const BIG: usize = 0x4000;
+/// libubootenv's lock file.
+const PEER_LOCK: &str = "/var/lock/fw_printenv.lock";
 
 /// An environment with room for all variables of these tests.
 fn place() -> Place {
@@ -89,6 +92,11 @@ fn no_reader_fails_while_others_write() {
 fn no_update_is_lost_beside_libubootenv() {
     // The two existing tools together lose about one in four: they lock different files.
     if !have_libubootenv() {
+        return;
+    }
+    // libubootenv goes on without a lock, where an earlier root has left a lock file that it can't open.
+    if std::fs::File::options().append(true).open(PEER_LOCK).is_err_and(|e| e.kind() == PermissionDenied) {
+        eprintln!("skipped: {PEER_LOCK} belongs to another user");
         return;
     }
     let place = place();

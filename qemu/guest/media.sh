@@ -56,12 +56,13 @@ rounds() {
 }
 
 turns() {
-	for writer in $others $ours $others; do
+	for writer in $writers $ours $writers; do
 		set_ "$writer" turn "by $writer" && all_read turn "by $writer" || { echo "writer: $writer"; return 1; }
 	done
 }
 
-# stores MEDIUM : init, then writes by all tools in turn. Needs $conf and $others.
+# stores MEDIUM : init, then writes by all tools in turn. Needs $conf, $others (who
+# reads) and $writers (who writes as well).
 stores() {
 	medium=$1
 	check "$medium: nothing valid yet, set is refused" not set_ $ours x 1
@@ -73,7 +74,7 @@ stores() {
 	check "$medium: long value read by all" all_read long "$long"
 	check "$medium: odd value" set_ $ours odd 'a "b" $c; \d = e'
 	check "$medium: odd value read by all" all_read odd 'a "b" $c; \d = e'
-	[ -z "$others" ] || check "$medium: tools write in turn" turns
+	[ -z "$writers" ] || check "$medium: tools write in turn" turns
 	check "$medium: delete" set_ $ours odd
 	check "$medium: deleted for all" fails 1 print $ours odd
 }
@@ -104,28 +105,28 @@ mtd() {
 	echo "$node"
 }
 
-zero() { dd if=/dev/zero of="$1" bs=1 seek="$2" count=16 conv=notrunc 2>&1; }
+# zero NODE OFFSET : 64 bytes
+zero() { dd if=/dev/zero of="$1" bs=64 seek=$(($2 / 64)) count=1 conv=notrunc 2>&1; }
 
 cat /proc/mtd
 
 # ---- parallel NOR, one erase sector a copy: U-Boot's own environment ----
 #
-# QEMU's flash does not only clear bits: Linux programs a word of which three bytes
-# are 0xff to write one byte, and QEMU stores these 0xff. So clearing the flags byte
-# of the obsolete copy spoils the three bytes behind it, here and in no real chip:
-# the current copy is right after each store, the obsolete one is never valid.
-# Therefore no check of both copies here, and none of damage and repair.
+# Only bootslot writes here: to write the flags byte, the others have Linux program a
+# bus word of which three bytes are 0xff, which QEMU either stores or refuses.
 
 env0=$(mtd env0)
 env1=$(mtd env1)
 conf=/tmp/nor.config
 printf '%s 0x0 0x40000 0x40000\n%s 0x0 0x40000 0x40000\n' "$env0" "$env1" >$conf
 others="$lue $uboot"
+writers=
+damage() { zero "/dev/mtd$((${env0#/dev/mtd} + $1))" 64; }
 check "nor: what U-Boot stored" all_read step "from U-Boot"
 check "nor: U-Boot's value with a backslash is doubled on the medium" is 'a\\b' print $uboot back
 flash_erase -q "$env0" 0 0
 flash_erase -q "$env1" 0 0
-stores nor
+suite nor
 check "nor: lock the sectors" flash_lock "$env0" 0 1
 check "nor: store with locked sectors" set_ $ours locked "written anyway"
 check "nor: store again with locked sectors" set_ $ours locked "written twice"
@@ -137,7 +138,7 @@ check "nor: leave something for U-Boot" set_ $ours for_uboot "written by Linux"
 shared=$(mtd shared)
 conf=/tmp/shared.config
 printf '%s 0x0 0x4000 0x40000\n%s 0x40000 0x4000 0x40000\n' "$shared" "$shared" >$conf
-others=$uboot # libubootenv erases the neighbours
+damage() { zero "$shared" $(($1 * 0x40000 + 64)); }
 head -c 524288 /dev/urandom >/tmp/fill
 flash_erase -q "$shared" 0 0
 dd if=/tmp/fill of="$shared" bs=256k 2>/dev/null
@@ -148,8 +149,32 @@ neighbours() {
 		dd if="$1" bs=16k skip=17 count=15
 	} 2>/dev/null | sha256sum
 }
-stores nor-shared
+suite nor-shared
 check "nor-shared: the neighbours are as they were" is "$(neighbours /tmp/fill)" neighbours "$shared"
+
+# ---- NOR whose bits only an erase sets again: all tools write ----
+
+chip=$(mtd "mtdnor test device")
+conf=/tmp/chip.config
+printf '%s 0x0 0x10000 0x20000\n%s 0x40000 0x10000 0x20000\n' "$chip" "$chip" >$conf
+writers=$uboot # libubootenv erases the whole sector, and the rest of it is gone
+damage() { zero "$chip" $(($1 * 0x40000 + 64)); }
+suite mtdnor
+conf=/tmp/chip-whole.config
+printf '%s 0x80000 0x20000 0x20000\n%s 0xa0000 0x20000 0x20000\n' "$chip" "$chip" >$conf
+writers="$lue $uboot"
+damage() { flash_erase -q "$chip" $((0x80000 + $1 * 0x20000)) 1; }
+suite mtdnor-whole
+
+# ---- DataFlash: every write erases its pages ----
+
+chip=$(mtd "mtddataflash test device")
+conf=/tmp/dataflash.config
+printf '%s 0x0 0x4200 0x200 33\n%s 0x8000 0x4200 0x200 33\n' "$chip" "$chip" >$conf
+others=$uboot # libubootenv refuses this type
+writers=$uboot
+damage() { zero "$chip" $(($1 * 0x8000 + 64)); }
+suite dataflash
 
 # ---- RAM as MTD ----
 
@@ -157,7 +182,8 @@ ram=$(mtd "mtdram test device")
 conf=/tmp/ram.config
 printf '%s 0x0 0x8000 0x20000\n%s 0x20000 0x8000 0x20000\n' "$ram" "$ram" >$conf
 others= # both refuse this type
-damage() { zero "$ram" $(($1 * 0x20000 + 5)); }
+writers=
+damage() { zero "$ram" $(($1 * 0x20000 + 64)); }
 suite mtdram
 
 # ---- NAND: the first block of copy 0 is bad, and one inside copy 1 ----
@@ -166,6 +192,7 @@ nand=$(mtd "NAND simulator partition 1")
 conf=/tmp/nand.config
 printf '%s 0x0 0x20000 0x20000 4\n%s 0x80000 0x20000 0x20000 4\n' "$nand" "$nand" >$conf
 others="$lue $uboot"
+writers=$others
 damage() { flash_erase -q "$nand" $(($1 * 0x80000)) 4; }
 bad() { cat "/sys/class/mtd/${1#/dev/}/bad_blocks"; }
 check "nand: two bad blocks to begin with" is 2 bad "$nand"
@@ -204,6 +231,19 @@ damage 0
 damage 1
 suite ubi-name
 
+# ---- the same volumes by the name of an MTD device that is not attached ----
+
+check "ubi-mtd: detach" ubidetach -d 0
+conf=/tmp/ubi-mtd.config
+ubi=$(mtd "NAND simulator partition 3")
+printf '%s:env0 0x0 0x1f000\n%s:env1 0x0 0x1f000\n' "$ubi" "$ubi" >$conf
+check "ubi-mtd: read, attached for it" is safe print $ours keep
+check "ubi-mtd: attached" test -e /dev/ubi0
+check "ubi-mtd: store" set_ $ours by mtd
+check "ubi-mtd: both copies are good" env_check
+conf=/tmp/ubi-name.config
+check "ubi-mtd: read by all" all_read by mtd
+
 # ---- SD card, from its start and from its end ----
 
 others="$lue $uboot"
@@ -211,6 +251,15 @@ damage() { dd if=/dev/urandom of=/dev/mmcblk0 bs=512 seek=$((2048 + $1 * 256)) c
 conf=/tmp/mmc.config
 printf '/dev/mmcblk0 0x100000 0x20000\n/dev/mmcblk0 0x120000 0x20000\n' >$conf
 suite mmc
+
+# An eMMC boot partition is read-only until sysfs says otherwise; a card has the same switch.
+echo 1 >/sys/block/mmcblk0/force_ro
+check "mmc-ro: U-Boot's tool can't write" not set_ $uboot protected no
+check "mmc-ro: store" set_ $ours protected yes
+check "mmc-ro: protected again" is 1 cat /sys/block/mmcblk0/force_ro
+check "mmc-ro: read by all" all_read protected yes
+check "mmc-ro: damage is refused" not damage 0
+echo 0 >/sys/block/mmcblk0/force_ro
 conf=/tmp/mmc-end.config
 printf '/dev/mmcblk0 -0x40000 0x20000\n/dev/mmcblk0 -0x20000 0x20000\n' >$conf
 card=$(cat /sys/block/mmcblk0/size)
