@@ -143,12 +143,12 @@ impl Device {
             Some(base) => self.store.begin_or_init(base)?,
             None => self.store.begin()?,
         };
-        carry_out(&self.settings, transaction, give)
+        carry_out(&self.settings, transaction, &give)
     }
 
     /// Before a slot is written: it is bad from now on. [`State::begin_install`] has the rules.
     pub fn begin_install(&mut self, target: &Name) -> Result<Done> {
-        self.order(|state, running, _| state.begin_install(target, running))
+        self.order(&|state, running, _| state.begin_install(target, running))
     }
 
     /// After a slot was written and verified: it is on trial. `tries` of `None` are the board's; `update`
@@ -170,57 +170,57 @@ impl Device {
                 format!("{:?} is no update id: 1 to 64 of [A-Za-z0-9._-]", String::from_utf8_lossy(id));
             return Err(Error::Value { name: "boot_update".into(), reason });
         }
-        self.order(|state, running, board| {
+        self.order(&|state, running, board| {
             state.finish_install(target, running, tries.unwrap_or(board.tries), update)
         })
     }
 
     /// Puts a slot that is not bad on trial. [`State::try_slot`] has the rules.
     pub fn try_slot(&mut self, target: &Name, tries: Option<u8>) -> Result<Done> {
-        self.order(|state, running, board| state.try_slot(target, running, tries.unwrap_or(board.tries)))
+        self.order(&|state, running, board| state.try_slot(target, running, tries.unwrap_or(board.tries)))
     }
 
     /// The running slot is healthy. `slot`, where given, must be that one. [`State::confirm`] has the
     /// rules.
     pub fn confirm(&mut self, slot: Option<&Name>) -> Result<Done> {
-        self.order(|state, running, _| state.confirm(slot.unwrap_or(running), running))
+        self.order(&|state, running, _| state.confirm(slot.unwrap_or(running), running))
     }
 
     /// Gives up the running slot, or a trial that has not been booted yet. [`State::roll_back`] has the
     /// rules. It takes a reboot to leave the slot.
     pub fn roll_back(&mut self, reason: Reason) -> Result<Done> {
-        self.order(|state, running, board| state.roll_back(running, reason, board.tries))
+        self.order(&|state, running, board| state.roll_back(running, reason, board.tries))
     }
 
     /// Marks a slot good that the caller knows to be good. [`State::mark_good`] has the rules.
     pub fn mark_good(&mut self, slot: &Name) -> Result<Done> {
         let transaction = self.store.begin()?;
-        carry_out(&self.settings, transaction, |state, _| state.mark_good(slot))
+        carry_out(&self.settings, transaction, &|state, _| state.mark_good(slot))
     }
 
     /// Marks a slot bad: it will not boot. [`State::mark_bad`] has the rules.
     pub fn mark_bad(&mut self, slot: &Name) -> Result<Done> {
-        self.order(|state, running, _| state.mark_bad(slot, running))
+        self.order(&|state, running, _| state.mark_bad(slot, running))
     }
 
     /// Makes a good slot the active one, without a trial. [`State::set_active`] has the rules.
     pub fn set_active(&mut self, slot: &Name) -> Result<Done> {
-        self.order(|state, running, _| state.set_active(slot, running))
+        self.order(&|state, running, _| state.set_active(slot, running))
     }
 
     /// An order that depends on which slot runs.
-    fn order(&mut self, give: impl FnOnce(&State, &Name, &Board) -> Outcome) -> Result<Done> {
+    fn order(&mut self, give: &dyn Fn(&State, &Name, &Board) -> Outcome) -> Result<Done> {
         let running = self.running.clone().map_err(Error::RunningUnknown)?;
         let transaction = self.store.begin()?;
-        carry_out(&self.settings, transaction, |state, board| give(state, &running, board))
+        carry_out(&self.settings, transaction, &|state, board| give(state, &running, board))
     }
 }
 
-/// One order, one store.
+/// One order, one store. Not generic, or all of this would be in the program once for each order.
 fn carry_out(
     settings: &Settings,
     mut transaction: Transaction<'_>,
-    give: impl FnOnce(&State, &Board) -> Outcome,
+    give: &dyn Fn(&State, &Board) -> Outcome,
 ) -> Result<Done> {
     let Settings { board, dialect, .. } = settings;
     let before = dialect.decode(transaction.environment(), board)?;
