@@ -49,7 +49,7 @@ fw_setenv -f /tmp/defaults b 2 2>/dev/null
 b=2" ] && [ "$(fw_printenv -V)" = "0.3.7 775" ] && echo "tools: 1 passed, 0 failed" || echo "tools: 0 passed, 1 failed"
 END
 (cd "$files" && find . | cpio --quiet -o -H newc) | cat "$guest/guest.cpio" - >"$folder/arm64.initramfs"
-timeout "${BOOTSLOT_TIMEOUT:-300}" "$qemu/run-linux.sh" -M virt -cpu cortex-a57 -smp 2 -m 512 -nographic -nodefaults -no-reboot \
+timeout "${BOOTSLOT_TIMEOUT:-300}" "$qemu/run.sh" -M virt -cpu cortex-a57 -smp 2 -m 512 -nographic -nodefaults -no-reboot \
 	-serial stdio -monitor none -kernel "$kernel/Image" -initrd "$folder/arm64.initramfs" \
 	-append "console=ttyAMA0 quiet panic=-1 rdinit=/init" </dev/null | tr -d '\r' | tee "$folder/arm64.txt"
 [ "$(grep -c ': [0-9]* passed, 0 failed$' "$folder/arm64.txt")" = 5 ]

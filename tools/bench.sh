@@ -8,6 +8,13 @@ if [ "${1:-}" = --check ]; then
     exec benches/figures.py --check
 fi
 tools/need.sh libubootenv-tool
+# The C library, with and without the file of settings.
+libraries=$(tools/build-capi.sh)
+folder=$(mktemp -d)
+cp "$libraries/libbootslot.so" "$folder"
+CAPI_FEATURES=yaml,libubootenv tools/build-capi.sh >/dev/null
+benches/capi.py "$folder" "$libraries" $([ "${1:-}" = --slow ] || echo --check) || :
+rm -r "$folder"
 # Not everywhere can a build root be made; the table is worth something without U-Boot's tool, too.
 if uboot=$(qemu/uboot.sh nor); then
     exec benches/figures.py --uboot "$uboot/fw_printenv-amd64" "$@"
