@@ -29,7 +29,7 @@ const COLUMNS: &str = "device, offset, size, and optionally sector size, sectors
 
 /// Reads a legacy configuration; `path` is for the messages only.
 ///
-/// Errors: [`Error::Config`](crate::Error::Config) with line and column for every line that is neither
+/// Errors: [`Error::Config`] with line and column for every line that is neither
 /// an entry nor a comment, for a third entry, and for what [`EnvConfig::validate`] refuses.
 pub fn parse(path: &Path, text: &[u8]) -> Result<Config> {
     let fail = |at: &[u8], message: &str| Err(Error::in_config(path, text, text.offset(at), message));

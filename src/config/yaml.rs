@@ -34,7 +34,7 @@ const DEVICE_KEYS: &str = "path, offset, sectorsize, unlock, disablelock";
 
 /// Reads a YAML configuration; `path` is for the messages only.
 ///
-/// Errors: [`Error::Config`](crate::Error::Config) with the line and column of what is not YAML, of an unknown, repeated,
+/// Errors: [`Error::Config`] with the line and column of what is not YAML, of an unknown, repeated,
 /// missing or mistyped key, of an alias, tag or second document, and of what
 /// [`EnvConfig::validate`] refuses.
 pub fn parse(path: &Path, text: &[u8]) -> Result<Config> {
