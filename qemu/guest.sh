@@ -29,6 +29,6 @@ build() {
 	rm -rf "$tmp/guest" "$tmp/all.tar"
 }
 
-uboot=$("$here/uboot.sh" nor)
+uboot=$("$here/uboot-tree.sh")
 artefact guest "$0" $packages "$(basename "$uboot")"
 echo "$out"

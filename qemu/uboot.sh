@@ -1,41 +1,55 @@
 #!/bin/sh
 # Builds U-Boot for QEMU's arm64 board, "uboot.sh VARIANT" with the settings of
-# uboot/VARIANT.config (default: nor). Prints the folder that holds u-boot.bin,
-# and U-Boot's own fw_printenv as static programs, fw_printenv-arm64 and -amd64.
+# uboot/VARIANT.config (default: nor); the devices of test-device.sh have those of
+# uboot/device.config before, and uboot/device.env with the boot script compiled in.
+# Prints the folder that holds u-boot.bin, and U-Boot's own fw_printenv as static
+# programs, fw_printenv-arm64 and -amd64.
 set -eu
 . "$(dirname "$0")/lib.sh"
 
 variant=${1:-nor}
-fragment=$here/uboot/$variant.config
-[ -f "$fragment" ] || die "no such variant: $variant"
+cd "$here"
+inputs=uboot/$variant.config
+[ -f "$inputs" ] || die "no such variant: $variant"
+case $variant in device-*) inputs="uboot/device.config $inputs uboot/device.env ../uboot-scripts/bootslot.env" ;; esac
 
 build() {
-	mkdir "$tmp/src" "$tmp/build"
-	chmod 777 "$tmp/src" "$tmp/build"
-	cp "$fragment" "$tmp/src/fragment"
-	in_root "$root" "$tmp/src:/src" "$tmp/build:/build" -- sh -ec '
+	# One variant after the other in one tree. A build that was broken off may leave it in any state.
+	exec 8>"$cache/log/uboot-tree.use"
+	flock 8
+	[ ! -e "$tree/broken-off" ] || { remove "$tree"; tree=$("$here/uboot-tree.sh"); }
+	touch "$tree/broken-off"
+	mkdir "$tmp/src"
+	chmod 777 "$tmp/src"
+	for input in $inputs; do
+		case $input in
+		*.config) cat "$input" >>"$tmp/src/fragment" ;;
+		*) cp "$input" "$tmp/src" ;;
+		esac
+	done
+	in_root "$root" "$tmp/src:/src" "$tree/tree:/build" -- sh -ec '
 		cd /build
-		tar xf /usr/src/u-boot_*.orig.tar.bz2 --strip-components=1
-		export SOURCE_DATE_EPOCH=1735689600
-		make -s tools-only_defconfig
-		make -s envtools CC="gcc -static"
-		cp tools/env/fw_printenv /src/fw_printenv-amd64
-		make -s mrproper
-		export CROSS_COMPILE=aarch64-linux-gnu-
-		make -s qemu_arm64_defconfig
-		cat /src/fragment >>.config
+		export SOURCE_DATE_EPOCH=1735689600 CROSS_COMPILE=aarch64-linux-gnu-
+		cat board.config /src/fragment >.config
+		environment=board/emulation/qemu-arm/qemu-arm.env
+		cp board.env $environment
+		if [ -f /src/device.env ]; then
+			cp /src/bootslot.env include/env
+			cp /src/device.env $environment
+		fi
 		make -s olddefconfig
 		# A setting that the tree does not know (any more) must not vanish silently.
 		grep CONFIG_ /src/fragment | while read -r line; do grep -qxF "$line" .config || { echo "lost: $line"; exit 1; }; done
 		make -s -j'"$jobs"' u-boot.bin
-		make -s envtools CC="aarch64-linux-gnu-gcc -static"
-		cp tools/env/fw_printenv fw_printenv-arm64
 		chmod a+r .config'
-	cp "$tmp/src/fw_printenv-amd64" "$tmp/build/fw_printenv-arm64" "$tmp/build/u-boot.bin" "$tmp"
-	cp "$tmp/build/.config" "$tmp/config"
-	remove "$tmp/build"; remove "$tmp/src"
+	cp "$tree/fw_printenv-amd64" "$tree/fw_printenv-arm64" "$tree/tree/u-boot.bin" "$tmp"
+	cp "$tree/tree/.config" "$tmp/config"
+	remove "$tmp/src"
+	rm "$tree/broken-off"
 }
 
 root=$("$here/root.sh")
-artefact "uboot-$variant" "$0" "$fragment" "$(basename "$(dirname "$root")")"
+tree=$("$here/uboot-tree.sh")
+# shellcheck disable=SC2086  # a list of files
+artefact "uboot-$variant" "$here/uboot.sh" $inputs "$(basename "$tree")"
 echo "$out"
