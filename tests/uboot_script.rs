@@ -229,7 +229,11 @@ fn orders(case: &Case) -> Vec<(String, Vec<u8>)> {
     let list = |slots: &[Name]| slots.iter().map(Name::as_str).collect::<Vec<_>>().join(" ").into_bytes();
     let mut orders = vec![("t_dead".into(), list(&case.dead)), ("t_back".into(), list(&case.back))];
     if !case.saves {
-        orders.push(("t_fail".into(), b"1".to_vec()));
+        // It fails, or reports a success that is none.
+        orders.push(match case.recovery {
+            true => ("t_fail".into(), b"1".to_vec()),
+            false => ("bootslot_verify".into(), b"false".to_vec()),
+        });
     }
     if case.recovery {
         orders.push(("bootslot_recovery".into(), b"echo T-RECOVERY".to_vec()));
@@ -251,7 +255,7 @@ fn script() -> Vec<(String, Vec<u8>)> {
             continue;
         }
         let mut value = value.to_owned();
-        let with = [("done; saveenv", "done; run t_save"), ("; reset", "; echo T-RESET"), ("sleep 60; ", "")];
+        let with = [("if saveenv;", "if run t_save;"), ("; reset", "; echo T-RESET"), ("sleep 60; ", "")];
         for ((from, to), count) in with.into_iter().zip(&mut replaced) {
             *count += value.matches(from).count();
             value = value.replace(from, to);
