@@ -1,6 +1,6 @@
 # `make` says what there is. Each target installs or builds what it lacks.
 
-.PHONY: help build install demo test test-quick lint bench fuzz soak clean-cache
+.PHONY: help build install demo demo-qemu test test-quick lint bench fuzz soak clean-cache
 .DEFAULT_GOAL := help
 
 help: ## this text
@@ -14,6 +14,9 @@ install: build ## program, C library, headers, pkg-config files: DESTDIR= PREFIX
 
 demo: build ## a power cut in the middle of a store, shown in a minute
 	@scripts/demo.sh target/release/bootslot
+
+demo-qemu: ## an update, a rollback and power cuts on a real U-Boot in QEMU, with its serial output
+	@qemu/demo.sh
 
 test: ## every check, as CI runs it
 	@tools/test.sh all
@@ -30,9 +33,10 @@ bench: ## instructions, bytes, syncs, sizes, crowds: ours beside libubootenv's a
 fuzz: ## every fuzz target for a minute; FUZZ_SECONDS=600 for longer (needs a nightly toolchain)
 	@tools/fuzz.sh $(or $(FUZZ_SECONDS),60)
 
-soak: ## millions of random power cuts on simulated media; STATES=5000000
+soak: ## millions of random power cuts on simulated media, thousands on devices in QEMU; STATES=5000000 CUTS=2000
 	BOOTSLOT_SOAK_STATES=$(or $(STATES),5000000) cargo test --locked --release --features sim --test power_cut -- \
 		--ignored soak --nocapture
+	qemu/test-device.sh --soak --cuts $(or $(CUTS),2000)
 
 clean-cache: ## removes what the tests built and keep outside the checkout: tools, QEMU's root, kernel, U-Boot
 	rm -rf "$${BOOTSLOT_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/bootslot}"

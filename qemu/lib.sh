@@ -113,4 +113,12 @@ in_root() {
 		$as unshare --mount --propagation private sh -c "$enter" sh "$@"
 }
 
+# Builds bootslot for this machine and prints its path.
+host_program() {
+	manifest=$here/../Cargo.toml
+	cargo build --quiet --locked --manifest-path "$manifest" --bin bootslot >&2
+	cargo metadata --format-version 1 --no-deps --offline --manifest-path "$manifest" |
+		python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"] + "/debug/bootslot")'
+}
+
 jobs=$(nproc)

@@ -1,0 +1,76 @@
+#!/bin/sh
+# Makes what a factory writes into a device, "device.sh FOLDER [BOARD...]": FOLDER/disk.img (GPT: boot,
+# system A, system B, data), FOLDER/device.dtb (the board's device tree with the key that U-Boot
+# requires, made now and thrown away), FOLDER/systems/*.itb (signed systems that turn out good, exit,
+# panic and hang, and a good one signed with another key) and FOLDER/BOARD.bin (U-Boot for each
+# board, as the first flash bank).
+set -eu
+. "$(dirname "$0")/lib.sh"
+
+work=$(cd "$1" && pwd)
+shift
+boards=${*:-nor nor-modern fat mmc}
+# QEMU's tree depends on the machine, its processor, memory and serial ports: as in device/device.py.
+# (With ACPI it would leave out the GPIO that is in the tree as soon as there is firmware.)
+machine="-M virt,acpi=off -cpu cortex-a57 -m 256 -nodefaults -nographic -serial null"
+
+PATH=$PATH:/usr/sbin:/sbin
+need openssl:openssl sgdisk:gdisk mcopy:mtools mkfs.vfat:dosfstools cpio:cpio
+root=$("$here/root.sh")
+for board in $boards; do
+	uboot=$("$here/uboot.sh" "device-$board")
+	cp "$uboot/u-boot.bin" "$work/$board.bin"
+	truncate -s 64M "$work/$board.bin"
+done
+kernel=$("$here/kernel.sh")
+guest=$("$here/guest.sh")
+program=$("$here/build-bin.sh")
+
+build=$work/build
+mkdir "$build" "$build/files" "$build/keys" "$build/other-keys" "$work/systems"
+[ "$(id -u)" = 0 ] || chmod 777 "$build"
+for keys in keys other-keys; do
+	openssl genrsa -out "$build/$keys/dev.key" 2048 2>/dev/null
+	openssl req -batch -new -x509 -key "$build/$keys/dev.key" -out "$build/$keys/dev.crt"
+done
+
+# The systems differ in one file.
+files=$build/files
+mkdir -p "$files/bin" "$files/usr/bin" "$files/opt/bootslot" "$files/etc" "$files/proc" "$files/sys" "$files/dev" "$files/run"
+(cd "$files" && cpio --quiet -id usr/bin/busybox <"$guest/guest.cpio")
+ln -s /usr/bin/busybox "$files/bin/busybox"
+install -m 755 "$here/guest/device-init" "$files/init"
+install -m 755 "$program" "$files/opt/bootslot/bootslot"
+for behaviour in good exits panics hangs; do
+	echo $behaviour >"$files/etc/behaviour"
+	(cd "$files" && find . | cpio --quiet -o -H newc) >"$build/initramfs-$behaviour"
+done
+cp "$kernel/Image" "$here/device/system.its" "$build"
+
+"$here/run.sh" $machine -M dumpdtb="$build/qemu.dtb" >"$build/dumpdtb.log" 2>&1 || { cat "$build/dumpdtb.log" >&2; die "no device tree"; }
+in_root "$root" "$build:/build" -- sh -ec '
+	cd /build
+	# Room for the key, and nothing of it is in the tree of the other key.
+	dtc -q -I dtb -O dtb -p 4096 -o device.dtb qemu.dtb
+	cp device.dtb other.dtb
+	sign() {
+		cp "initramfs-$1" initramfs
+		mkimage -E -B 200000 -f system.its -k "$3" -K "$4" -r "$2.itb" >"$2.log" || { cat "$2.log"; exit 1; }
+	}
+	for behaviour in good exits panics hangs; do sign $behaviour $behaviour keys device.dtb; done
+	sign good other-key other-keys other.dtb
+	chmod a+r *.itb device.dtb' >&2
+mv "$build"/*.itb "$work/systems"
+mv "$build/device.dtb" "$work"
+
+# The disk: both systems are good, the data partition holds the next update.
+disk=$work/disk.img
+truncate -s 72M "$disk"
+sgdisk -n 1:2048:+8M -c 1:boot -n 2:0:+16M -c 2:system-a -n 3:0:+16M -c 3:system-b -n 4:0:+16M -c 4:data "$disk" >/dev/null
+put() { dd if="$1" of="$disk" bs=1M seek="$2" conv=notrunc status=none; }
+mkfs.vfat -C -n BOOT "$build/boot" 8192 >/dev/null
+put "$build/boot" 1
+put "$work/systems/good.itb" 9
+put "$work/systems/good.itb" 25
+put "$work/systems/good.itb" 41
+rm -rf "$build"

@@ -1,0 +1,105 @@
+"""The boards: what differs is where the environment is, and which parser reads the script."""
+import binascii, json, struct, subprocess
+
+BANK = 64 << 20  # one bank of the board's flash
+CARD = 16 << 20
+BOOT_PARTITION = 1 << 20
+SYSTEM = {"A": 9 << 20, "B": 25 << 20}  # where the disk holds the slots' systems
+SYSTEM_SIZE = 16 << 20
+UPDATE = 41 << 20
+
+
+class Flash:
+    """Two sectors of parallel NOR."""
+
+    parser, size, offsets, file = "old", 0x40000, (0, 0x40000), "flash.img"
+    kind = "nor"
+
+    def __init__(self, name):
+        self.name = name
+
+    def make(self, folder):
+        with open(folder / self.file, "wb") as flash:
+            flash.write(b"\xff" * (2 * self.size))
+            flash.truncate(BANK)
+
+    def options(self, folder, read_only):
+        return ["-drive", f"if=pflash,format=raw,unit=1,file={folder}/flash.img,readonly={read_only}"]
+
+    def config(self, folder):
+        return [(folder / self.file, offset) for offset in self.offsets]
+
+    def read(self, folder):
+        """Both copies as they are on the medium."""
+        copies = []
+        for path, offset in self.config(folder):
+            with open(path, "rb") as medium:
+                medium.seek(offset)
+                copies.append(medium.read(self.size))
+        return copies
+
+    def write(self, folder, copies):
+        for (path, offset), copy in zip(self.config(folder), copies):
+            with open(path, "r+b") as medium:
+                medium.seek(offset)
+                medium.write(copy)
+
+
+class Card(Flash):
+    """Raw blocks of an SD card."""
+
+    size, offsets, file, kind = 0x10000, (0x100000, 0x120000), "card.img", "mmc"
+
+    def make(self, folder):
+        with open(folder / self.file, "wb") as card:
+            card.truncate(CARD)
+
+    def options(self, folder, read_only):
+        medium = {"driver": "file", "filename": str(folder / self.file)}
+        if read_only == "on":  # QEMU has no card with its switch set, but one whose writes fail
+            failing = {"event": "none", "iotype": "write", "errno": 5, "once": False}
+            medium = {"driver": "blkdebug", "image": medium, "inject-error": [failing]}
+        card = {"driver": "raw", "node-name": "card", "file": medium}
+        return ["-device", "sdhci-pci", "-device", "sd-card,drive=card", "-blockdev", json.dumps(card)]
+
+
+class Files(Flash):
+    """Two files in the FAT file system of the disk's boot partition."""
+
+    size, kind, names = 0x10000, "fat", ("uboot.env", "uboot-redund.env")
+
+    def make(self, folder):
+        self.write(folder, [b"\xff" * self.size] * 2)
+
+    def options(self, folder, read_only):
+        return []  # the disk itself is read-only then
+
+    def mtools(self, command, folder, *arguments):
+        image = f"{folder}/disk.img@@{BOOT_PARTITION}"
+        subprocess.run([command, "-i", image, *arguments], check=True, stdout=subprocess.DEVNULL)
+
+    def config(self, folder):
+        for name in self.names:
+            self.mtools("mcopy", folder, "-n", "-o", f"::{name}", f"{folder}/{name}")
+        return [(folder / name, 0) for name in self.names]
+
+    def write(self, folder, copies):
+        for name, copy in zip(self.names, copies):
+            (folder / name).write_bytes(copy)
+            self.mtools("mcopy", folder, "-D", "o", f"{folder}/{name}", f"::{name}")
+
+
+BOARDS = [Flash("nor"), Flash("nor-modern"), Files("fat"), Card("mmc")]
+
+
+def encode(variables, size, flags):
+    """A copy of a redundant environment."""
+    data = b"".join(name.encode() + b"=" + value.encode() + b"\0" for name, value in variables.items())
+    data = (data + b"\0").ljust(size - 5, b"\xff")
+    return struct.pack("<IB", binascii.crc32(data), flags) + data
+
+
+def data_of(copy):
+    """The variables of a copy as bytes, None where it is not valid."""
+    crc, = struct.unpack_from("<I", copy)
+    return copy[5:] if binascii.crc32(copy[5:]) == crc else None

@@ -1,0 +1,132 @@
+"""Power cuts at random moments. After each one the environment is one that the interrupted action may
+leave, U-Boot and our reader read the same, and the slot boots that `bootslot next` names."""
+import time
+
+from cases import TRIAL, Stories, values
+
+INSTALL = ("bootslot begin-install B && echo INSTALL-BEGUN && "
+           "dd if=/dev/vda4 of=/dev/vda3 bs=64k conv=fsync 2>/dev/null && "
+           "bootslot finish-install B --tries 3 --update 0123456789abcdef && echo INSTALL-FINISHED")
+# One store after the other, each told when it is done.
+STORES = "n=0; while :; do n=$((n + 1)); bootslot try B --tries $((n % 9 + 1)) && echo STORED-$n.; done"
+
+class Cuts(Stories):
+    """Cuts the power of one device, whose factory story has been told."""
+
+    def prepare(self):
+        """How long the actions take without a cut, in seconds: cuts are drawn from a little more."""
+        device, took = self.device, {}
+        self.start(self.trial(2))
+        device.on()
+        began = time.monotonic()
+        device.hears("saving")
+        saving = time.monotonic()
+        device.hears("attempt")
+        took["saveenv"] = time.monotonic() - saving
+        device.boots()
+        took["boot"] = time.monotonic() - began
+        device.cut()
+        self.start(self.confirmed)
+        device.on()
+        device.boots()
+        began = time.monotonic()
+        device.run(INSTALL)
+        took["install"] = time.monotonic() - began
+        device.cut()
+        took["store"] = took["install"]
+        self.longest = {action: 1.2 * seconds for action, seconds in took.items()}
+
+    def start(self, variables):
+        self.device.cut()
+        self.device.write_environment(variables)
+        self.device.write_system("B", self.systems["good"])
+
+    def trial(self, tries):
+        variables = {**self.confirmed, **TRIAL, "boot_try_count": str(tries)}
+        return {name: value for name, value in variables.items() if value is not None}
+
+    def one(self, action):
+        """One cut, and what comes after it."""
+        delay = self.random.uniform(0, self.longest[action])
+        outcome = getattr(self, action)(delay)
+        device = self.device
+        expected = device.environment()
+        name = f"{action} cut after {delay * 1000:.0f} ms, {outcome}"
+        with self.report.lock:
+            self.report.cuts[device.board.name, action, outcome] += 1
+        if expected is None:
+            self.check(f"{name}: the environment is lost", False)
+            return
+        wanted = device.next_slot()
+        device.on()
+        heard = device.boots()
+        self.is_(f"{name}: U-Boot boots what next_boot() says", (values(heard, "attempt"), values(heard, "linux")),
+                 ([wanted], [wanted]))
+        self.agree(name, heard, expected)
+        if action == "install" and wanted == "A":
+            device.run(INSTALL)
+            self.is_(f"{name}: the install run again", device.next_slot(), "B")
+        device.cut()
+
+    def is_one_of(self, action, allowed):
+        """Which of the allowed states, {description: variables}, the cut has left."""
+        state = self.state()
+        for outcome, variables in allowed.items():
+            if all(state.get(name) == value for name, value in variables.items()):
+                return outcome
+        self.check(f"{action} cut: an allowed state", False, f"{state} is none of {allowed}")
+        return "neither"
+
+    # ---- the actions, each cut after `delay` seconds ----
+
+    def counting(self, tries):
+        return {"before": {"boot_try_count": str(tries)}, "after": {"boot_try_count": str(tries - 1)}}
+
+    def saveenv(self, delay):
+        tries = self.random.randrange(2, 10)
+        self.start(self.trial(tries))
+        self.device.on()
+        self.device.hears("saving")
+        time.sleep(delay)
+        self.device.cut()
+        return self.is_one_of("saveenv", self.counting(tries))
+
+    def boot(self, delay):
+        tries = self.random.randrange(2, 10)
+        self.start(self.trial(tries))
+        self.device.on()
+        time.sleep(delay)
+        self.device.cut()
+        return self.is_one_of("boot", self.counting(tries))
+
+    def store(self, delay):
+        self.start(self.confirmed)
+        self.device.on()
+        self.device.boots()
+        self.device.machine.send(STORES + "\n")
+        time.sleep(delay)
+        said = self.device.cut()
+        # What has been told to be stored is stored, and at most the next one besides.
+        done = said.count(b"STORED-")
+        last = {"before": {"boot_try_count": str(done % 9 + 1)}} if done else {"before": {"boot_success": "1"}}
+        return self.is_one_of("store", {**last, "after": {"boot_try_count": str((done + 1) % 9 + 1)}})
+
+    def install(self, delay):
+        self.start(self.confirmed)
+        self.device.write_system("B", b"")
+        self.device.on()
+        self.device.boots()
+        self.device.machine.send(INSTALL + "\n")
+        time.sleep(delay)
+        said = self.device.cut()
+        allowed = {"before": {"slot_B": None, "boot_success": "1"},
+                   "halfway": {"slot_B": "bad", "active_slot": "A"},
+                   "after": {"slot_B": None, "active_slot": "B", "boot_try_count": "3"}}
+        if b"INSTALL-BEGUN" in said:
+            del allowed["before"]
+        if b"INSTALL-FINISHED" in said:
+            del allowed["halfway"]
+        return self.is_one_of("install", allowed)
+
+
+ACTIONS = ["saveenv", "boot", "store", "install"]

@@ -1,0 +1,102 @@
+"""Tests devices with a real U-Boot in QEMU: main.py FOLDER QEMU BOOTSLOT [--cuts N] [--soak] [BOARD...].
+
+FOLDER is what device.sh made. Every story is told to every board, two boards at a time, then N times
+altogether the power is cut (--soak: only that, and only failures are told). Each check is one line; the
+last line is "N passed, N failed". BOOTSLOT_SEED repeats the random choices of another run (the
+moments of the cuts are in real time, so not quite what they hit).
+"""
+import argparse, collections, concurrent.futures, os, pathlib, random, sys, threading, time, traceback
+
+import boards
+from cases import Stories
+from cuts import ACTIONS, Cuts
+from device import Device
+
+
+class Report:
+    def __init__(self, tells_all):
+        self.lock, self.tells_all = threading.Lock(), tells_all
+        self.passed, self.failed, self.cuts = 0, 0, collections.Counter()
+
+    def say(self, text):
+        with self.lock:
+            print(text, flush=True)
+
+    def check(self, name, condition, seen=""):
+        with self.lock:
+            self.passed += bool(condition)
+            self.failed += not condition
+            if not condition or self.tells_all:
+                print(f"{'ok' if condition else 'not ok'} {name}" + ("" if condition else f"\n# {seen}"), flush=True)
+
+    def table(self):
+        """How many cuts hit what: before the change, after it, or in the middle of several."""
+        outcomes = sorted({outcome for _, _, outcome in self.cuts})
+        lines = [f"# {'board':<11} {'cut during':<11}" + "".join(f"{outcome:>10}" for outcome in outcomes)]
+        for board, action in sorted({key[:2] for key in self.cuts}):
+            counts = [self.cuts[board, action, outcome] for outcome in outcomes]
+            lines.append(f"# {board:<11} {action:<11}" + "".join(f"{count:>10}" for count in counts))
+        return "\n".join(lines)
+
+
+def tell(board, work, tools, report, seed, cuts, soak):
+    """All stories of one board."""
+    device = Device(board, work, pathlib.Path(work) / f"device-{board.name}", tools)
+    systems = {path.stem: path.read_bytes() for path in (pathlib.Path(work) / "systems").iterdir()}
+    chance = random.Random(f"{seed} {board.name}")
+    stories = Stories(device, report, systems, chance)
+
+    def guarded(name, story, *arguments):
+        try:
+            story(*arguments)
+            return True
+        except Exception:
+            report.check(f"{board.name}: {name} can be told to its end", False, traceback.format_exc())
+            return False
+        finally:
+            device.cut()
+
+    others = [stories.update, stories.unconfirmed, stories.damaged, stories.read_only, stories.lost_copies,
+              stories.garbage, stories.nothing_boots, stories.figures]
+    if not guarded("factory", stories.factory):
+        return  # all others begin where it ends
+    for story in [] if soak else others:
+        began = time.monotonic()
+        guarded(story.__name__, story)
+        report.say(f"# {board.name}: {story.__name__} {time.monotonic() - began:.1f} s")
+    cutter, began = Cuts(device, report, systems, chance), time.monotonic()
+    cutter.confirmed = stories.confirmed
+    if cuts and guarded("measuring for the cuts", cutter.prepare):
+        for number in range(cuts):
+            guarded("a power cut", cutter.one, ACTIONS[number % len(ACTIONS)])
+    report.say(f"# {board.name}: {cuts} power cuts {time.monotonic() - began:.1f} s")
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__.split("\n\n")[0])
+    parser.add_argument("folder")
+    parser.add_argument("qemu")
+    parser.add_argument("bootslot")
+    parser.add_argument("boards", nargs="*")
+    parser.add_argument("--cuts", type=int, default=64)
+    parser.add_argument("--soak", action="store_true")
+    options = parser.parse_intermixed_args()
+    seed = int(os.environ.get("BOOTSLOT_SEED", random.SystemRandom().randrange(1 << 32)))
+    print(f"# BOOTSLOT_SEED={seed}", flush=True)
+    report = Report(tells_all=not options.soak)
+    wanted = [board for board in boards.BOARDS if not options.boards or board.name in options.boards]
+    each = -(-options.cuts // len(wanted))
+    tools = {"qemu": options.qemu, "bootslot": options.bootslot}
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        for future in [pool.submit(tell, board, options.folder, tools, report, seed, each, options.soak)
+                       for board in wanted]:
+            future.result()
+    print(report.table())
+    made = sum(report.cuts.values())
+    report.check(f"{made} power cuts, {each * len(wanted)} were to be made", made == each * len(wanted))
+    print(f"{report.passed} passed, {report.failed} failed")
+    sys.exit(report.failed > 0)
+
+
+if __name__ == "__main__":
+    main()

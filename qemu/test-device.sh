@@ -1,0 +1,12 @@
+#!/bin/sh
+# Tests whole devices with a real U-Boot and Linux in QEMU: updates, rollbacks, damage and
+# power cuts, on every kind of board; "test-device.sh [--cuts N] [--soak] [BOARD...]". Prints each check and
+# "N passed, N failed".
+set -eu
+. "$(dirname "$0")/lib.sh"
+
+need python3:python3
+work=$(mktemp -d "$cache/device.XXXXXX")
+if [ -n "${BOOTSLOT_KEEP:-}" ]; then say "kept: $work"; else trap 'rm -rf "$work"' EXIT; fi
+"$here/device.sh" "$work"
+python3 "$here/device/main.py" "$work" "$here/run.sh" "$(host_program)" "$@"
