@@ -244,7 +244,8 @@ unsafe fn configuration(devices: *const uboot_env_device) -> EnvConfig {
             offset: device.offset,
             size: device.envsize as u64,
             sector_size: device.sectorsize as u64,
-            sectors: device.envsectors,
+            // 32 bits where pointers have 32.
+            sectors: device.envsectors as u64,
             disable_lock: false,
         })
     };
