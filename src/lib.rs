@@ -7,6 +7,7 @@
     warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
 )]
 
+pub mod bootcount;
 #[cfg(feature = "capi")]
 #[allow(unsafe_code)]
 pub mod capi;

@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
+use bootslot::bootcount::{Layout, Order, Source};
 use bootslot::settings::Settings;
 use bootslot::slot::dialect::Dialect;
 use bootslot::slot::Name;
@@ -79,6 +80,60 @@ fn every_error_says_where_and_what() {
     }
     let error = Settings::parse("x", b"tries = 3\n# \xff").unwrap_err().to_string();
     assert_eq!(error, "x:2:3: expected UTF-8");
+}
+
+#[test]
+fn a_boot_counter_is_described_in_few_words() {
+    let source = |text: &str| parse(&format!("[bootcount]\n{text}")).unwrap().bootcount.unwrap();
+    let memory = |path: &str, address, layout, order| Source::Memory {
+        path: path.into(),
+        address,
+        layout,
+        order,
+        unlock: Vec::new(),
+    };
+    let double = Layout::DoubleWord { magic: 0xb001_c041 };
+    for (text, expected) in [
+        ("type = \"environment\"", Source::Environment),
+        ("type = \"memory\"\naddress = 0x13ff8", memory("/dev/mem", 0x13ff8, double, None)),
+        (
+            "type = \"memory\"\npath = \"/m\"\naddress = 8\nlayout = \"single-word\"\nmagic = 0x12345678\nbyte-order = \"big\"",
+            memory("/m", 8, Layout::SingleWord { magic: 0x1234_5678 }, Some(Order::Big)),
+        ),
+        ("type = \"memory\"\naddress = 8\nlayout = \"ram64\"", memory("/dev/mem", 8, Layout::Ram { word: 8 }, None)),
+        (
+            "type = \"nvmem\"\npath = \"/n\"\noffset = 6",
+            Source::Bytes { path: "/n".into(), offset: 6, layout: Layout::Short { magic: 0xbc }, order: None },
+        ),
+        (
+            "type = \"file\"\npath = \"/boot/failures\"",
+            Source::Bytes { path: "/boot/failures".into(), offset: 0, layout: Layout::File, order: None },
+        ),
+        ("type = \"flash\"\npath = \"/dev/mtd0\"", Source::Flash { path: "/dev/mtd0".into(), offset: 0 }),
+        ("type = \"am33xx-nvmem\"", Source::am33xx("/dev/mem".into(), 0x44e3_e000, Layout::UpgradeWord)),
+        (
+            "type = \"zynqmp\"",
+            Source::Zynqmp { path: "/sys/devices/platform/firmware:zynqmp-firmware/pggs2".into() },
+        ),
+    ] {
+        assert_eq!(source(text), expected, "{text}");
+    }
+    for (text, says) in [
+        ("type = \"ram\"", "2:8: unknown variant `ram`, expected one of `environment`"),
+        ("path = \"/x\"", "1:1: missing field `type`"),
+        ("type = \"memory\"", "2:8: this type needs an address"),
+        ("type = \"file\"", "2:8: this type needs a path"),
+        ("type = \"file\"\npath = \"/f\"\naddress = 4", "4:11: address means nothing for this type"),
+        ("type = \"memory\"\naddress = -4", "3:11: invalid value: integer `-4`"),
+        (
+            "type = \"memory\"\naddress = 4\nlayout = \"pair\"\nmagic = 3",
+            "5:9: magic means nothing for this type",
+        ),
+        ("type = \"memory\"\naddress = 4\nlayout = \"triple\"", "4:10: unknown variant `triple`"),
+    ] {
+        let error = parse(&format!("[bootcount]\n{text}")).unwrap_err();
+        assert!(error.starts_with(&format!("bootslot.toml:{says}")), "{text:?}\n{error}");
+    }
 }
 
 #[test]

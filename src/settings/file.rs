@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::counter::Bootcount;
 use super::{Settings, DEFAULT_SETTINGS};
 use crate::error::{Error, Place, Result};
 use crate::slot::dialect::Dialect;
@@ -23,6 +24,7 @@ struct File {
     hardened: Option<bool>,
     slot: Option<Spanned<Vec<Slot>>>,
     environment: Option<Environment>,
+    bootcount: Option<Bootcount>,
 }
 
 #[derive(Deserialize)]
@@ -85,7 +87,7 @@ impl Settings {
 }
 
 /// What is wrong, and the byte at which it is.
-type Wrong = (usize, String);
+pub(super) type Wrong = (usize, String);
 
 impl File {
     fn check(self) -> Result<Settings, Wrong> {
@@ -118,6 +120,7 @@ impl File {
             settings.env_config = environment.config.map(path).transpose()?;
             settings.env_namespace = environment.namespace;
         }
+        settings.bootcount = self.bootcount.map(Bootcount::source).transpose()?;
         Ok(settings)
     }
 }
@@ -143,13 +146,13 @@ fn add(settings: &mut Settings, slot: &Slot) -> Result<(), Wrong> {
     Ok(())
 }
 
-fn path(path: Spanned<PathBuf>) -> Result<PathBuf, Wrong> {
+pub(super) fn path(path: Spanned<PathBuf>) -> Result<PathBuf, Wrong> {
     if path.get_ref().as_os_str().is_empty() {
         return Err(wrong(&path, "the path is empty".into()));
     }
     Ok(path.into_inner())
 }
 
-fn wrong<T>(place: &Spanned<T>, message: String) -> Wrong {
+pub(super) fn wrong<T>(place: &Spanned<T>, message: String) -> Wrong {
     (place.span().start, message)
 }

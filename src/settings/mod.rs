@@ -4,11 +4,14 @@
 //! a file is read.
 
 #[cfg(feature = "settings")]
+mod counter;
+#[cfg(feature = "settings")]
 mod file;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use crate::bootcount::Source;
 use crate::slot::dialect::Dialect;
 use crate::slot::{Board, Name};
 
@@ -29,6 +32,8 @@ pub struct Settings {
     pub env_config: Option<PathBuf>,
     /// Which environment of it; `None`: see [`find_environment`](crate::config::find_environment).
     pub env_namespace: Option<String>,
+    /// Where U-Boot's boot counter is; `None`: see [`bootcount::find`](crate::bootcount::find).
+    pub bootcount: Option<Source>,
     /// The slot that runs, where the caller knows it; `None`: by `bootslot.slot=` in `cmdline`.
     pub running: Option<Name>,
     /// The kernel's command line.
@@ -43,6 +48,7 @@ impl Default for Settings {
             devices: BTreeMap::new(),
             env_config: None,
             env_namespace: None,
+            bootcount: None,
             running: None,
             cmdline: Path::new("/proc/cmdline").into(),
         }

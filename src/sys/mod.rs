@@ -1,10 +1,11 @@
-//! System calls that std does not offer: MTD and UBI ioctls, flock, page cache, extended attributes.
+//! System calls that std does not offer: MTD and UBI ioctls, mapped memory, flock, page cache, extended attributes.
 //!
 //! Together with the C interface this is the crate's only `unsafe`: each function here is safe to
 //! call, and none of them knows what it is used for.
 
 #[allow(dead_code, missing_docs, non_camel_case_types)]
 mod abi;
+pub mod memory;
 pub mod mtd;
 pub mod ubi;
 

@@ -22,12 +22,12 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("bootcount", &["store", "sys", "error"]),
     ("slot", &["error"]),
     ("slot/dialect", &["slot", "env", "error"]),
-    ("settings", &["slot", "error"]),
+    ("settings", &["slot", "bootcount", "error"]),
     // One order to the slots, from the settings to the store: what the program and the C library share.
     ("device", &["settings", "slot", "store", "config", "env", "error"]),
     ("update", &["device", "settings", "slot", "bootcount", "store", "env", "config", "error"]),
-    ("bin", &["update", "device", "settings", "slot", "store", "config", "env", "error"]),
-    ("capi", &["update", "device", "settings", "slot", "store", "config", "env", "error"]),
+    ("bin", &["update", "bootcount", "device", "settings", "slot", "store", "config", "env", "error"]),
+    ("capi", &["update", "bootcount", "device", "settings", "slot", "store", "config", "env", "error"]),
 ];
 
 /// Where `unsafe` may stand.

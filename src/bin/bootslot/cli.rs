@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::outcome::finish;
-use crate::{env, slots};
+use crate::{bootcount, env, slots};
 
 /// Reads and changes what a U-Boot device boots, safe against power cuts.
 ///
@@ -23,6 +23,8 @@ enum Group {
     Env(env::Options),
     #[command(flatten)]
     Slots(slots::Command),
+    /// U-Boot's boot counter: read it, reset it
+    Bootcount(bootcount::Options),
 }
 
 /// Runs the group that the command line names.
@@ -30,6 +32,7 @@ pub fn run() -> ExitCode {
     // A wrong command line ends here, with clap's message and exit code 2.
     match Cli::parse().group {
         Group::Env(options) => finish("bootslot env", env::run(&options)),
+        Group::Bootcount(options) => finish("bootslot bootcount", bootcount::run(&options)),
         Group::Slots(command) => finish("bootslot", slots::run(&command)),
     }
 }

@@ -4,6 +4,8 @@
 //! is in [`target`] (which environment) and [`outcome`] (output, messages, exit codes).
 
 #[cfg(feature = "cli")]
+mod bootcount;
+#[cfg(feature = "cli")]
 mod cli;
 #[cfg(feature = "cli")]
 mod env;
