@@ -12,7 +12,7 @@ build: ## the program, optimised: target/release/bootslot
 install: build ## program, C library, headers, pkg-config files: DESTDIR= PREFIX=/usr/local LIBDIR=
 	@libraries=$$(tools/build-capi.sh) && tools/install.sh target/release/bootslot "$$libraries"
 
-demo: build ## a power cut in the middle of a store, shown in a minute
+demo: build ## an update, a bad one rolled back, power cuts in stores: shown in a minute
 	@scripts/demo.sh target/release/bootslot
 
 demo-qemu: ## an update, a rollback and power cuts on a real U-Boot in QEMU, with its serial output

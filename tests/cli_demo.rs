@@ -20,6 +20,11 @@ fn the_demo_shows_what_it_says() {
     demo.arg(script).arg(env!("CARGO_BIN_EXE_bootslot")).env("TMPDIR", place.path("lock"));
     let output = run(&mut demo).ok();
     for line in [
+        "4 stores for a whole update.",
+        "A normal boot stores nothing.",
+        "last failure: slot A was not confirmed within its tries (update \"77c0ffee00000bad\")",
+        "refused: slot B is running\nexit code 5",
+        "the new one, 0 times neither;",
         "killed (exit code 153 = 128 + SIGXFSZ)",
         "copy 1: bad CRC     standby  env.img at 0x4000, file",
         "Copy 1 was rewritten from copy 0",
