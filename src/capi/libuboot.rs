@@ -235,6 +235,7 @@ impl uboot_ctx {
 }
 
 /// The two structures at `devices` as a configuration. One copy where the second has no name.
+#[allow(clippy::unnecessary_cast, reason = "a C long has 32 bits where a pointer has")]
 unsafe fn configuration(devices: *const uboot_env_device) -> EnvConfig {
     let device = |at: usize| {
         let device = &*devices.add(at);
@@ -244,7 +245,6 @@ unsafe fn configuration(devices: *const uboot_env_device) -> EnvConfig {
             offset: device.offset,
             size: device.envsize as u64,
             sector_size: device.sectorsize as u64,
-            // 32 bits where pointers have 32.
             sectors: device.envsectors as u64,
             disable_lock: false,
         })
