@@ -41,6 +41,7 @@ all)
     step dependencies tools/deny.sh
     # Rust 1.85 builds the aarch64 program here, so that this step proves the oldest supported version too.
     step qemu-media qemu/test-media.sh
+    step uboot-script cargo test --locked --all-features --test uboot_script -- --ignored --nocapture
     step qemu-device qemu/test-device.sh
     step fuzz tools/fuzz.sh 5
     ;;
