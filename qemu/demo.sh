@@ -8,4 +8,4 @@ need python3:python3
 work=$(mktemp -d "$cache/device.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 "$here/device.sh" "$work" nor
-python3 "$here/device/demo.py" "$work" "$here/run.sh" "$(host_program)"
+python3 -B "$here/device/demo.py" "$work" "$here/run.sh" "$(host_program)"

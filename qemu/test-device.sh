@@ -9,4 +9,4 @@ need python3:python3
 work=$(mktemp -d "$cache/device.XXXXXX")
 if [ -n "${BOOTSLOT_KEEP:-}" ]; then say "kept: $work"; else trap 'rm -rf "$work"' EXIT; fi
 "$here/device.sh" "$work"
-python3 "$here/device/main.py" "$work" "$here/run.sh" "$(host_program)" "$@"
+python3 -B "$here/device/main.py" "$work" "$here/run.sh" "$(host_program)" "$@"

@@ -6,8 +6,9 @@ from device import Device
 
 BOLD, PLAIN = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
 # What U-Boot says besides; the listing of the environment is for the tests.
-DULL = re.compile(r"^\W*$|^ |^[a-z_A-Z]+=|^(BOARD-ENV|Environment size|##|In:|Out:|Err:|Core:|Net:|No |Flash:|DRAM:"
-                  r"|Un-Protected|Protected|Erased|\.\.|WARNING|\*\*\*|Total of|word at|Working FDT)")
+DULL = re.compile(r"^\W*$|^\W*25h|^ {3,}(?!Verifying)|^[a-z_A-Z]+=|^\d\.\d{3}$|^(BOARD-ENV|Environment size|##|In:|Out:|Err:"
+                  r"|Core:|Net:|No |Flash:|DRAM:|Un-Protected|Protected|Erased|\.\.|WARNING|\*\*\*|Total of|word at"
+                  r"|Working FDT|virtio read|LINUX-EXIT 0)")
 
 
 def tell(text):
@@ -37,6 +38,7 @@ class Shown(Device):
                 print(f"    {line}", flush=True)
 
     def order(self, command):
+        self.show(b"\n")
         print(f"    # {command}", flush=True)
         return self.run(command)
 
