@@ -293,7 +293,11 @@ impl Rig {
                 image.fill(0xff);
             }
             if content.bad_crc {
-                image[self.size / 2] ^= 0x10;
+                // More than the garbage of a cut can put right by chance, and nothing that an erase does.
+                let at = if content.fill == 0xff { 8 } else { self.size / 2 };
+                for byte in &mut image[at..][..8] {
+                    *byte ^= 0x10;
+                }
             }
             self.preload_copy(i, &image, content.blank);
         }
