@@ -11,7 +11,8 @@ use std::collections::{HashMap, HashSet};
 
 use bootslot::slot::dialect::native;
 use bootslot::slot::{
-    next_boot, Board, Boot, Chosen, Field, Machine, Mark, Name, Outcome, Reason, Standing, State,
+    guarded_boot, next_boot, Board, Boot, Chosen, Field, Machine, Mark, Name, Outcome, Reason, Standing,
+    State,
 };
 
 const TRIES: u8 = 2;
@@ -56,9 +57,11 @@ enum Fault {
     TryFromUnconfirmed,
     TryKeepsTheSlotBad,
     RollBackLeavesTheSlotUnmarked,
+    GuardFailsTheLastGoodSlot,
+    GuardLeavesNoEvidence,
 }
 
-const FAULTS: [Fault; 13] = [
+const FAULTS: [Fault; 15] = [
     Fault::ScriptDoesNotSave,
     Fault::ScriptIgnoresFailedSave,
     Fault::ScriptDoesNotCount,
@@ -72,6 +75,8 @@ const FAULTS: [Fault; 13] = [
     Fault::TryFromUnconfirmed,
     Fault::TryKeepsTheSlotBad,
     Fault::RollBackLeavesTheSlotUnmarked,
+    Fault::GuardFailsTheLastGoodSlot,
+    Fault::GuardLeavesNoEvidence,
 ];
 
 #[test]
@@ -325,15 +330,30 @@ impl Model {
 
     // --- boots --------------------------------------------------------------------------------
 
-    /// All boots from here: whatever loads, whichever store works, wherever the power is cut.
+    /// All boots from here: whatever loads, whichever store works, wherever the power is cut, and whatever
+    /// U-Boot's boot counter says on a board with the guard.
     fn boots(&self, node: &Node, found: &mut Successors) -> Result<(), String> {
+        self.boots_by(node, false, found)?;
+        match node.stored.standing() {
+            Standing::Confirmed(_) => self.boots_by(node, true, found),
+            // The guard leaves these to the script.
+            _ => Ok(()),
+        }
+    }
+
+    fn boots_by(&self, node: &Node, guarded: bool, found: &mut Successors) -> Result<(), String> {
         let mut plan = vec![];
         loop {
             let mut run = Run::new(self, node, plan);
-            let boot = self.next_boot(&node.stored, &mut run);
+            run.guarded = guarded;
+            let boot = if guarded {
+                self.guarded_boot(&node.stored, &mut run)
+            } else {
+                self.next_boot(&node.stored, &mut run)
+            };
             let (taken, asked) = (run.plan.clone(), run.said.join(", "));
             let next = run.end(boot)?;
-            found.push((format!("boot: {asked}"), next));
+            found.push((format!("{}boot: {asked}", if guarded { "guarded " } else { "" }), next));
             // The next plan in order: count up the last choice that has another option.
             plan = taken;
             while let Some((choice, options)) = plan.pop() {
@@ -346,6 +366,16 @@ impl Model {
                 return Ok(());
             }
         }
+    }
+
+    fn guarded_boot(&self, stored: &State, machine: &mut dyn Machine) -> Boot {
+        let mut seen = stored.clone();
+        if self.fault == Fault::GuardFailsTheLastGoodSlot {
+            for slot in seen.slots.iter_mut().filter(|slot| slot.mark == Field::Absent) {
+                slot.mark = Field::Is(Mark::Good);
+            }
+        }
+        guarded_boot(&seen, TRIES, machine)
     }
 
     fn next_boot(&self, stored: &State, machine: &mut dyn Machine) -> Boot {
@@ -430,6 +460,8 @@ struct Run<'a> {
     plan: Vec<(usize, usize)>,
     asked: usize,
     cut: bool,
+    /// The guard may still act.
+    guarded: bool,
     /// The slot whose trial the last store that worked has counted.
     counted: Option<Name>,
     did_not_load: HashSet<Name>,
@@ -446,6 +478,7 @@ impl<'a> Run<'a> {
             plan,
             asked: 0,
             cut: false,
+            guarded: false,
             counted: None,
             did_not_load: HashSet::new(),
             said: vec![],
@@ -464,8 +497,9 @@ impl<'a> Run<'a> {
     /// Promises about what the script stores.
     fn judge(&mut self, from: &State, to: &State) {
         for slot in &from.slots {
-            let failed = slot.mark.known().is_none() && mark(to, &slot.name) == Some(Mark::Bad);
-            if failed && evidence(to) != Some(slot.name.clone()) {
+            let failed = mark(from, &slot.name) != Some(Mark::Bad) && mark(to, &slot.name) == Some(Mark::Bad);
+            let given_up = from.is_confirmed(&slot.name) && !to.is_confirmed(&slot.name);
+            if (failed || given_up) && evidence(to) != Some(slot.name.clone()) {
                 self.broken = Some(format!("{} failed and no evidence is left", slot.name));
             }
             let returns = from.rollback.known().filter(|to| mark(from, to) == Some(Mark::Good));
@@ -480,7 +514,11 @@ impl<'a> Run<'a> {
         if let Some(slot) = same_trial.filter(|_| to.rollback != from.rollback) {
             self.broken = Some(format!("the trial of {slot} goes on with another rollback slot"));
         }
+        let guard = std::mem::take(&mut self.guarded);
         if let Standing::Confirmed(slot) = from.standing() {
+            if guard && to.active.known().is_some_and(|to| to != slot && from.is_confirmed(to)) {
+                return;
+            }
             self.broken = Some(format!("a boot of {slot}, which is confirmed, stores something"));
         }
     }
@@ -553,7 +591,11 @@ impl Machine for Run<'_> {
             return true;
         }
         let mut state = state.clone();
-        if self.model.fault == Fault::ScriptLeavesNoEvidence {
+        let no_evidence = match self.model.fault {
+            Fault::GuardLeavesNoEvidence => self.guarded,
+            fault => fault == Fault::ScriptLeavesNoEvidence,
+        };
+        if no_evidence {
             state.failed = None;
         }
         let before = self.now.stored.clone();

@@ -1,4 +1,4 @@
-//! The boot script in a real U-Boot, and its twin [`next_boot`]: for thousands of environments both
+//! The boot script in a real U-Boot, and its twins [`next_boot`] and [`guarded_boot`]: for thousands of environments both
 //! must boot the same slot, after the same stores of the same variables, in both of hush's parsers.
 //!
 //! U-Boot runs in QEMU and gets each environment at its prompt as it gets a stored one, by the import
@@ -16,7 +16,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
 use bootslot::slot::dialect::native;
-use bootslot::slot::{next_boot, Board, Chosen, Machine, Name, State};
+use bootslot::slot::{guarded_boot, next_boot, Board, Chosen, Machine, Name, State};
 
 /// Where the script and the cases lie in the RAM of QEMU's board, and where exports go.
 const SCRIPT_AT: usize = 0x4200_0000;
@@ -38,6 +38,8 @@ struct Case {
     back: Vec<Name>,
     saves: bool,
     recovery: bool,
+    /// It is `bootslot_guard` that runs, since U-Boot has counted too many boots.
+    guarded: bool,
 }
 
 /// What a boot shows: each store with the CRC of the environment, then how it ends.
@@ -110,8 +112,9 @@ fn compare(parser: &str) {
         for (case, (at, len)) in cases.iter().zip(uboot.cases.clone()) {
             let expected = expected(case, &script, parser);
             let said = uboot.command(&format!(
-                "env import -d -b {SCRIPT_AT:x} {:x}; env import -b {at:x} {len:x}; run bootslot",
-                uboot.script_len
+                "env import -d -b {SCRIPT_AT:x} {:x}; env import -b {at:x} {len:x}; run {}",
+                uboot.script_len,
+                if case.guarded { "bootslot_guard" } else { "bootslot" }
             ));
             assert!(!said.contains("PWNED"), "U-Boot executed a value: {case:?}\n{said}");
             let observed = observed(&said);
@@ -151,7 +154,8 @@ fn expected(case: &Case, script: &[(String, Vec<u8>)], parser: &str) -> Vec<Even
     }
     exported.retain(|name, value| !value.is_empty() && !name.starts_with(b"bs_") && name != b"slot");
     let mut twin = Twin { case, state: state.clone(), exported, events: vec![] };
-    match next_boot(&state, board.tries, &mut twin).chosen {
+    let boot = if case.guarded { guarded_boot } else { next_boot };
+    match boot(&state, board.tries, &mut twin).chosen {
         Chosen::Slot(slot) => twin.events.push(twin.boot(&slot)),
         Chosen::Recovery => {
             twin.events.extend(case.recovery.then_some(Event::Recovery));
@@ -608,7 +612,12 @@ impl Collected {
             }
         }
         let (saves, recovery) = (self.below(4) > 0, self.below(2) == 0);
-        self.cases.push(Case { variables, slots: slots.to_vec(), dead, back, saves, recovery });
+        let slots = slots.to_vec();
+        let case = Case { variables, slots, dead, back, saves, recovery, guarded: false };
+        if self.below(3) == 0 {
+            self.cases.push(Case { guarded: true, ..case.clone() });
+        }
+        self.cases.push(case);
     }
 
     /// A number below `limit`, the same ones in every run (xorshift).

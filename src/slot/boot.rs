@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use super::{Name, Reason, Standing, State};
+use super::{Field, Mark, Name, Reason, Standing, State};
 
 /// What the script meets at a boot: slots that load or don't, a `saveenv` that works or fails.
 pub trait Machine {
@@ -60,6 +60,8 @@ pub enum Step {
     Counted(Name, u8),
     /// The active slot of a trial failed.
     Failed(Name, Reason),
+    /// The active slot is confirmed, and did not come up for as many boots as the board allows.
+    Guarded(Name),
     /// No usable active slot is recorded.
     NoActive,
     /// This slot became active; the tries left when it starts a trial of its own.
@@ -84,6 +86,9 @@ impl fmt::Display for Step {
             }
             Step::Failed(slot, _) => {
                 write!(f, "slot {slot} was not confirmed and has no tries left: now bad")
+            }
+            Step::Guarded(slot) => {
+                write!(f, "slot {slot} is confirmed, but its boots were not reported healthy: now unknown")
             }
             Step::NoActive => write!(f, "active_slot names no slot that may boot"),
             Step::FellBack(slot, None) => write!(f, "back to slot {slot}, which is good"),
@@ -127,6 +132,16 @@ pub fn next_boot(state: &State, tries: u8, machine: &mut dyn Machine) -> Boot {
     Boot { chosen, steps: run.steps }
 }
 
+/// Does what `bootslot_guard` does, the board's `altbootcmd`: as [`next_boot`], but when user space did not
+/// reset U-Boot's boot counter for too many boots, an active slot that is confirmed is given up for another
+/// one that is good. It is unknown then, and the first to boot when no good one does.
+pub fn guarded_boot(state: &State, tries: u8, machine: &mut dyn Machine) -> Boot {
+    let mut run = Run { state: state.clone(), tries, steps: Vec::new() };
+    run.guard(machine);
+    let chosen = run.choose(machine);
+    Boot { chosen, steps: run.steps }
+}
+
 struct Run {
     state: State,
     tries: u8,
@@ -134,6 +149,24 @@ struct Run {
 }
 
 impl Run {
+    fn guard(&mut self, machine: &mut dyn Machine) {
+        let Standing::Confirmed(slot) = self.state.standing() else { return };
+        let slot = slot.clone();
+        if !self.state.slots.iter().any(|other| other.name != slot && other.mark == Field::Is(Mark::Good)) {
+            return;
+        }
+        self.steps.push(Step::Guarded(slot.clone()));
+        self.state.withdraw(&slot);
+        if let Some(best) = self.state.candidates().into_iter().next() {
+            self.steps.push(Step::FellBack(best.clone(), None));
+            self.state.settle_on(best);
+            self.state.rollback = Field::Is(slot);
+        }
+        if !machine.save(&self.state) {
+            self.steps.push(Step::SaveFailed);
+        }
+    }
+
     fn choose(&mut self, machine: &mut dyn Machine) -> Chosen {
         let mut next = match self.state.standing() {
             Standing::Confirmed(slot) => {
@@ -172,7 +205,7 @@ impl Run {
     fn count(&mut self) -> Next {
         if let Standing::Trial { slot, left } = self.state.standing() {
             let (slot, left) = (slot.clone(), left.saturating_sub(1));
-            self.state.tries = super::Field::Is(left);
+            self.state.tries = Field::Is(left);
             self.steps.push(Step::Counted(slot, left));
         }
         Next::Store

@@ -21,7 +21,7 @@ mod boot;
 pub mod dialect;
 
 pub use actions::{Outcome, Refusal};
-pub use boot::{next_boot, Boot, Chosen, Machine, Step, Working};
+pub use boot::{guarded_boot, next_boot, Boot, Chosen, Machine, Step, Working};
 
 use std::fmt;
 
@@ -121,7 +121,8 @@ pub struct Slot {
 /// Why a slot failed, as `boot_failed` records it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reason {
-    /// It used up its tries without being confirmed.
+    /// It used up its tries without being confirmed; where the board has a guard, also: it was confirmed,
+    /// and then not reported healthy for too many boots.
     Tries,
     /// It did not load, or its boot command came back.
     Load,
@@ -270,6 +271,17 @@ impl State {
     /// Marks a slot bad and records why.
     fn fail(&mut self, slot: &Name, reason: Reason, update: Option<&[u8]>) {
         self.set_mark(slot, Field::Is(Mark::Bad));
+        self.record(slot, reason, update);
+    }
+
+    /// Takes a confirmed slot's good name away and records that.
+    fn withdraw(&mut self, slot: &Name) {
+        self.set_mark(slot, Field::Absent);
+        let update = self.update.clone();
+        self.record(slot, Reason::Tries, update.as_deref());
+    }
+
+    fn record(&mut self, slot: &Name, reason: Reason, update: Option<&[u8]>) {
         let mut failed = format!("{slot}:{}:", reason.as_str()).into_bytes();
         failed.extend(update.unwrap_or_default());
         self.failed = Some(failed);
