@@ -94,12 +94,13 @@ impl Layout {
     }
 
     /// The count in these bytes, and the order in which it was found: `order`, or where that is `None`
-    /// the one in which the magic number is right. `None` where the magic number is wrong.
+    /// the one in which the magic number is right. `None` where the magic number is wrong or bytes are missing.
     pub fn decode(&self, bytes: &[u8], order: Option<Order>) -> Option<(Count, Order)> {
         let orders = order.map_or(&[Order::Little, Order::Big][..], |order| match order {
             Order::Little => &[Order::Little],
             Order::Big => &[Order::Big],
         });
+        let bytes = bytes.get(..self.len())?;
         orders.iter().find_map(|&order| Some((self.decode_in(bytes, order)?, order)))
     }
 
