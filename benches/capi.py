@@ -18,7 +18,7 @@ KIB, M = 1024, 1_000_000
 HERE = Path(__file__).resolve().parent
 
 # Stripped. What is above the goal is the standard library's: 170 KiB to print a backtrace, and what comes with it.
-SIZE_GOAL, SIZE_NOW = 500 * KIB, 784 * KIB
+SIZE_GOAL, SIZE_NOW = 500 * KIB, 808 * KIB
 
 
 def image(size, variables, value):

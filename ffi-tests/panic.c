@@ -81,6 +81,7 @@ static void slots(void)
 {
 	bootslot_status status = BOOTSLOT_INIT(bootslot_status);
 	bootslot_slot slot = BOOTSLOT_INIT(bootslot_slot);
+	uint32_t count = 0;
 
 	PANICS(slots, bootslot_slots_open(slots, NULL));
 	PANICS(slots, bootslot_slots_status(slots, &status));
@@ -94,6 +95,8 @@ static void slots(void)
 	PANICS(slots, bootslot_slots_mark_good(slots, "B"));
 	PANICS(slots, bootslot_slots_mark_bad(slots, "B"));
 	PANICS(slots, bootslot_slots_set_active(slots, "B"));
+	PANICS(slots, bootslot_slots_boot_count(slots, &count));
+	PANICS(slots, bootslot_slots_reset_boot_count(slots));
 }
 
 /* What has no handle to break. */

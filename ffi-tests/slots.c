@@ -213,11 +213,72 @@ static void wrong_order_and_bad_arguments(void)
 	bootslot_slots_free(slots);
 }
 
+/* The boot counter where the settings say that it is; the file is laid out as U-Boot's bootcount_fs.c does it. */
+static void boot_counter(void)
+{
+	bootslot_slots_options options = BOOTSLOT_INIT(bootslot_slots_options);
+	bootslot_slots *slots = running("A");
+	char text[1024];
+	uint32_t count = 42;
+	size_t length;
+	char *bytes;
+
+	CHECK_NUMBER(bootslot_slots_boot_count(NULL, &count), BOOTSLOT_ERROR_NULL);
+	CHECK_NUMBER(bootslot_slots_boot_count(slots, NULL), BOOTSLOT_ERROR_NULL);
+	CHECK_NUMBER(bootslot_slots_reset_boot_count(NULL), BOOTSLOT_ERROR_NULL);
+	/* The machines on which this is tested have no counter. */
+	CHECK_NUMBER(bootslot_slots_boot_count(slots, &count), BOOTSLOT_ERROR_UNSUPPORTED);
+	CHECK_NUMBER(bootslot_slots_reset_boot_count(slots), BOOTSLOT_ERROR_UNSUPPORTED);
+	CHECK(strstr(bootslot_slots_last_error(slots), "no boot counter") != NULL);
+	CHECK_NUMBER(count, 42);
+	bootslot_slots_free(slots);
+	slots = bootslot_slots_new();
+	CHECK_NUMBER(bootslot_slots_boot_count(slots, &count), BOOTSLOT_ERROR_STATE);
+	CHECK_NUMBER(bootslot_slots_reset_boot_count(slots), BOOTSLOT_ERROR_STATE);
+
+	snprintf(text, sizeof text,
+		"[environment]\nconfig = \"%s/fw_env.config\"\n[bootcount]\ntype = \"file\"\npath = \"%s/failures\"\n",
+		folder, folder);
+	write_text(in(folder, "file.toml"), text);
+	options.settings = in(folder, "file.toml");
+	options.lock_directory = folder;
+	CHECK_NUMBER(bootslot_slots_open(slots, &options), BOOTSLOT_OK);
+	CHECK_NUMBER(bootslot_slots_boot_count(slots, &count), BOOTSLOT_UNDEFINED);
+	CHECK_NUMBER(bootslot_slots_reset_boot_count(slots), BOOTSLOT_OK);
+	CHECK_NUMBER(count, 42);
+	write_file(in(folder, "failures"), "\xbd\x01\x05\x01", 4);
+	CHECK_NUMBER(bootslot_slots_boot_count(slots, &count), BOOTSLOT_OK);
+	CHECK_NUMBER(count, 5);
+	CHECK_NUMBER(bootslot_slots_reset_boot_count(slots), BOOTSLOT_OK);
+	CHECK_NUMBER(bootslot_slots_boot_count(slots, &count), BOOTSLOT_OK);
+	CHECK_NUMBER(count, 0);
+	bytes = read_file(in(folder, "failures"), &length);
+	CHECK(length == 4 && bytes[0] == '\xbd' && bytes[2] == 0 && bytes[3] == 0);
+	free(bytes);
+	bootslot_slots_free(slots);
+
+	/* In the environment. */
+	slots = bootslot_slots_new();
+	snprintf(text, sizeof text,
+		"[environment]\nconfig = \"%s/fw_env.config\"\n[bootcount]\ntype = \"environment\"\n", folder);
+	write_text(in(folder, "variables.toml"), text);
+	options.settings = in(folder, "variables.toml");
+	CHECK_NUMBER(bootslot_slots_open(slots, &options), BOOTSLOT_OK);
+	set("bootcount 3\nupgrade_available 1\n");
+	CHECK_NUMBER(bootslot_slots_boot_count(slots, &count), BOOTSLOT_OK);
+	CHECK_NUMBER(count, 3);
+	CHECK_NUMBER(bootslot_slots_reset_boot_count(slots), BOOTSLOT_OK);
+	CHECK_NUMBER(bootslot_slots_boot_count(slots, &count), BOOTSLOT_OK);
+	CHECK_NUMBER(count, 0);
+	bootslot_slots_free(slots);
+}
+
 int main(int argc, char **argv)
 {
 	folder = argc > 1 ? argv[1] : ".";
 	a_life();
 	null_is_an_error_everywhere();
 	wrong_order_and_bad_arguments();
+	boot_counter();
 	return verdict("slots");
 }

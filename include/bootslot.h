@@ -476,6 +476,18 @@ const char *bootslot_strerror(int32_t code);
 void bootslot_string_free(char *string);
 
 /**
+ * The boots since U-Boot's boot counter was reset, as U-Boot will read it. BOOTSLOT_UNDEFINED where the
+ * place of the counter holds none, which U-Boot reads as 0.
+ */
+enum bootslot_code bootslot_slots_boot_count(struct bootslot_slots *slots, uint32_t *count);
+
+/**
+ * Tells U-Boot's boot counter that the system is healthy: back to 0, and upgrade_available with it where
+ * the counter has that. A place that holds no counter is left alone.
+ */
+enum bootslot_code bootslot_slots_reset_boot_count(struct bootslot_slots *slots);
+
+/**
  * A new handle, not open yet. Never NULL.
  */
 struct bootslot_env *bootslot_env_new(void);

@@ -8,6 +8,7 @@
 //! | `code.rs` | error codes and their texts |
 //! | `env.rs` | the environment |
 //! | `slots.rs` | the slots |
+//! | `counter.rs` | the boot counter |
 //! | `libuboot.rs` | libubootenv's functions |
 //!
 //! There are no rules here: convert, call, convert.
@@ -18,6 +19,7 @@
 #[macro_use]
 mod boundary;
 mod code;
+mod counter;
 mod env;
 #[cfg(feature = "libubootenv")]
 mod libuboot;
@@ -33,7 +35,7 @@ pub use slots::{
 };
 
 /// Every function of `bootslot.h`.
-pub const EXPORTS: &[&[&str]] = &[GENERAL, env::EXPORTS, slots::EXPORTS];
+pub const EXPORTS: &[&[&str]] = &[GENERAL, env::EXPORTS, slots::EXPORTS, counter::EXPORTS];
 
 /// Every function of `libuboot.h`.
 #[cfg(feature = "libubootenv")]

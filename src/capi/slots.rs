@@ -143,7 +143,7 @@ unsafe impl Sized1 for bootslot_slot {
 
 /// The slots as a handle holds them.
 #[derive(Default)]
-struct Session {
+pub(super) struct Session {
     device: Option<Device>,
     /// What was read last, and its strings for C.
     status: Option<Status>,
@@ -151,7 +151,7 @@ struct Session {
 }
 
 impl Session {
-    fn device(&mut self) -> Outcome<&mut Device> {
+    pub(super) fn device(&mut self) -> Outcome<&mut Device> {
         self.device.as_mut().ok_or_else(|| Failure::new(BOOTSLOT_ERROR_STATE, "the slots are not open"))
     }
 
@@ -233,7 +233,12 @@ fn read_settings(file: Option<&Path>) -> Outcome<Settings> {
     Ok(Settings::default())
 }
 
-unsafe fn call(
+/// A call with a handle.
+///
+/// # Safety
+///
+/// The rules of the header.
+pub(super) unsafe fn call(
     slots: *const bootslot_slots,
     f: impl FnOnce(&mut Session) -> Outcome<bootslot_code>,
 ) -> bootslot_code {
