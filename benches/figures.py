@@ -222,7 +222,7 @@ def measure(arguments, folder):
 
     changes = {tool: equal_length_change(tool, place()) for tool in tools}
     table.row("bytes written, one change of equal length, 128 KiB", 8 * KIB, lambda tool: changes[tool][0])
-    table.row("syncs of that store", 1, lambda tool: changes[tool][1])
+    table.row("syncs of that store, one for each copy", 2, lambda tool: changes[tool][1])
     table.row("bytes written, a set that changes nothing", 0, lambda tool: no_op_bytes(tool, place()))
     table.row("bytes written, a script that changes nothing", 0, lambda tool: no_op_script_bytes(tool, place()))
 

@@ -50,7 +50,7 @@ impl fmt::Display for Place {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A system call failed. What was being written may be torn; the current copy is untouched.
+    /// A system call failed. What was being written may be torn, or complete; the copy that was current is untouched.
     #[error("{place} failed: {source}")]
     Io {
         /// Where.

@@ -12,7 +12,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -156,7 +156,11 @@ fn open(path: &Path) -> Result<File> {
         // O_EXCL: the file is ours or we open it as above. Readable for all, as the other tools make
         // theirs: flock needs no more.
         match OpenOptions::new().write(true).create_new(true).mode(0o666).custom_flags(flags).open(path) {
-            Ok(file) => return Ok(file),
+            Ok(file) => {
+                // Whatever the umask: somebody without root's rights may have to lock as well.
+                let readable = file.set_permissions(fs::Permissions::from_mode(0o644));
+                return readable.map(|()| file).map_err(|e| Place::new(path, "making the lock file").io(e));
+            }
             // A dangling symbolic link comes here too, and is refused by the next attempt to open.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(Place::new(path, "making the lock file").io(error)),
@@ -196,7 +200,7 @@ impl Deadline {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::{symlink, PermissionsExt};
+    use std::os::unix::fs::symlink;
 
     const AT_ONCE: Duration = Duration::ZERO;
 
@@ -287,8 +291,7 @@ mod tests {
         let d = directories();
         drop(both(&d).unwrap());
         let mode = fs::metadata(&d.run).unwrap().permissions().mode();
-        assert_eq!(mode & 0o400, 0o400, "{mode:o}");
-        assert_eq!(mode & 0o111, 0, "{mode:o}");
+        assert_eq!(mode & 0o777, 0o644, "{mode:o}");
     }
 
     #[test]

@@ -579,3 +579,26 @@ fn a_change_that_is_none_writes_nothing() {
         assert_eq!(written(&before.1), written(&after.1));
     }
 }
+
+#[test]
+fn a_single_copy_in_place_is_stored_with_a_warning() {
+    let place = Place::single(&["foo=1"]);
+    assert_eq!(place.set(&["foo", "2"]).err, "", "the file is replaced");
+    // A second name of the file: it can't be replaced.
+    std::fs::hard_link(place.path("env.img"), place.path("other.img")).unwrap();
+    let ran = place.set(&["foo", "3"]);
+    assert_eq!((ran.code, ran.err.contains("not safe against power cuts")), (Some(0), true), "{ran:?}");
+    assert_eq!(place.set(&["foo", "3"]).err, "", "nothing was stored");
+}
+
+#[test]
+fn an_import_that_is_only_looked_at_takes_no_lock() {
+    if !CLI {
+        return;
+    }
+    let place = Place::redundant(&["foo=1"]);
+    place.write("text", b"foo=2\n");
+    std::fs::remove_dir(place.path("lock")).unwrap();
+    assert_eq!(place.env(&["import", "--dry-run", "text"]).code, Some(0));
+    place.refused(4, |place| place.env(&["import", "text"]));
+}

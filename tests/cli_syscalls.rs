@@ -126,14 +126,70 @@ fn a_failing_close_is_an_error() {
 }
 
 #[test]
-fn one_sync_a_store_and_none_without_a_change() {
+fn a_read_error_that_passes_costs_nothing() {
+    if !have("strace") {
+        return;
+    }
+    // Copy 1 is current and copy 0 older; the second reading is that of copy 1.
+    for number in 1..=2 {
+        let place = Place::redundant_both(&["foo=1", "bar=x"]);
+        let (file, inject) = (place.path("env.img"), format!("inject=read:error=EIO:when={number}"));
+        let ran = set_with(&place, &["-P", file.to_str().unwrap(), "-e", &inject]);
+        assert_eq!((ran.code, &*ran.err), (Some(0), ""), "reading {number}");
+        assert_eq!(place.print(&[]).ok(), "foo=2\nbar=x\n", "reading {number}");
+    }
+    // One that stays: the other copy is used, and that is said.
+    let place = Place::redundant_both(&["foo=1"]);
+    let second = place.read("env.img").split_off(SIZE);
+    place.write("second.img", &second);
+    place.configure(&[("env.img", 0, SIZE as u64), ("second.img", 0, SIZE as u64)]);
+    let file = place.path("second.img");
+    let ran = set_with(&place, &["-P", file.to_str().unwrap(), "-e", "inject=read:error=EIO:when=1..2"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.err.contains("copy 1 can't be read, this is copy 0"), "{}", ran.err);
+    assert_eq!(place.print(&[]).ok(), "old=1\nfoo=2\n");
+}
+
+#[test]
+fn a_copy_that_can_not_be_read_is_not_replaced_by_a_new_environment() {
+    // Copy 0 is the good one; copy 1 is damaged. Nothing but a word of its own may take copy 0 for lost.
+    if !have("strace") {
+        return;
+    }
+    let place = Place::redundant(&["foo=1"]);
+    place.write("defaults", b"a=b\n");
+    let before = place.read("env.img");
+    let config = ["-c", "fw_env.config", "-l", "lock"];
+    let set = |options: &[&str]| {
+        let file = place.path("env.img");
+        let mut command = Command::new("strace");
+        command.current_dir(place.path("")).args(["-qq", "-o", "trace", "-P", file.to_str().unwrap()]);
+        command.args(["-e", "inject=read:error=EIO"]).arg(place.path("bin/fw_setenv"));
+        run(command.args(config).args(options).args(["foo", NEW]))
+    };
+    for options in [&["--init"][..], &["-f", "defaults"]] {
+        let ran = set(options);
+        assert_eq!(ran.code, Some(3), "{ran:?}");
+        assert!(ran.err.contains("what can't be read may be valid"), "{}", ran.err);
+        assert_eq!(place.read("env.img"), before);
+    }
+    assert_eq!(set(&["--init-unreadable"]).code, Some(0));
+    assert_eq!(place.print(&[]).ok(), "foo=2\n");
+    place.set(&["--init-unreadable", "bar", "3"]).ok();
+    assert_eq!(place.print(&[]).ok(), "foo=2\nbar=3\n", "where a copy is valid, nothing is started anew");
+}
+
+#[test]
+fn two_syncs_a_store_and_one_without_a_change() {
+    // One for each copy: what a killed program left of the current one must not be in the cache alone.
     if !have("strace") {
         return;
     }
     let place = Place::redundant_both(&["foo=1"]);
     assert_eq!(set_with(&place, &[]).code, Some(0));
-    assert_eq!(calls(&place, &["fsync", "fdatasync", "sync_file_range", "sync", "syncfs"]), 1);
+    assert_eq!(calls(&place, &["fsync", "fdatasync", "sync_file_range", "sync", "syncfs"]), 2);
     assert!(calls(&place, &["pwrite64"]) > 0);
     assert_eq!(set_with(&place, &[]).code, Some(0));
-    assert_eq!(calls(&place, &["pwrite64", "pwritev", "write", "writev", "fsync", "fdatasync", "rename"]), 0);
+    assert_eq!(calls(&place, &["pwrite64", "pwritev", "write", "writev", "fsync", "rename"]), 0);
+    assert_eq!(calls(&place, &["fdatasync"]), 1);
 }

@@ -101,7 +101,9 @@ pub struct Entry {
 impl Opened {
     /// Takes the lock and reads. The number is what `libuboot_open` returns.
     fn new(config: &EnvConfig) -> (Opened, c_int) {
-        let options = StoreOptions { lock_timeout: LOCK_TIMEOUT, ..StoreOptions::default() };
+        // What can't be read is judged below: variables may be set all the same, but not stored.
+        let options =
+            StoreOptions { lock_timeout: LOCK_TIMEOUT, init_unreadable: true, ..StoreOptions::default() };
         let mut store = match Store::open(config, &options) {
             Ok(store) => store,
             Err(error) => return Opened::unusable(errno(&error, libc::EIO)),

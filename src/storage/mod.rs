@@ -181,6 +181,12 @@ pub trait EnvCopy {
         Ok(bytes)
     }
 
+    /// Returns when what the copy holds is on the medium. Elsewhere than behind a page cache it always is; there,
+    /// a program that was killed may have left it in the cache alone, where it reads as well as any other.
+    fn settle(&mut self) -> Result<WriteStats> {
+        Ok(WriteStats::default())
+    }
+
     /// Replaces the whole copy by `new` ([`size`](EnvCopy::size) bytes) and returns when it is on the
     /// medium, was read back and is what was written.
     ///

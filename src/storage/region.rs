@@ -263,6 +263,20 @@ impl EnvCopy for RegionCopy {
         medium.read_vec(self.offset, self.size).map_err(|e| self.place("reading", self.offset).io(e))
     }
 
+    fn settle(&mut self) -> Result<WriteStats> {
+        if !matches!(self.geometry.kind, MediumKind::File | MediumKind::Block) {
+            return Ok(WriteStats::default());
+        }
+        let mut medium = self.open(Access::Read)?;
+        medium.sync().map_err(|e| {
+            // What the medium did not take must not be read for the copy any more.
+            let _ = medium.drop_cache(self.offset, self.range);
+            self.place("syncing what an earlier store has written", self.offset).io(e)
+        })?;
+        self.close(medium)?;
+        Ok(WriteStats { syncs: 1, ..WriteStats::default() })
+    }
+
     fn write(&mut self, before: Option<&[u8]>, settled: bool, new: &[u8]) -> Result<WriteStats> {
         self.check_end()?;
         let mut stats = WriteStats::default();

@@ -48,6 +48,14 @@ impl EnvCopy for ReplaceCopy {
         self.region.load()
     }
 
+    fn settle(&mut self) -> Result<WriteStats> {
+        // The file may also have been written in place, by another tool.
+        let mut stats = self.region.settle()?;
+        self.file.sync_dir().map_err(|e| self.place("syncing the directory").io(e))?;
+        stats.syncs += 1;
+        Ok(stats)
+    }
+
     fn write(&mut self, _before: Option<&[u8]>, _settled: bool, new: &[u8]) -> Result<WriteStats> {
         let mut content = self.file.read().map_err(|e| self.place("reading the file").io(e))?;
         let start = usize::try_from(self.offset()).unwrap_or(usize::MAX);

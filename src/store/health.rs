@@ -87,7 +87,7 @@ impl Health {
             current: loaded.choice.current,
             why: loaded.choice.why,
             readers_agree: store.layout == Layout::Single || readers_agree(store.scheme, loaded.states()),
-            power_cut_safe: store.layout == Layout::Redundant || store.copies.iter().all(|c| c.atomic()),
+            power_cut_safe: store.is_power_cut_safe(),
             size: store.size(),
             used,
             free: capacity.saturating_sub(used),

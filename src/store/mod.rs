@@ -26,11 +26,14 @@
 //! for an instant, and every reader takes copy 0: the old environment or the new one.
 
 mod health;
+mod loaded;
 mod transaction;
 
 use std::time::Duration;
 
 pub use health::{CopyHealth, Health};
+pub use loaded::Snapshot;
+use loaded::{Loaded, LoadedCopy};
 #[cfg(feature = "capi")]
 pub(crate) use transaction::Draft;
 pub use transaction::{Commit, Transaction};
@@ -41,7 +44,7 @@ pub use crate::storage::MediumKind;
 
 use crate::config::EnvConfig;
 use crate::env::image::{Image, Layout, FLAGS_OFFSET};
-use crate::env::redundancy::{choose, readers_agree, Choice, CopyState, FlagScheme, OBSOLETE};
+use crate::env::redundancy::{choose, readers_agree, CopyState, FlagScheme, OBSOLETE};
 use crate::env::Environment;
 use crate::error::{Error, Result};
 use crate::lock::Lock;
@@ -55,13 +58,16 @@ const READ_ATTEMPTS: usize = 8;
 pub struct StoreOptions {
     /// The lock; `None`: the configuration's `lockfile`, else both default lock files.
     pub lock: Option<LockPath>,
-    /// How long to wait for another process that holds the lock.
+    /// How long to wait for another process that holds the lock: a minute, unless said otherwise. (NOR takes
+    /// seconds for a store, and others may be waiting, too.)
     pub lock_timeout: Duration,
+    /// Whether [`Store::begin_or_init`] takes a copy that can't be read for lost. It may be a good one.
+    pub init_unreadable: bool,
 }
 
 impl Default for StoreOptions {
     fn default() -> Self {
-        StoreOptions { lock: None, lock_timeout: Duration::from_secs(10) }
+        StoreOptions { lock: None, lock_timeout: Duration::from_secs(60), init_unreadable: false }
     }
 }
 
@@ -146,7 +152,7 @@ impl Store {
     /// Errors: [`Error::Locked`], [`Error::NoValidCopy`], [`Error::Io`] for the lock file.
     pub fn begin(&mut self) -> Result<Transaction<'_>> {
         let lock = self.lock()?;
-        let loaded = self.read_copies();
+        let loaded = self.read_for_change();
         let Some(image) = loaded.current_image(self.layout) else {
             return Err(loaded.no_valid_copy());
         };
@@ -156,11 +162,17 @@ impl Store {
 
     /// As [`begin`](Store::begin), but where no copy is valid it starts from `default`, and the commit
     /// writes even if nothing else is changed. This is the only way to make an environment out of nothing.
+    ///
+    /// Errors: [`Error::NoValidCopy`] where a copy that can't be read may be a good one, unless
+    /// [`StoreOptions::init_unreadable`] says otherwise; else as for [`begin`](Store::begin).
     pub fn begin_or_init(&mut self, default: Environment) -> Result<Transaction<'_>> {
         let lock = self.lock()?;
-        let loaded = self.read_copies();
+        let loaded = self.read_for_change();
         let (env, init) = match loaded.current_image(self.layout) {
             Some(image) => (Environment::from_image(&image), false),
+            None if !self.options.init_unreadable && loaded.may_hide_a_valid_copy() => {
+                return Err(loaded.no_valid_copy());
+            }
             None => (default, true),
         };
         Ok(Transaction::new(self, lock, loaded, env, init))
@@ -190,7 +202,7 @@ impl Store {
     /// Errors: [`Error::NoValidCopy`] where there is nothing to repair from: nothing is invented.
     pub fn repair(&mut self) -> Result<Repair> {
         let _lock = self.lock()?;
-        let loaded = self.read_copies();
+        let loaded = self.read_for_change();
         let Some(current) = loaded.current_bytes() else {
             return Err(loaded.no_valid_copy());
         };
@@ -206,6 +218,12 @@ impl Store {
         Ok(Repair::Rewritten { copy, stats })
     }
 
+    /// Whether a power cut during a store can't lose the environment: there are two copies, or one in a file that
+    /// is replaced by renaming.
+    pub fn is_power_cut_safe(&self) -> bool {
+        self.layout == Layout::Redundant || self.copies.iter().all(|copy| copy.atomic())
+    }
+
     fn lock(&self) -> Result<Lock> {
         let path = self.options.lock.as_ref().unwrap_or(&LockPath::Default);
         Lock::acquire(path, self.options.lock_timeout)
@@ -213,6 +231,16 @@ impl Store {
 
     fn size(&self) -> usize {
         self.copies.first().map_or(0, |copy| copy.size())
+    }
+
+    /// Reads and classifies every copy for a change, under the lock. What can't be read is read once more: it may
+    /// be the newer copy, and would be written over. (On NAND and UBI a torn copy stays unreadable.)
+    fn read_for_change(&mut self) -> Loaded {
+        let loaded = self.read_copies();
+        if loaded.copies.iter().all(|copy| copy.error.is_none()) {
+            return loaded;
+        }
+        self.read_copies()
     }
 
     /// Reads and classifies every copy. One that can't be read is a finding, not a failure.
@@ -283,6 +311,11 @@ impl Store {
             (2, Some(0)) => 1,
             _ => 0,
         };
+        // One sync puts both copies on a disk, in any order. Should a program that was killed have left the
+        // current one in the page cache alone, a power cut could cost both.
+        if self.layout == Layout::Redundant {
+            stats += self.settle(loaded)?;
+        }
         let before = loaded.copies.get(target).and_then(|c| c.bytes.as_deref());
         let state = loaded.copies.get(target).map_or(CopyState::Unreadable, |c| c.state);
         let settled = state.is_valid();
@@ -328,6 +361,14 @@ impl Store {
         Ok((target, stats))
     }
 
+    /// Makes certain that the current copy is on the medium.
+    fn settle(&mut self, loaded: &Loaded) -> Result<WriteStats> {
+        match loaded.choice.current.and_then(|current| self.copies.get_mut(current)) {
+            Some(copy) => copy.settle(),
+            None => Ok(WriteStats::default()),
+        }
+    }
+
     /// Clears the flag of the copy that was current, unless that is done.
     fn retire(&mut self, loaded: &Loaded) -> Result<WriteStats> {
         let copy = loaded.choice.current.and_then(|current| self.copies.get_mut(current));
@@ -357,102 +398,5 @@ fn scheme_of(kind: MediumKind) -> FlagScheme {
     match kind {
         MediumKind::Nor | MediumKind::DataFlash => FlagScheme::Boolean,
         _ => FlagScheme::Serial,
-    }
-}
-
-/// What one reading of all copies gave.
-struct Loaded {
-    copies: Vec<LoadedCopy>,
-    choice: Choice,
-}
-
-struct LoadedCopy {
-    bytes: Option<Vec<u8>>,
-    state: CopyState,
-    error: Option<Error>,
-}
-
-impl Loaded {
-    fn states(&self) -> [CopyState; 2] {
-        let state = |i: usize| self.copies.get(i).map_or(CopyState::Unreadable, |c| c.state);
-        [state(0), state(1)]
-    }
-
-    fn both_valid(&self) -> bool {
-        self.copies.iter().all(|c| matches!(c.state, CopyState::Valid { .. }))
-    }
-
-    fn current_flags(&self) -> Option<u8> {
-        match self.copies.get(self.choice.current?)?.state {
-            CopyState::Valid { flags } => Some(flags),
-            _ => None,
-        }
-    }
-
-    fn current_bytes(&self) -> Option<&[u8]> {
-        self.copies.get(self.choice.current?)?.bytes.as_deref()
-    }
-
-    fn current_image(&self, layout: Layout) -> Option<Image<'_>> {
-        Image::new(layout, self.current_bytes()?)
-    }
-
-    fn no_valid_copy(&self) -> Error {
-        let report: Vec<String> = self
-            .copies
-            .iter()
-            .enumerate()
-            .map(|(i, copy)| match &copy.error {
-                Some(error) => format!("copy {i}: {error}"),
-                None => format!("copy {i}: {}", copy.state),
-            })
-            .collect();
-        Error::NoValidCopy { report: report.join("; ") }
-    }
-
-    fn into_snapshot(mut self, layout: Layout) -> Result<Snapshot> {
-        let states = self.states();
-        let bytes = self.choice.current.and_then(|i| self.copies.get_mut(i)).and_then(|c| c.bytes.take());
-        match bytes {
-            Some(bytes) => Ok(Snapshot { layout, bytes, states, choice: self.choice }),
-            None => Err(self.no_valid_copy()),
-        }
-    }
-}
-
-/// The environment as it was at one instant, read-only.
-pub struct Snapshot {
-    layout: Layout,
-    bytes: Vec<u8>,
-    states: [CopyState; 2],
-    choice: Choice,
-}
-
-impl Snapshot {
-    /// The current copy as an image.
-    ///
-    /// `None` never happens for a snapshot that a store made.
-    pub fn image(&self) -> Option<Image<'_>> {
-        Image::new(self.layout, &self.bytes)
-    }
-
-    /// The value of a variable as U-Boot sees it, without building anything.
-    pub fn get(&self, name: &[u8]) -> Option<&[u8]> {
-        self.image()?.get(name)
-    }
-
-    /// All variables.
-    pub fn environment(&self) -> Environment {
-        self.image().map(|image| Environment::from_image(&image)).unwrap_or_default()
-    }
-
-    /// Which copy it was read from, and why.
-    pub fn choice(&self) -> &Choice {
-        &self.choice
-    }
-
-    /// What was found in both copies; a single copy's twin counts as unreadable.
-    pub fn states(&self) -> [CopyState; 2] {
-        self.states
     }
 }

@@ -41,7 +41,7 @@ pub(crate) struct Draft {
 /// What a commit did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Commit {
-    /// Nothing had changed, so nothing was written.
+    /// Nothing had changed, so nothing was written. It was synced, in case that an earlier store was not.
     Unchanged,
     /// The new environment is on the medium.
     Stored {
@@ -104,6 +104,12 @@ impl<'a> Transaction<'a> {
     /// The value as it would be after the commit.
     pub fn get(&self, name: &[u8]) -> Option<&[u8]> {
         self.draft.env.get(name)
+    }
+
+    /// The copy that could not be read, where the environment was loaded from the other one: it may be the newer
+    /// one, and the commit writes over it.
+    pub fn unreadable(&self) -> Option<usize> {
+        super::loaded::unreadable(self.store.layout, self.draft.loaded.states())
     }
 
     /// The environment as it would be after the commit.
@@ -189,8 +195,9 @@ impl<'a> Transaction<'a> {
     ///
     /// Errors: [`Error::TooBig`](crate::Error::TooBig) and [`Error::Device`](crate::Error::Device) before
     /// anything is written; [`Error::Io`](crate::Error::Io), [`Error::Verify`](crate::Error::Verify) and
-    /// [`Error::BadBlocks`](crate::Error::BadBlocks) when the standby could not be written: the old
-    /// environment is still the current one.
+    /// [`Error::BadBlocks`](crate::Error::BadBlocks) when the standby could not be written, synced or read
+    /// back: the old environment is in force, or the new one, whole (a sync or a closing that fails may have
+    /// done its work).
     pub fn commit(mut self) -> Result<Commit> {
         self.write()
     }
@@ -201,7 +208,7 @@ impl<'a> Transaction<'a> {
     pub(crate) fn checkpoint(&mut self) -> Result<Commit> {
         // Only what is on the medium tells which copy is the standby, also after a store that failed.
         if self.draft.stale && self.is_changed() {
-            self.draft.loaded = self.store.read_copies();
+            self.draft.loaded = self.store.read_for_change();
             self.draft.stale = false;
             if !self.draft.init && self.draft.loaded.current_bytes().is_none() {
                 return Err(self.draft.loaded.no_valid_copy());
@@ -216,6 +223,8 @@ impl<'a> Transaction<'a> {
 
     fn write(&mut self) -> Result<Commit> {
         if !self.is_changed() {
+            // Success means that it is stored, also where a program that was killed has only begun to.
+            self.store.settle(&self.draft.loaded)?;
             return Ok(Commit::Unchanged);
         }
         let (layout, size) = (self.store.layout, self.store.size());

@@ -6,7 +6,10 @@
 //!                                with tail 1; found with choice 4 of what was not synced
 //! nor:2:5:s3:p1b:c0:p4a:c0       the same with a second cut in the store that follows the first
 //! nand:1:9:s0:fprogram.2.wear    in step 0 a fault instead: the third program wears its block out
+//! nand:1:9:s0:fread.2+.eio       this reading fails, and so do the next eight
 //! nand:1:9:s0:ok:c0              no fault, but a cut at the end of step 0
+//! file:1:9:s0:k2a:again:p0b:c1   in step 0 the program is killed after operation 2; the step is made again,
+//!                                and cut (`other`: another change is made)
 //! ```
 
 use std::fmt;
@@ -35,6 +38,15 @@ pub enum Trouble {
     Fault(Fault),
     /// Nothing, until the step has succeeded; then a cut.
     CutAtEnd(u64),
+    /// The program is killed in the step; then comes trouble in the store that follows.
+    Killed(Kill, Box<Trouble>),
+}
+
+/// When the program is killed, and whether the store that follows is the same once more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kill {
+    pub at: Cut,
+    pub again: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +74,9 @@ const OPS: [(Op, &str); 16] = [
     (Op::DiscardTemp, "discardtemp"),
 ];
 
+/// As often as an error comes again that stays for the time of a store.
+pub const LASTING: u32 = 9;
+
 /// All kinds of operations.
 pub fn ops() -> impl Iterator<Item = Op> {
     OPS.iter().map(|(op, _)| *op)
@@ -75,13 +90,22 @@ impl fmt::Display for Start {
 
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.start)?;
-        match &self.trouble {
+        write!(f, "{}{}", self.start, self.trouble)
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Trouble::Killed(Kill { at, again }, then) => {
+                let at = at.to_string().replacen('p', "k", 1);
+                write!(f, ":{at}:{}{then}", if *again { "again" } else { "other" })
+            }
             Trouble::Cuts(cuts) => cuts.iter().try_for_each(|(cut, choice)| write!(f, ":{cut}:c{choice}")),
             Trouble::CutAtEnd(choice) => write!(f, ":ok:c{choice}"),
             Trouble::Fault(fault) => {
                 let op = OPS.iter().find(|(op, _)| *op == fault.op).map_or("?", |(_, name)| name);
-                write!(f, ":f{op}.{}.", fault.skip)?;
+                write!(f, ":f{op}.{}{}.", fault.skip, if fault.times == LASTING { "+" } else { "" })?;
                 let torn = |torn: Torn| format!("{}g{}", torn.byte, torn.tail);
                 match fault.effect {
                     Effect::Fail(_, None) => write!(f, "eio"),
@@ -112,8 +136,16 @@ fn parse(text: &str) -> Option<Case> {
         workload: Workload(workload.parse().ok()?),
         step: step.strip_prefix('s')?.parse().ok()?,
     };
+    Some(Case { start, trouble: parse_trouble(trouble)? })
+}
+
+fn parse_trouble(parts: &[&str]) -> Option<Trouble> {
     let choice = |text: &str| text.strip_prefix('c')?.parse().ok();
-    let trouble = match trouble {
+    Some(match parts {
+        [kill, next @ ("again" | "other"), then @ ..] => {
+            let at = format!("p{}", kill.strip_prefix('k')?).parse().ok()?;
+            Trouble::Killed(Kill { at, again: *next == "again" }, Box::new(parse_trouble(then)?))
+        }
         [fault] => Trouble::Fault(parse_fault(fault.strip_prefix('f')?)?),
         ["ok", text] => Trouble::CutAtEnd(choice(text)?),
         cuts if cuts.len() % 2 == 0 => Trouble::Cuts(
@@ -122,15 +154,15 @@ fn parse(text: &str) -> Option<Case> {
                 .collect::<Option<Vec<_>>>()?,
         ),
         _ => return None,
-    };
-    Some(Case { start, trouble })
+    })
 }
 
 fn parse_fault(text: &str) -> Option<Fault> {
     let mut parts = text.splitn(3, '.');
     let name = parts.next()?;
     let op = OPS.iter().find(|(_, n)| *n == name)?.0;
-    let skip = parts.next()?.parse().ok()?;
+    let skip = parts.next()?;
+    let (skip, times) = skip.strip_suffix('+').map_or((skip, 1), |skip| (skip, LASTING));
     let effect = parts.next()?;
     let torn = |text: &str| {
         let (byte, tail) = text.split_once('g')?;
@@ -144,7 +176,7 @@ fn parse_fault(text: &str) -> Option<Fault> {
     } else {
         Effect::Lie(part(effect.strip_prefix("lie")?)?)
     };
-    Some(Fault { medium: None, op, skip, times: 1, effect })
+    Some(Fault { medium: None, op, skip: skip.parse().ok()?, times, effect })
 }
 
 #[test]
@@ -155,7 +187,10 @@ fn a_name_is_written_and_read_back() {
         "nand:1:9:s0:fprogram.2.wear",
         "file:1:9:s0:fsynctemp.0.eio10g3",
         "ubi:1:9:s0:fupdate.0.lie",
+        "ubi:1:9:s0:fread.0+.eio",
         "ram:1:9:s6:ok:c0",
+        "file:1:9:s0:k2a:again:p0b:c1",
+        "block:1:9:s0:k2.512g0:other:ok:c1",
     ] {
         assert_eq!(name.parse::<Case>().unwrap().to_string(), name);
     }

@@ -5,8 +5,8 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 
 use bootslot::storage::sim::{mix, Cut, Effect, Entry, Fault, Moment, Op, Torn};
 
-use crate::case::{ops, Case, Start, Trouble};
-use crate::judge::{check_foreign, foreign_bytes, judge, Foreign, Truth};
+use crate::case::{ops, Case, Kill, Start, Trouble, LASTING};
+use crate::judge::{check_foreign, foreign_bytes, judge, ours, Foreign, Truth};
 use crate::readers::{self, View};
 use crate::rig::{Kind, Rig, PATHS};
 use crate::workload::{Step, Vars};
@@ -19,6 +19,8 @@ pub struct Tally {
     pub states: BTreeMap<Kind, u64>,
     /// Those of them that a second or third cut made, during the store after the first.
     pub nested: u64,
+    /// Those of them that a cut made in the store after one in which the program was killed.
+    pub killed: u64,
     /// Faults without a cut.
     pub faults: u64,
     /// States in which another tool gives up because it can't read the standby.
@@ -41,6 +43,7 @@ impl Tally {
             *self.states.entry(kind).or_default() += n;
         }
         self.nested += other.nested;
+        self.killed += other.killed;
         self.faults += other.faults;
         self.refusals += other.refusals;
         self.foreign += other.foreign;
@@ -67,6 +70,8 @@ pub struct Scene {
     pub new: Option<Vars>,
     others: Vec<View>,
     foreign: Foreign,
+    /// What an earlier step, whose program was killed, may yet turn out to have left.
+    undecided: Vec<Option<Vars>>,
 }
 
 impl Scene {
@@ -77,7 +82,7 @@ impl Scene {
             (None, _) => None,
         };
         rig.board.clear_log();
-        Scene { rig, step, old, new, others, foreign }
+        Scene { rig, step, old, new, others, foreign, undecided: Vec::new() }
     }
 
     /// What may be found after trouble in the step. A single copy in place may be lost, but whatever is
@@ -87,6 +92,7 @@ impl Scene {
         if !self.rig.is_safe() {
             allowed.push(None);
         }
+        allowed.extend(self.undecided.iter().cloned());
         Truth { allowed, others: self.others.clone() }
     }
 
@@ -103,11 +109,13 @@ pub struct Explorer<'a> {
     /// Every state is followed by a store; every `nest`-th of these is cut, too. 0: none.
     pub nest: u64,
     counter: u64,
+    /// What came before the present scene.
+    kill: Option<Kill>,
 }
 
 impl<'a> Explorer<'a> {
     pub fn new(writer: &'a dyn Writer, nest: u64) -> Self {
-        Explorer { writer, tally: Tally::default(), nest, counter: 0 }
+        Explorer { writer, tally: Tally::default(), nest, counter: 0, kill: None }
     }
 
     /// The device before step `start.step`, the steps before it having been carried out; `None` past the
@@ -145,7 +153,7 @@ impl<'a> Explorer<'a> {
     /// Carries out the scene's step without trouble and goes on to the next one.
     fn succeed(&self, scene: Scene, next: Step) -> Result<Scene, String> {
         self.run(&scene.rig, &scene.step)?.map_err(|e| format!("without trouble: {e}"))?;
-        let changed = scene.new != scene.old || !scene.rig.board.log().is_empty();
+        let changed = scene.new != scene.old || wrote(&scene.rig);
         let others = if changed { Vec::new() } else { scene.others.clone() };
         judge(&scene.rig, &Truth { allowed: vec![scene.new.clone()], others: others.clone() })
             .map_err(|e| format!("without trouble: {e}"))?;
@@ -162,6 +170,10 @@ impl<'a> Explorer<'a> {
     }
 
     fn fail(&mut self, start: Start, trouble: Trouble, message: String) {
+        let trouble = match self.kill {
+            Some(kill) => Trouble::Killed(kill, Box::new(trouble)),
+            None => trouble,
+        };
         self.tally.failures.push((Case { start, trouble }, message));
     }
 
@@ -198,6 +210,70 @@ impl<'a> Explorer<'a> {
         }
     }
 
+    /// Kills the program at every operation of every step of a workload, lets the next one make the same change
+    /// or another one, and cuts the power at every operation of that: what the first left in the page cache
+    /// must not be all that there is.
+    pub fn every_kill(&mut self, start: Start) {
+        for step in 0.. {
+            let start = Start { step, ..start };
+            let scene = match self.scene(start) {
+                Ok(Some(scene)) => scene,
+                Ok(None) => return,
+                Err(e) => return self.fail(start, Trouble::CutAtEnd(0), e),
+            };
+            let log = self.dry_run(&scene).unwrap_or_default();
+            for (op, entry) in log.iter().enumerate() {
+                for moment in moments(start.kind, entry, Depth::Linear) {
+                    for again in [true, false] {
+                        self.kill = Some(Kill { at: Cut { op, moment }, again });
+                        if let Some(scene) = self.killed(start, &scene) {
+                            self.cut_at_end(start, &scene, None);
+                            self.every_cut_of(start, &scene, &[]);
+                        }
+                        self.kill = None;
+                    }
+                }
+                if self.tally.failures.len() > 3 {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Kills the program in the scene's step, and makes the scene of the store that follows.
+    fn killed(&mut self, start: Start, scene: &Scene) -> Option<Scene> {
+        let kill = self.kill?;
+        let rig = scene.fork();
+        rig.board.cut(kill.at);
+        let ran = self.run(&rig, &scene.step);
+        rig.board.restart();
+        // The other readers' models look at the media, past the page cache.
+        let allowed = scene.truth().allowed;
+        match ran.and_then(|_| ours(&rig)) {
+            // A single copy in place.
+            Ok(None) if scene.old.is_some() && !rig.is_safe() => None,
+            Ok(seen) if allowed.contains(&seen) => {
+                let step = if kill.again { scene.step.clone() } else { recovery(&seen) };
+                let next = Scene::new(rig, step, seen, Vec::new(), scene.foreign.clone());
+                Some(Scene { undecided: allowed, others: scene.others.clone(), ..next })
+            }
+            seen => {
+                self.fail(start, Trouble::CutAtEnd(0), format!("after the kill: {seen:?}"));
+                None
+            }
+        }
+    }
+
+    /// Cuts the power at every operation of the scene's step.
+    fn every_cut_of(&mut self, start: Start, scene: &Scene, cuts: &[(Cut, u64)]) {
+        for (op, entry) in self.dry_run(scene).unwrap_or_default().iter().enumerate() {
+            let inside = random_torn(entry, mix(self.counter ^ (op as u64) << 32));
+            for moment in [Moment::Before, Moment::Inside(inside), Moment::After] {
+                self.cut(start, scene, cuts, Cut { op, moment }, None);
+            }
+        }
+    }
+
     /// Lets the step succeed and cuts the power then: the new environment must be there.
     pub fn cut_at_end(&mut self, start: Start, scene: &Scene, only: Option<u64>) {
         let rig = scene.fork();
@@ -206,7 +282,7 @@ impl<'a> Explorer<'a> {
         {
             return self.fail(start, Trouble::CutAtEnd(0), e);
         }
-        let changed = !rig.board.log().is_empty();
+        let changed = wrote(&rig);
         let others = if changed { Vec::new() } else { scene.others.clone() };
         let truth = Truth { allowed: vec![scene.new.clone()], others };
         rig.board.cut_now();
@@ -214,6 +290,7 @@ impl<'a> Explorer<'a> {
             let rig = rig.fork();
             rig.board.restore(choice);
             *self.tally.states.entry(start.kind).or_default() += 1;
+            self.tally.killed += u64::from(self.kill.is_some());
             let judged = judge(&rig, &truth)
                 .map_err(|e| format!("after success: {e}"))
                 .and_then(|seen| check_foreign(&rig, &scene.foreign, &[]).map(|_| seen.refusals));
@@ -255,6 +332,7 @@ impl<'a> Explorer<'a> {
             rig.board.restore(choice);
             *self.tally.states.entry(start.kind).or_default() += 1;
             self.tally.nested += u64::from(!cuts.is_empty());
+            self.tally.killed += u64::from(self.kill.is_some());
             // Success that is reported although the power failed has to be true as well.
             let mut truth = scene.truth();
             if result.is_ok() {
@@ -307,14 +385,7 @@ impl<'a> Explorer<'a> {
             return self.fail(start, Trouble::Cuts(cuts.to_vec()), format!("the store after the cut: {e}"));
         }
         if self.nest > 0 && self.counter % self.nest == 0 && cuts.len() < 3 {
-            if let Ok(log) = self.dry_run(&scene) {
-                for (op, entry) in log.iter().enumerate() {
-                    let inside = random_torn(entry, mix(self.counter ^ (op as u64) << 32));
-                    for moment in [Moment::Before, Moment::Inside(inside), Moment::After] {
-                        self.cut(start, &scene, cuts, Cut { op, moment }, None);
-                    }
-                }
-            }
+            self.every_cut_of(start, &scene, cuts);
         }
         next.push(scene);
     }
@@ -332,7 +403,14 @@ impl<'a> Explorer<'a> {
                 for skip in 0..100 {
                     let mut hit = false;
                     for effect in effects(start.kind, op) {
-                        hit |= self.fault(start, &scene, Fault { medium: None, op, skip, times: 1, effect });
+                        let times = if matches!(op, Op::Open | Op::Read | Op::IsBad) {
+                            &[1, LASTING][..]
+                        } else {
+                            &[1]
+                        };
+                        for &times in times {
+                            hit |= self.fault(start, &scene, Fault { medium: None, op, skip, times, effect });
+                        }
                     }
                     if !hit {
                         break;
@@ -353,7 +431,7 @@ impl<'a> Explorer<'a> {
                 return true;
             }
         };
-        if !rig.board.faults_left().is_empty() {
+        if rig.board.faults_left().iter().any(|left| left.times == fault.times) {
             return false;
         }
         rig.board.clear_plan();
@@ -373,16 +451,21 @@ impl<'a> Explorer<'a> {
     ) -> Result<(), String> {
         let mut truth = scene.truth();
         let reading = matches!(fault.op, Op::Open | Op::Read | Op::IsBad);
+        // An error that does not come again costs nothing: what can't be read is read once more.
+        let lasting = reading && fault.times > 1;
         match &result {
-            Ok(()) if !reading => truth = Truth { allowed: vec![scene.new.clone()], others: Vec::new() },
+            Ok(()) if !lasting => {
+                let others = if wrote(rig) { Vec::new() } else { truth.others };
+                truth = Truth { allowed: vec![scene.new.clone()], others };
+            }
             Ok(()) => {}
             // What was to be stored may not fit beside the variables of the other copy.
             Err(message) if reading && message.contains("the environment is full") => {}
             Err(message) if PATHS.iter().any(|path| message.contains(path)) => {}
             Err(message) => return Err(format!("the error names no place: {message}")),
         }
-        // A copy that could not be read just then: the other one was used, and changed.
-        if reading {
+        // A copy that can't be read: the other one was used, and changed.
+        if lasting {
             let stale = unreadable_views(scene);
             truth.allowed.extend(stale);
         }
@@ -445,20 +528,35 @@ impl<'a> Explorer<'a> {
     /// Runs exactly one case.
     pub fn replay(&mut self, case: &Case) -> Result<(), String> {
         let scene = self.scene(case.start)?.ok_or("there is no such step")?;
-        match &case.trouble {
-            Trouble::Fault(fault) => drop(self.fault(case.start, &scene, *fault)),
-            Trouble::CutAtEnd(choice) => self.cut_at_end(case.start, &scene, Some(*choice)),
+        self.replay_trouble(case.start, scene, &case.trouble);
+        Ok(())
+    }
+
+    fn replay_trouble(&mut self, start: Start, scene: Scene, trouble: &Trouble) {
+        match trouble {
+            Trouble::Killed(kill, then) => {
+                self.kill = Some(*kill);
+                if let Some(scene) = self.killed(start, &scene) {
+                    self.replay_trouble(start, scene, then);
+                }
+            }
+            Trouble::Fault(fault) => drop(self.fault(start, &scene, *fault)),
+            Trouble::CutAtEnd(choice) => self.cut_at_end(start, &scene, Some(*choice)),
             Trouble::Cuts(cuts) => {
                 let mut current = scene;
                 for (i, (cut, choice)) in cuts.iter().enumerate() {
-                    let mut next = self.cut(case.start, &current, &cuts[..i], *cut, Some(*choice));
+                    let mut next = self.cut(start, &current, &cuts[..i], *cut, Some(*choice));
                     let Some(scene) = next.pop() else { break };
                     current = scene;
                 }
             }
         }
-        Ok(())
     }
+}
+
+/// Whether anything was written. A sync is asked for by a store that changes nothing, too.
+fn wrote(rig: &Rig) -> bool {
+    rig.board.log().iter().any(|entry| !matches!(entry.op, Op::Sync | Op::SyncDir))
 }
 
 /// The store that follows trouble: it changes one byte, so that it fits however full the environment is.

@@ -120,6 +120,21 @@ fn no_power_cut_loses_the_environment() {
     assert!(tally.total() >= ENOUGH, "only {} crash states judged", tally.total());
 }
 
+/// A program that is killed leaves in the page cache what no sync has put on the medium. All kinds of media, since
+/// what flash is left like must be as good.
+#[test]
+fn no_killed_program_and_power_cut_lose_the_environment() {
+    let mut explorer = Explorer::new(&Real, 0);
+    for (kind, step) in [(Kind::Block, 7), (Kind::File, 5), (Kind::Ram, 40), (Kind::Ubi, 20)] {
+        for start in starts(kind, 0).step_by(step) {
+            explorer.every_kill(start);
+        }
+    }
+    show(&format!("after a killed program: {} crash states judged", grouped(explorer.tally.killed)));
+    report(&explorer.tally);
+    assert!(explorer.tally.killed > 10_000);
+}
+
 #[test]
 fn no_fault_loses_the_environment() {
     let mut explorer = Explorer::new(&Real, 0);

@@ -31,7 +31,7 @@ enum Group {
 pub fn run() -> ExitCode {
     // A wrong command line ends here, with clap's message and exit code 2.
     match Cli::parse().group {
-        Group::Env(options) => finish("bootslot env", env::run(&options)),
+        Group::Env(options) => finish(env::PROGRAM, env::run(&options)),
         Group::Bootcount(options) => finish("bootslot bootcount", bootcount::run(&options)),
         Group::Slots(command) => finish("bootslot", slots::run(&command)),
     }

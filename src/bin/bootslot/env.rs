@@ -8,14 +8,17 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use bootslot::env::text::{self, crlf_to_lf, export, import};
-use bootslot::store::Transaction;
+use bootslot::store::{Snapshot, Transaction};
 use bootslot::Place;
 use clap::{Args, Subcommand};
 
 use crate::fw::join;
 use crate::outcome::{print, read_input, Failure, Outcome};
 use crate::report::{self, to_json, Variables};
-use crate::target::{apply, Base, Target};
+use crate::target::{apply, warn_if_in_danger, warn_if_unreadable, Base, Target};
+
+/// How messages begin.
+pub const PROGRAM: &str = "bootslot env";
 
 /// The variable that holds types and access rules.
 const FLAGS: &[u8] = b".flags";
@@ -125,6 +128,9 @@ struct Change {
     /// Start an empty environment where no copy is valid
     #[arg(long)]
     init: bool,
+    /// The same also where a copy can't be read, which may be a valid one
+    #[arg(long)]
+    init_unreadable: bool,
     /// Where no copy is valid, start from these variables
     #[arg(short = 'f', long, value_name = "FILE")]
     defenv: Option<PathBuf>,
@@ -187,8 +193,14 @@ pub fn run(options: &Options) -> Outcome {
     }
 }
 
-fn get(target: &Target, names: &[OsString], format: &Format) -> Outcome {
+fn load(target: &Target) -> Outcome<Snapshot> {
     let snapshot = target.open()?.load()?;
+    warn_if_unreadable(PROGRAM, snapshot.unreadable());
+    Ok(snapshot)
+}
+
+fn get(target: &Target, names: &[OsString], format: &Format) -> Outcome {
+    let snapshot = load(target)?;
     let mut found = Vec::new();
     let mut undefined = Vec::new();
     for name in names {
@@ -208,7 +220,7 @@ fn get(target: &Target, names: &[OsString], format: &Format) -> Outcome {
 }
 
 fn list(target: &Target, format: &Format) -> Outcome {
-    let environment = target.open()?.load()?.environment();
+    let environment = load(target)?.environment();
     if format.json {
         return print(&to_json(&Variables::new(environment.iter())));
     }
@@ -228,7 +240,7 @@ fn repair(target: &Target, format: &Format) -> Outcome {
 }
 
 fn export_to(target: &Target, file: &Path) -> Outcome {
-    let text = export(target.open()?.load()?.environment().iter())?;
+    let text = export(load(target)?.environment().iter())?;
     if file == Path::new("-") {
         return print(&text);
     }
@@ -247,11 +259,14 @@ fn change_variables(
     format: &Format,
     edit: impl FnOnce(&mut Transaction<'_>) -> Outcome,
 ) -> Outcome {
-    let mut store = target.open()?;
-    let mut transaction = change.base().begin(&mut store)?;
+    let base = change.base();
+    let mut store = target.open_for(&base)?;
+    let mut transaction = base.begin(&mut store)?;
+    warn_if_unreadable(PROGRAM, transaction.unreadable());
     transaction.force(change.force);
     edit(&mut transaction)?;
     let commit = transaction.commit()?;
+    warn_if_in_danger(PROGRAM, &commit, &store);
     print(&report::commit(&commit, format.json))
 }
 
@@ -262,8 +277,9 @@ fn preview(
     format: &Format,
     edit: impl FnOnce(&mut Transaction<'_>) -> Outcome,
 ) -> Outcome {
-    let mut store = target.open()?;
-    let mut transaction = change.base().begin(&mut store)?;
+    let base = change.base();
+    let mut store = target.open_unlocked(&base)?;
+    let mut transaction = base.begin(&mut store)?;
     transaction.force(change.force);
     let before = transaction.environment().clone();
     edit(&mut transaction)?;
@@ -284,6 +300,6 @@ fn delete_others(transaction: &mut Transaction<'_>, changes: &[text::Change<'_>]
 
 impl Change {
     fn base(&self) -> Base {
-        Base { init: self.init, defaults: self.defenv.clone() }
+        Base { init: self.init, defaults: self.defenv.clone(), init_unreadable: self.init_unreadable }
     }
 }

@@ -8,14 +8,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use bootslot::env::redundancy::CopyState;
 use bootslot::env::text::parse_script;
-use bootslot::store::Snapshot;
 use bootslot::Error;
 use lexopt::Arg::{Long, Short, Value};
 
 use crate::outcome::{complain, finish, print, read_input, Failure, Outcome};
-use crate::target::{apply, read_defaults, Base, Target};
+use crate::target::{apply, read_defaults, warn_if_in_danger, warn_if_unreadable, Base, Target};
 
 /// Which of the two.
 #[derive(Clone, Copy, PartialEq)]
@@ -82,6 +80,7 @@ fn parse(tool: Tool, args: impl Iterator<Item = OsString>) -> Outcome<Action> {
             (Tool::Print, Value(name)) => options.words.push(name),
             (Tool::Set, Short('s') | Long("script")) => options.script = Some(parser.value()?.into()),
             (Tool::Set, Long("init")) => options.base.init = true,
+            (Tool::Set, Long("init-unreadable")) => options.base.init_unreadable = true,
             (Tool::Set, Long("force")) => options.force = true,
             (Tool::Set, Value(name)) => {
                 // Options end here, so that `fw_setenv foo -1` stores -1. A `--` right behind the name is how scripts
@@ -114,7 +113,7 @@ fn print_variables(options: &Options) -> Outcome {
     let mut undefined = Vec::new();
     match options.target.open()?.load() {
         Ok(snapshot) => {
-            warn(&snapshot);
+            warn_if_unreadable(Tool::Print.name(), snapshot.unreadable());
             if options.words.is_empty() {
                 for (name, value) in snapshot.environment().iter() {
                     put(&mut output, Some(name), value);
@@ -142,21 +141,6 @@ fn print_variables(options: &Options) -> Outcome {
         Ok(())
     } else {
         Err(Failure::Undefined(undefined))
-    }
-}
-
-/// A copy that can't be read is worth a word even if the other one will do: it may have been the newer one.
-fn warn(snapshot: &Snapshot) {
-    let redundant = snapshot.image().is_some_and(|image| image.flags().is_some());
-    for (number, state) in snapshot.states().into_iter().enumerate() {
-        if redundant && state == CopyState::Unreadable {
-            let other = 1 - number;
-            let name = Tool::Print.name();
-            complain(
-                name,
-                format_args!("copy {number} can't be read, this is copy {other} (see bootslot env check)"),
-            );
-        }
     }
 }
 
@@ -192,14 +176,16 @@ fn set_variables(options: &Options) -> Outcome {
     let script = options.script.as_deref().unwrap_or("".as_ref());
     let changes = parse_script(&text, script)?;
 
-    let mut store = options.target.open()?;
+    let mut store = options.target.open_for(&options.base)?;
     let mut transaction = options.base.begin(&mut store)?;
+    warn_if_unreadable(Tool::Set.name(), transaction.unreadable());
     transaction.force(options.force);
     apply(&changes, script, &mut transaction)?;
     if let Some((name, words)) = options.words.split_first() {
         transaction.set(name.as_bytes(), &join(words))?;
     }
-    transaction.commit()?;
+    let commit = transaction.commit()?;
+    warn_if_in_danger(Tool::Set.name(), &commit, &store);
     Ok(())
 }
 
@@ -223,6 +209,7 @@ fn usage(tool: Tool) -> String {
             " -s, --script FILE       make the changes of a script (- for standard input), all or none of them:\n\
              \x20                        lines `name value` or `name=value`, `name` deletes, `#` starts a comment\n\
              \x20    --init              start an empty environment where no copy is valid\n\
+             \x20    --init-unreadable   the same also where a copy can't be read, which may be a valid one\n\
              \x20    --force             change what .flags or the writelist forbids to change\n",
         ),
     };

@@ -6,7 +6,7 @@
 //! | 1 | the answer is no: a variable is not defined; `check`: usable, but damaged |
 //! | 2 | the command line is wrong |
 //! | 3 | no copy of the environment is valid |
-//! | 4 | anything else failed; nothing was changed unless the message says so |
+//! | 4 | anything else failed; the old environment or, after a failing write or sync, the new one is in force |
 //! | 5 | an order to the slots was refused, since it would endanger the way back; nothing was changed |
 //! | 141 | the reader of the output went away (128 + SIGPIPE, what a shell reports of other programs) |
 

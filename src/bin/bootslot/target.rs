@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use bootslot::config::{find_environment, EnvConfig};
 use bootslot::env::text::{parse_script, Change};
 use bootslot::env::Environment;
-use bootslot::store::{LockPath, Store, StoreOptions, Transaction};
+use bootslot::store::{Commit, LockPath, Store, StoreOptions, Transaction};
 use bootslot::{Error, Result};
 
-use crate::outcome::{at_line, read_input, Failure, Outcome};
+use crate::outcome::{at_line, complain, read_input, Failure, Outcome};
 
 /// An environment, as the options name it.
 #[derive(Debug, Default)]
@@ -31,8 +31,23 @@ impl Target {
 
     /// Opens it.
     pub fn open(&self) -> Result<Store> {
-        let lock = self.lock.clone().map(LockPath::Directory);
-        Store::open(&self.environment()?, &StoreOptions { lock, ..StoreOptions::default() })
+        self.open_for(&Base::default())
+    }
+
+    /// Opens it for a change that may start from `base`.
+    pub fn open_for(&self, base: &Base) -> Result<Store> {
+        self.open_under(self.lock.clone().map(LockPath::Directory), base)
+    }
+
+    /// The same for a change that is only looked at.
+    #[cfg(feature = "cli")]
+    pub fn open_unlocked(&self, base: &Base) -> Result<Store> {
+        self.open_under(Some(LockPath::None), base)
+    }
+
+    fn open_under(&self, lock: Option<LockPath>, base: &Base) -> Result<Store> {
+        let options = StoreOptions { lock, init_unreadable: base.init_unreadable, ..StoreOptions::default() };
+        Store::open(&self.environment()?, &options)
     }
 }
 
@@ -43,12 +58,14 @@ pub struct Base {
     pub init: bool,
     /// `--defenv`: these variables.
     pub defaults: Option<PathBuf>,
+    /// `--init-unreadable`: also where a copy can't be read, which may be a valid one.
+    pub init_unreadable: bool,
 }
 
 impl Base {
     /// Whether the command line allows to start a new environment.
     pub fn is_given(&self) -> bool {
-        self.init || self.defaults.is_some()
+        self.init || self.init_unreadable || self.defaults.is_some()
     }
 
     /// Begins a change. The file of defaults is read only if it is needed.
@@ -57,12 +74,33 @@ impl Base {
             Some(path) if matches!(store.load(), Err(Error::NoValidCopy { .. })) => {
                 Some(read_defaults(path)?)
             }
-            _ => self.init.then(Environment::default),
+            _ => (self.init || self.init_unreadable).then(Environment::default),
         };
         Ok(match default {
             Some(default) => store.begin_or_init(default)?,
             None => store.begin()?,
         })
+    }
+}
+
+/// A copy that can't be read is worth a word even if the other one will do: it may be the newer one.
+pub fn warn_if_unreadable(program: &str, copy: Option<usize>) {
+    if let Some(copy) = copy {
+        let other = 1 - copy;
+        complain(
+            program,
+            format_args!("copy {copy} can't be read, this is copy {other} (see bootslot env check)"),
+        );
+    }
+}
+
+/// What has just been stored in the only place there is deserves a word, too.
+pub fn warn_if_in_danger(program: &str, commit: &Commit, store: &Store) {
+    if matches!(commit, Commit::Stored { .. }) && !store.is_power_cut_safe() {
+        complain(
+            program,
+            format_args!("stored in place and without a second copy: not safe against power cuts"),
+        );
     }
 }
 

@@ -285,8 +285,12 @@ impl Disk {
         }
     }
 
-    pub(super) fn power_up(&mut self, choice: u64) {
+    pub(super) fn forget_temp(&mut self) {
         self.leftovers += usize::from(self.temp.take().is_some());
+    }
+
+    pub(super) fn power_up(&mut self, choice: u64) {
+        self.forget_temp();
         let Some(renamed) = self.renamed.take() else { return self.pages.power_up(choice) };
         let old_choices = renamed.old.as_ref().map_or(0, Pages::choices);
         if let (Some(old), true) = (renamed.old, choice < old_choices) {

@@ -206,6 +206,18 @@ impl Board {
         state.power.log.clear();
     }
 
+    /// After a [`Cut`] that was not one of the power: the program was killed, and another one starts. The media
+    /// are as it left them, with whatever is only in the page cache.
+    pub fn restart(&self) {
+        let mut state = self.lock();
+        for part in &mut state.media {
+            part.chip.forget_program();
+        }
+        state.power.on = true;
+        state.power.cut = None;
+        state.power.log.clear();
+    }
+
     /// The operations that changed something since the power came on, the one that was cut included.
     pub fn log(&self) -> Vec<Entry> {
         self.lock().power.log.clone()
@@ -286,6 +298,13 @@ impl Chip {
             Chip::Disk(disk) => disk.choices(),
             // What flash has done, it has done.
             _ => 1,
+        }
+    }
+
+    /// What a program had made and nobody else knows of stays behind.
+    fn forget_program(&mut self) {
+        if let Chip::Disk(disk) = self {
+            disk.forget_temp();
         }
     }
 
