@@ -1,7 +1,8 @@
 #!/bin/sh
 # Makes what a factory writes into a device, "device.sh FOLDER [BOARD...]": FOLDER/disk.img (GPT: boot,
 # system A, system B, data), FOLDER/device.dtb (the board's device tree with the key that U-Boot
-# requires, made now and thrown away), FOLDER/systems/*.itb (signed systems that turn out good, exit,
+# requires, made now and thrown away, and with boot counters), FOLDER/COUNTER.dtb (the same with another
+# counter chosen), FOLDER/systems/*.itb (signed systems that turn out good, exit,
 # panic and hang, and a good one signed with another key) and FOLDER/BOARD.bin (U-Boot for each
 # board, as the first flash bank).
 set -eu
@@ -9,7 +10,7 @@ set -eu
 
 work=$(cd "$1" && pwd)
 shift
-boards=${*:-nor nor-modern fat mmc}
+boards=${*:-nor nor-modern fat mmc guarded}
 # QEMU's tree depends on the machine, its processor, memory and serial ports: as in device/device.py.
 # (With ACPI it would leave out the GPIO that is in the tree as soon as there is firmware.)
 machine="-M virt,acpi=off -cpu cortex-a57 -m 256 -nodefaults -nographic -serial null"
@@ -45,13 +46,15 @@ for behaviour in good exits panics hangs; do
 	echo $behaviour >"$files/etc/behaviour"
 	(cd "$files" && find . | cpio --quiet -o -H newc) >"$build/initramfs-$behaviour"
 done
-cp "$kernel/Image" "$here/device/system.its" "$build"
+cp "$kernel/Image" "$here/device/system.its" "$here/device/counters.dtsi" "$build"
 
 "$here/run.sh" $machine -M dumpdtb="$build/qemu.dtb" >"$build/dumpdtb.log" 2>&1 || { cat "$build/dumpdtb.log" >&2; die "no device tree"; }
 in_root "$root" "$build:/build" -- sh -ec '
 	cd /build
 	# Room for the key, and nothing of it is in the tree of the other key.
-	dtc -q -I dtb -O dtb -p 4096 -o device.dtb qemu.dtb
+	dtc -q -I dtb -O dts -o device.dts qemu.dtb
+	cat counters.dtsi >>device.dts
+	dtc -q -I dts -O dtb -p 4096 -o device.dtb device.dts
 	cp device.dtb other.dtb
 	sign() {
 		cp "initramfs-$1" initramfs
@@ -59,9 +62,14 @@ in_root "$root" "$build:/build" -- sh -ec '
 	}
 	for behaviour in good exits panics hangs; do sign $behaviour $behaviour keys device.dtb; done
 	sign good other-key other-keys other.dtb
-	chmod a+r *.itb device.dtb' >&2
+	for counter in single-word syscon syscon-short; do
+		cp device.dtb $counter.dtb
+		fdtput -t s $counter.dtb /chosen u-boot,bootcount-device /$counter
+	done
+	rm qemu.dtb other.dtb
+	chmod a+r *.itb *.dtb' >&2
 mv "$build"/*.itb "$work/systems"
-mv "$build/device.dtb" "$work"
+mv "$build"/*.dtb "$work"
 
 # The disk: both systems are good, the data partition holds the next update.
 disk=$work/disk.img

@@ -6,7 +6,7 @@ set -eu
 . "$(dirname "$0")/lib.sh"
 
 # How many checks guest/media.sh has to report: a guest that dies must not pass.
-expected=347
+expected=350
 
 PATH=$PATH:/usr/sbin:/sbin
 need python3:python3 cpio:cpio mkfs.vfat:dosfstools
@@ -63,6 +63,20 @@ verdict "bootslot reads what U-Boot stored next" read_back
 
 say "U-Boot and bootslot exchange text environments"
 python3 "$here/text.py" "$here/run.sh" "$uboot/u-boot.bin" "$target/debug/bootslot" "$work" | tee -a "$work/checks"
+
+say "U-Boot counts boots in the environment"
+printf '[bootcount]\ntype = "environment"\n' >"$work/bootslot.toml"
+count() {
+	[ "$("$target/debug/bootslot" bootcount get --settings "$work/bootslot.toml" -c "$work/host.config")" = "$1" ]
+}
+answer 'setenv bootcount 0' 'setenv upgrade_available 1' 'saveenv' >/dev/null
+answer '' >/dev/null
+answer 'printenv bootcount' >"$work/uboot-count.txt"
+verdict "U-Boot has counted two boots" grep -qx 'bootcount=2' "$work/uboot-count.txt"
+verdict "bootslot bootcount get says so" count 2
+"$target/debug/bootslot" bootcount reset --settings "$work/bootslot.toml" -c "$work/host.config" -l "$work"
+answer '' >/dev/null
+verdict "after bootslot bootcount reset U-Boot counts no more" count 0
 
 passed=$(grep -c '^ok ' "$work/checks" || :)
 failed=$(grep -c '^not ok ' "$work/checks" || :)

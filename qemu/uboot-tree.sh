@@ -23,7 +23,8 @@ build() {
 		cp tools/env/fw_printenv fw_printenv-arm64
 		mv /tmp/fw_printenv-amd64 .
 		cp .config board.config
-		cp board/emulation/qemu-arm/qemu-arm.env board.env'
+		cp board/emulation/qemu-arm/qemu-arm.env board.env
+		cp include/configs/qemu-arm.h board.h'
 	cp "$tmp/tree/fw_printenv-arm64" "$tmp/tree/fw_printenv-amd64" "$tmp"
 }
 

@@ -12,6 +12,9 @@ cd "$here"
 inputs=uboot/$variant.config
 [ -f "$inputs" ] || die "no such variant: $variant"
 case $variant in device-*) inputs="uboot/device.config $inputs uboot/device.env ../uboot-scripts/bootslot.env" ;; esac
+case $variant in
+device-guarded) inputs="../uboot-scripts/bootslot-hardened.config ../uboot-scripts/bootslot-guard.config $inputs" ;;
+esac
 
 build() {
 	# One variant after the other in one tree. A build that was broken off may leave it in any state.
@@ -30,6 +33,11 @@ build() {
 	in_root "$root" "$tmp/src:/src" "$tree/tree:/build" -- sh -ec '
 		cd /build
 		export SOURCE_DATE_EPOCH=1735689600 CROSS_COMPILE=aarch64-linux-gnu-
+		# Before 2026.10 this list is no setting but a line of the board header, on which all of U-Boot depends.
+		list=CONFIG_ENV_FLAGS_LIST_STATIC header=include/configs/qemu-arm.h
+		sed -n "s/^$list=/#define CFG_ENV_FLAGS_LIST_STATIC /p" /src/fragment | cat board.h - >/src/header
+		cmp -s /src/header $header || cp /src/header $header
+		sed -i "/^$list=/d" /src/fragment
 		cat board.config /src/fragment >.config
 		environment=board/emulation/qemu-arm/qemu-arm.env
 		cp board.env $environment
@@ -38,8 +46,10 @@ build() {
 			cp /src/device.env $environment
 		fi
 		make -s olddefconfig
-		# A setting that the tree does not know (any more) must not vanish silently.
-		grep CONFIG_ /src/fragment | while read -r line; do grep -qxF "$line" .config || { echo "lost: $line"; exit 1; }; done
+		# A setting that the tree does not know (any more) must not vanish silently. The last line about one counts.
+		sed -n "s/^CONFIG_\([A-Z0-9_]*\)=.*/\1 &/p; s/^# CONFIG_\([A-Z0-9_]*\) is not set$/\1 &/p" /src/fragment |
+			tac | sort -su -k1,1 | cut -d" " -f2- |
+			while read -r line; do grep -qxF "$line" .config || { echo "lost: $line"; exit 1; }; done
 		make -s -j'"$jobs"' u-boot.bin
 		chmod a+r .config'
 	cp "$tree/fw_printenv-amd64" "$tree/fw_printenv-arm64" "$tree/tree/u-boot.bin" "$tmp"

@@ -22,7 +22,7 @@ fn the_demo_shows_what_it_says() {
     for line in [
         "4 stores for a whole update.",
         "A normal boot stores nothing.",
-        "last failure: slot A was not confirmed within its tries (update \"77c0ffee00000bad\")",
+        "last failure: slot A was not reported healthy within its tries (update \"77c0ffee00000bad\")",
         "refused: slot B is running\nexit code 5",
         "the new one, 0 times neither;",
         "killed (exit code 153 = 128 + SIGXFSZ)",

@@ -118,7 +118,7 @@ fn a_trial_that_nobody_confirms_ends_where_it_came_from() {
     );
     assert_eq!(boot(&place), "A");
     let said = slots(&place, "A", &["status"]).ok();
-    assert!(said.contains("last failure: slot B was not confirmed within its tries\n"), "{said}");
+    assert!(said.contains("last failure: slot B was not reported healthy within its tries\n"), "{said}");
     let status = json_of(slots(&place, "A", &["status", "--json"]));
     assert_eq!(status["last_failure"], json!({ "slot": "B", "reason": "tries", "update": "" }));
 }

@@ -1,4 +1,5 @@
-"""The boards: what differs is where the environment is, and which parser reads the script."""
+"""The boards: what differs is where the environment is, which parser reads the script, and what else
+U-Boot does with them."""
 import binascii, json, struct, subprocess
 
 BANK = 64 << 20  # one bank of the board's flash
@@ -12,8 +13,10 @@ UPDATE = 41 << 20
 class Flash:
     """Two sectors of parallel NOR."""
 
-    parser, size, offsets, file = "old", 0x40000, (0, 0x40000), "flash.img"
-    kind = "nor"
+    size, offsets, file, kind = 0x40000, (0, 0x40000), "flash.img", "nor"
+    # Whether all but the boot state is compiled in, and after how many boots the guard acts.
+    hardened, limit = False, None
+    stories = ["update", "unconfirmed", "damaged", "read_only", "lost_copies", "garbage", "nothing_boots", "figures"]
 
     def __init__(self, name):
         self.name = name
@@ -49,6 +52,7 @@ class Card(Flash):
     """Raw blocks of an SD card."""
 
     size, offsets, file, kind = 0x10000, (0x100000, 0x120000), "card.img", "mmc"
+    stories = Flash.stories + ["counter_in_a_file"]
 
     def make(self, folder):
         with open(folder / self.file, "wb") as card:
@@ -89,7 +93,14 @@ class Files(Flash):
             self.mtools("mcopy", folder, "-D", "o", f"{folder}/{name}", f"::{name}")
 
 
-BOARDS = [Flash("nor"), Flash("nor-modern"), Files("fat"), Card("mmc")]
+class Guarded(Flash):
+    """As Flash, with uboot-scripts' bootslot-hardened.config and bootslot-guard.config."""
+
+    hardened, limit = True, 3
+    stories = ["update", "unconfirmed", "lost_copies", "guard", "last_good_slot", "counters", "hostile", "wrong_types"]
+
+
+BOARDS = [Flash("nor"), Flash("nor-modern"), Files("fat"), Card("mmc"), Guarded("guarded")]
 
 
 def encode(variables, size, flags):

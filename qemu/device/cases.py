@@ -1,16 +1,23 @@
-"""What has to happen on every board: stories that are told to one device after the other."""
+"""What has to happen on a board: stories that are told to one device after the other."""
+import json
+
 import boards
 
 # Values that no updater writes. U-Boot may not do more with them than count them as unknown.
 GARBAGE = {"another name": "Z", "spaces": " A B  ", "nothing": "", "200 characters": "x" * 200,
            "a command": "A; echo BOARD-RECOVERY", "an expansion": "$bootcmd ${active_slot}"}
+# What somebody who can write the environment would like U-Boot to run.
+COMMANDS = ["bootcmd", "altbootcmd", "preboot", "bootslot", "bootslot_guard", "bootslot_start", "bootslot_load",
+            "bootslot_boot", "bootslot_store", "bootslot_verify", "bootslot_recovery", "board_show", "bs_run"]
+HOSTILE = {**dict.fromkeys(COMMANDS, "echo BOARD-HOSTILE"), "boot_slots": "B", "bootargs": "init=/bin/sh", "slot": "B",
+           "bs_active": "B", "fdt_addr": "0", "bootlimit": "0", "bootdelay": "60", ".flags": "bootcmd:sw"}
 VARIABLES = ["active_slot", "boot_success", "boot_try_count", "rollback_slot", "slot_A", "slot_B", "boot_update",
              "boot_failed"]
 TRIAL = dict(active_slot="B", boot_success="0", boot_try_count="2", rollback_slot="A", slot_A="good", slot_B=None,
              boot_update="0123456789abcdef")
 # U-Boot sets these in every boot, besides what it has loaded.
 UBOOTS_OWN = {"fdtcontroladdr", "stdin", "stdout", "stderr", "loadaddr", "arch", "board", "board_name", "cpu", "vendor",
-              "usb_ignorelist"}
+              "usb_ignorelist", "bootcount"}
 
 
 class Stories:
@@ -39,6 +46,8 @@ class Stories:
     def agree(self, name, heard, expected):
         """What U-Boot has loaded is what our reader saw before."""
         loaded = values(heard, "environment")[0]
+        if self.device.board.hardened:
+            expected = {**self.compiled_in, **{k: v for k, v in expected.items() if k in VARIABLES}}
         names = set(expected) | set(loaded) - UBOOTS_OWN
         different = {name: (expected.get(name), loaded.get(name)) for name in names
                      if expected.get(name) != loaded.get(name)}
@@ -56,7 +65,10 @@ class Stories:
         device = self.device
         self.is_("factory: no valid copy", device.environment(), None)
         device.on()
-        self.slots("factory: the first slot is tried", device.boots(), "A")
+        heard = device.boots()
+        self.slots("factory: the first slot is tried", heard, "A")
+        first = values(heard, "environment")[0]
+        self.compiled_in = {name: value for name, value in first.items() if name not in UBOOTS_OWN}
         self.is_("factory: its boot is counted", self.state().get("boot_try_count"), "2")
         device.run("bootslot confirm")
         self.is_("factory: confirmed", {**self.state()}, {
@@ -183,9 +195,10 @@ class Stories:
     def garbage(self):
         """Each of our variables with values that nobody writes: U-Boot does what `bootslot next` says.
         Every board has every variable, all boards together have every value in it."""
-        mine = boards.BOARDS.index(self.device.board)
+        tellers = [board for board in boards.BOARDS if "garbage" in board.stories]
+        mine = tellers.index(self.device.board)
         cases = [(name, what) for place, name in enumerate(VARIABLES) for other, what in enumerate(GARBAGE)
-                 if (place + other) % len(boards.BOARDS) == mine]
+                 if (place + other) % len(tellers) == mine]
         for name, what in cases:
             base = self.random.choice([self.confirmed, {**self.confirmed, **{k: v for k, v in TRIAL.items() if v}}])
             variables = {**base, name: GARBAGE[what]}
@@ -195,6 +208,49 @@ class Stories:
             heard = self.device.hears("kernel", "none")
             self.is_(f"garbage: {name} is {what}", values(heard, "attempt")[-1:], [wanted])
             self.device.cut()
+
+    def hostile(self):
+        """Only the boot state is taken from storage. What else is there has no effect, and goes with the next store."""
+        device = self.device
+        device.write_environment({**self.confirmed, **HOSTILE})
+        wanted, expected = device.next_slot(), device.environment()
+        device.on()
+        heard = device.boots()
+        self.slots("hostile: the slot that bootslot expects", heard, wanted)
+        self.is_("hostile: no stored command runs", values(heard, "hostile"), [])
+        self.agree("hostile", heard, expected)
+        self.is_("hostile: user space expects the same", json.loads(device.run("bootslot next --json"))["slot"], "A")
+        device.run("bootslot try B")
+        heard = device.reboots()
+        self.slots("hostile: the trial", heard, "B")
+        self.is_("hostile: no stored command runs in the trial", values(heard, "hostile"), [])
+        after = device.environment()
+        self.is_("hostile: gone after the store", [name for name in HOSTILE if after.get(name) == HOSTILE[name]], [])
+        device.cut()
+
+    def wrong_types(self):
+        """A value that is not of its variable's type is refused: the compiled-in one counts, for us as well."""
+        device = self.device
+        trial = {name: value for name, value in {**self.confirmed, **TRIAL}.items() if value is not None}
+        for name, value in [("boot_try_count", "2;"), ("boot_try_count", "-1"), ("boot_try_count", "x" * 200),
+                            ("boot_success", "1 "), ("boot_success", "echo BOARD-HOSTILE")]:
+            device.write_environment({**trial, name: value})
+            wanted = device.next_slot()
+            device.on()
+            heard = device.boots()
+            what = f"{name} is {value[:20]!r}"
+            self.is_(f"{what}: the compiled-in value", values(heard, "environment")[0][name], self.compiled_in[name])
+            self.slots(f"{what}: the slot that bootslot expects", heard, wanted)
+            self.slots(f"{what}: the trial goes on", heard, "B")
+            self.is_(f"{what}: user space expects the same as this machine",
+                     json.loads(device.run("bootslot next --json"))["slot"], device.next_slot())
+            device.cut()
+        # Nothing of the boot state: the compiled-in factory's trial.
+        device.write_environment({"note": "none"})
+        device.on()
+        self.slots("no boot state: the factory's trial", device.boots(), "A")
+        self.is_("no boot state: its boot is counted", self.state().get("boot_try_count"), "2")
+        device.cut()
 
     def nothing_boots(self):
         """Both systems broken: the board's recovery, and no reset in a hurry."""

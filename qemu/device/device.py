@@ -7,6 +7,7 @@ from machine import Machine, Silence
 # What counts in a boot, in the order in which it is said.
 SAID = re.compile(rb"""\n(?:
       (?P<uboot>  U-Boot\ 2\d{3}\.\d\d)
+    | (?P<guard> Warning:\ Bootlimit)
     | (?P<environment> BOARD-ENVIRONMENT\r\n.*?\r\nEnvironment\ size:)
     | (?P<saving> Saving\ Environment\ to)
     | (?P<save_failed> bootslot:\ saveenv\ failed)
@@ -15,6 +16,7 @@ SAID = re.compile(rb"""\n(?:
     | bootslot:\ slot\ (?P<failed> \w+)\ has\ failed
     | (?P<none> bootslot:\ no\ slot\ boots)
     | (?P<recovery> BOARD-RECOVERY)
+    | (?P<hostile> BOARD-HOSTILE)
     | (?P<kernel> Starting\ kernel\ \.\.\.)
     | LINUX-SLOT\ (?P<linux> \w+)
 )""", re.VERBOSE | re.DOTALL)
@@ -29,17 +31,18 @@ class Device:
         self.board, self.work, self.folder, self.tools = board, pathlib.Path(work), pathlib.Path(folder), tools
         self.machine = None
         self.folder.mkdir()
+        (self.folder / "bootslot.toml").write_text(f"hardened = {str(board.hardened).lower()}\n")
         subprocess.run(["cp", "--sparse=always", self.work / "disk.img", self.folder], check=True)
         board.make(self.folder)
 
-    def on(self, read_only=False, options=()):
+    def on(self, read_only=False, tree="device", options=()):
         """Switches it on; `read_only`: nothing can be written to the environment's medium."""
         assert self.machine is None
         read_only = "on" if read_only else "off"
         disk = read_only if self.board.kind == "fat" else "off"
         self.machine = Machine(
             [self.tools["qemu"], "-M", "virt,acpi=off", "-cpu", "cortex-a57", "-m", "256", "-nodefaults", "-nographic",
-             "-serial", "stdio", "-monitor", "none", "-dtb", f"{self.work}/device.dtb", "-device", "i6300esb",
+             "-serial", "stdio", "-monitor", "none", "-dtb", f"{self.work}/{tree}.dtb", "-device", "i6300esb",
              "-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={self.work}/{self.board.name}.bin",
              "-device", "virtio-blk-device,drive=disk",
              "-drive", f"if=none,id=disk,format=raw,file={self.folder}/disk.img,readonly={disk}",
@@ -65,8 +68,11 @@ class Device:
                 return heard
 
     def boots(self, timeout=60):
-        """Hears it boot until Linux takes commands."""
-        return self.hears("linux", timeout=timeout)
+        """Hears it boot until Linux takes commands, and reports it healthy where that is asked for."""
+        heard = self.hears("linux", timeout=timeout)
+        if self.board.limit:
+            self.run("bootslot bootcount reset")
+        return heard
 
     def is_silent(self, seconds, what):
         """Whether it does not say this for so long."""
@@ -85,10 +91,10 @@ class Device:
             raise Silence(f"{command!r} ended with {end[2].decode()}: {text}")
         return text
 
-    def reboots(self):
-        """Restarts Linux and hears it boot."""
+    def reboots(self, healthy=True):
+        """Restarts Linux and hears it boot; not `healthy`: nobody reports that it is."""
         self.machine.send("reboot -f\n")
-        return self.boots()
+        return self.boots() if healthy else self.hears("linux")
 
     # ---- the media, while it is off or idle ----
 
@@ -110,7 +116,7 @@ class Device:
 
     def next_slot(self):
         """The slot that `bootslot next` expects to boot, None for recovery."""
-        return json.loads(self.bootslot("next", "--json"))["slot"]
+        return json.loads(self.bootslot("next", "--json", "--settings", self.folder / "bootslot.toml"))["slot"]
 
     def write_environment(self, variables):
         """Both copies as U-Boot leaves them: the first is current, the other one holds the same."""

@@ -1,6 +1,6 @@
 """Tests devices with a real U-Boot in QEMU: main.py FOLDER QEMU BOOTSLOT [--cuts N] [--soak] [BOARD...].
 
-FOLDER is what device.sh made. Every story is told to every board, two boards at a time, then N times
+FOLDER is what device.sh made. Each board is told its stories, two boards at a time, then N times
 altogether the power is cut (--soak: only that, and only failures are told). Each check is one line; the
 last line is "N passed, N failed". BOOTSLOT_SEED repeats the random choices of another run (the
 moments of the cuts are in real time, so not quite what they hit).
@@ -8,7 +8,7 @@ moments of the cuts are in real time, so not quite what they hit).
 import argparse, collections, concurrent.futures, os, pathlib, random, sys, threading, time, traceback
 
 import boards
-from cases import Stories
+from counted import Counted
 from cuts import ACTIONS, Cuts
 from device import Device
 
@@ -44,7 +44,7 @@ def tell(board, work, tools, report, seed, cuts, soak):
     device = Device(board, work, pathlib.Path(work) / f"device-{board.name}", tools)
     systems = {path.stem: path.read_bytes() for path in (pathlib.Path(work) / "systems").iterdir()}
     chance = random.Random(f"{seed} {board.name}")
-    stories = Stories(device, report, systems, chance)
+    stories = Counted(device, report, systems, chance)
 
     def guarded(name, story, *arguments):
         try:
@@ -56,16 +56,14 @@ def tell(board, work, tools, report, seed, cuts, soak):
         finally:
             device.cut()
 
-    others = [stories.update, stories.unconfirmed, stories.damaged, stories.read_only, stories.lost_copies,
-              stories.garbage, stories.nothing_boots, stories.figures]
     if not guarded("factory", stories.factory):
         return  # all others begin where it ends
-    for story in [] if soak else others:
+    for name in [] if soak else board.stories:
         began = time.monotonic()
-        guarded(story.__name__, story)
-        report.say(f"# {board.name}: {story.__name__} {time.monotonic() - began:.1f} s")
+        guarded(name, getattr(stories, name))
+        report.say(f"# {board.name}: {name} {time.monotonic() - began:.1f} s")
     cutter, began = Cuts(device, report, systems, chance), time.monotonic()
-    cutter.confirmed = stories.confirmed
+    cutter.confirmed, cutter.compiled_in = stories.confirmed, stories.compiled_in
     if cuts and guarded("measuring for the cuts", cutter.prepare):
         for number in range(cuts):
             guarded("a power cut", cutter.one, ACTIONS[number % len(ACTIONS)])

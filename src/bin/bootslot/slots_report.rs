@@ -156,7 +156,7 @@ fn chosen_text(chosen: &Chosen) -> String {
 
 fn failure_text(failure: &Failure) -> String {
     let why = match failure.reason {
-        Reason::Tries => "was not confirmed within its tries",
+        Reason::Tries => "was not reported healthy within its tries",
         Reason::Load => "did not load",
         Reason::Health => "was found unhealthy",
         Reason::User => "was given up by order",

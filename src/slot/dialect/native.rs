@@ -156,7 +156,7 @@ fn as_seen(name: &str, stored: Option<&[u8]>, board: &Board) -> Option<Vec<u8>> 
     }
     let of_its_type = |value: &Vec<u8>| match name {
         SUCCESS => value.len() == 1 && b"1yYtT0nNfF".contains(value.first().unwrap_or(&0)),
-        TRIES => value.strip_prefix(b"-").unwrap_or(value).iter().all(u8::is_ascii_digit),
+        TRIES => value.iter().all(u8::is_ascii_digit),
         _ => true,
     };
     value.filter(of_its_type).or_else(|| {
@@ -238,6 +238,9 @@ mod tests {
         let state = decoded(&odd, &hardened);
         assert_eq!((state.tries, state.success), (Field::Is(3), Field::Is(false)));
         assert_eq!(state.slots[0], Slot { name: name("A"), mark: Field::Is(Mark::Good) });
+        // A sign is no digit, and more digits than one are a number, but no number of tries.
+        assert_eq!(decoded(&[("boot_try_count", "-1")], &hardened).tries, Field::Is(3));
+        assert_eq!(decoded(&[("boot_try_count", "10")], &hardened).tries, Field::Odd(b"10".to_vec()));
     }
 
     #[test]
