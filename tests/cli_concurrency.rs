@@ -54,13 +54,14 @@ fn no_update_is_lost() {
 #[test]
 #[cfg(feature = "yaml")]
 fn environments_in_one_file_keep_each_others_updates() {
-    // For each single copy the file is replaced.
+    // For each single copy the file is replaced, the redundant environment is written in place.
     const SETS: usize = 60;
     let place = Place::new();
     let single = image(None, &["start=0"], BIG);
-    place.write("disk.img", &[single.clone(), single, b"end".to_vec()].concat());
+    let redundant = [image(Some(1), &["start=0"], BIG), vec![0xff; BIG]].concat();
+    place.write("disk.img", &[single.clone(), single, redundant, b"end".to_vec()].concat());
     let disk = place.path("disk.img");
-    let namespaces = [("one", vec![0]), ("two", vec![1])];
+    let namespaces = [("one", vec![0]), ("two", vec![1]), ("three", vec![2, 3])];
     let entry = |(name, copies): &(&str, Vec<usize>)| {
         let lock = place.path(format!("{name}.lock"));
         let mut text = format!("{name}:\n  size: {BIG}\n  lockfile: {}\n  devices:\n", lock.display());

@@ -502,23 +502,29 @@ for name in sorted(os.listxattr(sys.argv[1])): print(name, os.getxattr(sys.argv[
     }
 
     #[test]
-    fn a_second_replacement_waits_until_the_first_is_renamed() {
+    fn other_writers_wait_until_the_file_is_renamed() {
         let directory = open_directory();
         let path = directory.path().join("disk");
-        fs::write(&path, [0; 2000]).unwrap();
+        fs::write(&path, [0; 3000]).unwrap();
         let mut first = RenamedFile::new(&path).unwrap();
         first.lock().unwrap();
         first.write_temp(0, &[1; 1000]).unwrap();
         std::thread::scope(|scope| {
             let second = scope.spawn(|| replace_at(&path, 1000, &[2; 1000]));
+            let third = scope.spawn(|| {
+                let mut medium = open(&path, Access::Write).unwrap();
+                medium.program(2000, &[3; 1000]).unwrap();
+                medium.close().unwrap();
+            });
             std::thread::sleep(std::time::Duration::from_millis(50));
-            assert!(!second.is_finished());
+            assert!(!second.is_finished() && !third.is_finished());
             first.sync_temp().unwrap();
             assert_eq!(first.verify_temp(0, &[1; 1000]).unwrap(), None);
             first.rename().unwrap();
             second.join().unwrap().unwrap();
+            third.join().unwrap();
         });
-        assert!(fs::read(&path).unwrap() == [[1; 1000], [2; 1000]].concat());
+        assert!(fs::read(&path).unwrap() == [[1; 1000], [2; 1000], [3; 1000]].concat());
         assert_eq!(names(directory.path()), ["disk"]);
     }
 
