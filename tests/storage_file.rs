@@ -182,6 +182,53 @@ mod medium {
     }
 }
 
+/// A configuration on a real block device.
+mod opened {
+    use super::*;
+    use bootslot::config::Config;
+    use bootslot::env::Environment;
+    use bootslot::lock::LockPath;
+    use bootslot::store::{Store, StoreOptions};
+    use bootslot::Error;
+
+    fn store(lines: &str) -> Result<Store, Error> {
+        let config = Config::parse("fw_env.config", lines.as_bytes()).unwrap();
+        let options = StoreOptions { lock: Some(LockPath::None), ..StoreOptions::default() };
+        Store::open(config.select(None).unwrap(), &options)
+    }
+
+    #[test]
+    fn a_copy_before_the_start_of_the_device_leaves_the_other_one_readable() {
+        let directory = open_directory();
+        let path = directory.path().join("disk");
+        fs::write(&path, vec![0; 0x4000]).unwrap();
+        let Some(device) = Loop::over(&path, false) else { return };
+        let device = device.device.display();
+        let (good, other) = (format!("{device} 0x0 0x1000\n"), format!("{device} -0x1000 0x1000\n"));
+        let before = format!("{device} -0x5000 0x1000\n");
+        let mut whole = store(&[&*good, &*other].concat()).unwrap();
+        let mut change = whole.begin_or_init(Environment::default()).unwrap();
+        change.set(b"foo", b"1").unwrap();
+        change.commit().unwrap();
+        let mut change = whole.begin().unwrap();
+        change.set(b"bar", b"1").unwrap();
+        change.commit().unwrap();
+
+        for lines in [[&*good, &*before], [&*before, &*good]] {
+            let mut store = store(&lines.concat()).unwrap();
+            assert_eq!(store.load().unwrap().get(b"foo"), Some(&b"1"[..]));
+            let mut change = store.begin().unwrap();
+            change.set(b"foo", b"2").unwrap();
+            let error = change.commit().unwrap_err();
+            assert!(error.to_string().contains("before the start of the device"), "{error}");
+            assert_eq!(store.load().unwrap().get(b"foo"), Some(&b"1"[..]));
+        }
+        for lines in [before.clone(), [&*before, &*before.replace("0x5000", "0x6000")].concat()] {
+            assert!(matches!(store(&lines).err().unwrap(), Error::Device { .. }));
+        }
+    }
+}
+
 /// eMMC boot partitions: a loop device in their place, and a sysfs of our own for its `force_ro`.
 mod write_protection {
     use super::*;
