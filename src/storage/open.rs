@@ -10,7 +10,7 @@ use super::mtd::{is_mtd, MtdOpener};
 use super::region::{RegionCopy, RegionSpec};
 use super::rename::{must_write_in_place, RenamedFile};
 use super::replace::ReplaceCopy;
-use super::ubi::{Ubi, UbiVolume, VolumeName};
+use super::ubi::{Ubi, UbiVolume};
 use super::volume::VolumeCopy;
 use super::{Access, EnvCopy, Geometry, MediumKind, OpenMedium, Volume, WriteStats};
 use crate::config::{Device, EnvConfig};
@@ -192,7 +192,7 @@ impl EnvCopy for AbsentCopy {
 fn find(device: &Device, ubi: &Ubi) -> Result<Found, Missing> {
     let path = &device.path;
     let io = |step| move |e: io::Error| Place::new(path, step).io(e);
-    if let Some(name) = VolumeName::parse(path) {
+    if let Some(name) = ubi.name_in(path) {
         let volume = ubi.by_name(name).map_err(io("looking for the UBI volume"))?;
         return found_volume(device, volume);
     }
