@@ -360,7 +360,7 @@ fn a_bad_script_line_changes_nothing_and_is_named() {
 
 #[test]
 fn a_refused_variable_is_an_error() {
-    // U-Boot's tool exits 0; libubootenv skips it in a script and exits 0.
+    // U-Boot's tool exits 0, and in a script 1 but stores the lines before; libubootenv skips it there and exits 0.
     let flags = ".flags=ro:sr,once:so,num:da,ip:ia,mac:ma,yes:ba,hex:xa";
     let place = Place::redundant(&[flags, "ro=1", "once=1", "num=1"]);
     for (name, value) in [
