@@ -52,6 +52,48 @@ fn no_update_is_lost() {
 }
 
 #[test]
+#[cfg(feature = "yaml")]
+fn environments_in_one_file_keep_each_others_updates() {
+    // For each single copy the file is replaced, the redundant environment is written in place.
+    const SETS: usize = 60;
+    let place = Place::new();
+    let single = image(None, &["start=0"], BIG);
+    let redundant = [image(Some(1), &["start=0"], BIG), vec![0xff; BIG]].concat();
+    place.write("disk.img", &[single.clone(), single, redundant, b"end".to_vec()].concat());
+    let disk = place.path("disk.img");
+    let namespaces = [("one", vec![0]), ("two", vec![1]), ("three", vec![2, 3])];
+    let entry = |(name, copies): &(&str, Vec<usize>)| {
+        let lock = place.path(format!("{name}.lock"));
+        let mut text = format!("{name}:\n  size: {BIG}\n  lockfile: {}\n  devices:\n", lock.display());
+        for copy in copies {
+            text += &format!("    - path: {}\n      offset: {}\n", disk.display(), copy * BIG);
+        }
+        text
+    };
+    place.write("fw_env.config", namespaces.iter().map(entry).collect::<String>().as_bytes());
+    let set = |namespace: &str| {
+        for i in 0..SETS {
+            let words = [format!("{namespace}{i}"), format!("{i}")];
+            run(place.command("fw_setenv").args(["-c", "fw_env.config", "-m", namespace]).args(words)).ok();
+        }
+    };
+    thread::scope(|scope| {
+        for (namespace, _) in &namespaces {
+            scope.spawn(|| set(namespace));
+        }
+    });
+    for (namespace, _) in &namespaces {
+        let printed = run(place.command("fw_printenv").args(["-c", "fw_env.config", "-m", namespace])).ok();
+        let lost: Vec<usize> =
+            (0..SETS).filter(|i| !printed.contains(&format!("\n{namespace}{i}={i}\n"))).collect();
+        assert_eq!(lost, [], "{namespace}");
+        assert_eq!(printed.lines().count(), 1 + SETS);
+    }
+    assert!(place.read("disk.img").ends_with(b"end"));
+    assert!(!place.files().iter().any(|name| name.starts_with('.')), "{:?}", place.files());
+}
+
+#[test]
 fn no_reader_fails_while_others_write() {
     let place = place();
     let done = AtomicBool::new(false);

@@ -360,7 +360,7 @@ fn a_bad_script_line_changes_nothing_and_is_named() {
 
 #[test]
 fn a_refused_variable_is_an_error() {
-    // U-Boot's tool exits 0; libubootenv skips it in a script and exits 0.
+    // U-Boot's tool exits 0, and in a script 1 but stores the lines before; libubootenv skips it there and exits 0.
     let flags = ".flags=ro:sr,once:so,num:da,ip:ia,mac:ma,yes:ba,hex:xa";
     let place = Place::redundant(&[flags, "ro=1", "once=1", "num=1"]);
     for (name, value) in [
@@ -430,6 +430,35 @@ fn a_single_copy_inside_a_larger_file_leaves_the_rest_alone() {
     expected[1 << 20..][..SIZE].copy_from_slice(&image(None, &["foo=2"], SIZE));
     assert!(place.read("env.img") == expected);
     assert_eq!(place.files(), ["bin", "env.img", "fw_env.config", "lock"]);
+}
+
+#[test]
+fn a_single_copy_inside_a_disk_image_needs_little_memory_and_no_more_room() {
+    let place = Place::new();
+    place.write("env.img", b"");
+    let image_at = 100 << 20;
+    let disk = fs::File::options().write(true).open(place.path("env.img")).unwrap();
+    disk.set_len(256 << 20).unwrap();
+    disk.write_all_at(&[7; 5000], 0).unwrap();
+    disk.write_all_at(&image(None, &["foo=1"], SIZE), image_at).unwrap();
+    disk.write_all_at(&[7; 5000], 200 << 20).unwrap();
+    disk.sync_all().unwrap();
+    let before = disk.metadata().unwrap();
+    place.configure(&[("env.img", image_at as i64, SIZE as u64)]);
+    // Of address space, in KiB: the program and its libraries are some MiB.
+    let script = "ulimit -v 65536; exec bin/fw_setenv -c fw_env.config -l lock foo 2";
+    run(Command::new("sh").arg("-c").arg(script).current_dir(place.path(""))).ok();
+    assert_eq!(place.print(&["-n", "foo"]).ok(), "2\n");
+    let after = fs::metadata(place.path("env.img")).unwrap();
+    assert_eq!(after.len(), 256 << 20);
+    let (before, after) = (before.blocks(), after.blocks());
+    assert!(after <= before + 128, "{after} blocks instead of {before}");
+    let now = fs::File::open(place.path("env.img")).unwrap();
+    for at in [0, 200 << 20] {
+        let mut bytes = [0; 5001];
+        now.read_exact_at(&mut bytes, at).unwrap();
+        assert!(bytes[..5000] == [7; 5000] && bytes[5000] == 0);
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod support;
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::{chown, symlink, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{chown, symlink, FileExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -182,6 +182,53 @@ mod medium {
     }
 }
 
+/// A configuration on a real block device.
+mod opened {
+    use super::*;
+    use bootslot::config::Config;
+    use bootslot::env::Environment;
+    use bootslot::lock::LockPath;
+    use bootslot::store::{Store, StoreOptions};
+    use bootslot::Error;
+
+    fn store(lines: &str) -> Result<Store, Error> {
+        let config = Config::parse("fw_env.config", lines.as_bytes()).unwrap();
+        let options = StoreOptions { lock: Some(LockPath::None), ..StoreOptions::default() };
+        Store::open(config.select(None).unwrap(), &options)
+    }
+
+    #[test]
+    fn a_copy_before_the_start_of_the_device_leaves_the_other_one_readable() {
+        let directory = open_directory();
+        let path = directory.path().join("disk");
+        fs::write(&path, vec![0; 0x4000]).unwrap();
+        let Some(device) = Loop::over(&path, false) else { return };
+        let device = device.device.display();
+        let (good, other) = (format!("{device} 0x0 0x1000\n"), format!("{device} -0x1000 0x1000\n"));
+        let before = format!("{device} -0x5000 0x1000\n");
+        let mut whole = store(&[&*good, &*other].concat()).unwrap();
+        let mut change = whole.begin_or_init(Environment::default()).unwrap();
+        change.set(b"foo", b"1").unwrap();
+        change.commit().unwrap();
+        let mut change = whole.begin().unwrap();
+        change.set(b"bar", b"1").unwrap();
+        change.commit().unwrap();
+
+        for lines in [[&*good, &*before], [&*before, &*good]] {
+            let mut store = store(&lines.concat()).unwrap();
+            assert_eq!(store.load().unwrap().get(b"foo"), Some(&b"1"[..]));
+            let mut change = store.begin().unwrap();
+            change.set(b"foo", b"2").unwrap();
+            let error = change.commit().unwrap_err();
+            assert!(error.to_string().contains("before the start of the device"), "{error}");
+            assert_eq!(store.load().unwrap().get(b"foo"), Some(&b"1"[..]));
+        }
+        for lines in [before.clone(), [&*before, &*before.replace("0x5000", "0x6000")].concat()] {
+            assert!(matches!(store(&lines).err().unwrap(), Error::Device { .. }));
+        }
+    }
+}
+
 /// eMMC boot partitions: a loop device in their place, and a sysfs of our own for its `force_ro`.
 mod write_protection {
     use super::*;
@@ -265,20 +312,27 @@ mod write_protection {
 mod replaced {
     use super::*;
 
-    /// All steps of a replacement, as the store does them.
-    fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    /// All steps of a replacement, as the store does them. How many bytes were written.
+    fn replace_at(path: &Path, offset: u64, new: &[u8]) -> io::Result<u64> {
         let mut file = RenamedFile::new(path)?;
         let done = (|| {
-            file.write_temp(content)?;
+            file.lock()?;
+            let written = file.write_temp(offset, new)?;
             file.sync_temp()?;
-            assert_eq!(file.read_temp()?, content);
+            assert_eq!(file.verify_temp(offset, new)?, None);
             file.rename()?;
-            file.sync_dir()
+            file.sync_dir()?;
+            Ok(written)
         })();
         if done.is_err() {
-            file.discard_temp();
+            file.give_up();
         }
         done
+    }
+
+    /// Replaces the first bytes.
+    fn replace(path: &Path, new: &[u8]) -> io::Result<()> {
+        replace_at(path, 0, new).map(drop)
     }
 
     #[test]
@@ -289,9 +343,9 @@ mod replaced {
             fs::write(&path, "old").unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
             let before = fs::metadata(&path).unwrap();
-            replace(&path, b"new content").unwrap();
+            replace(&path, b"new").unwrap();
             let after = fs::metadata(&path).unwrap();
-            assert_eq!(fs::read(&path).unwrap(), b"new content");
+            assert_eq!(fs::read(&path).unwrap(), b"new");
             assert_eq!(after.mode(), before.mode());
             assert_ne!(after.ino(), before.ino());
             assert_eq!(names(directory.path()), ["env"]);
@@ -304,8 +358,8 @@ mod replaced {
         let path = directory.path().join("env");
         fs::write(&path, "old").unwrap();
         let mut file = RenamedFile::new(&path).unwrap();
-        assert_eq!(file.read().unwrap(), b"old");
-        file.write_temp(b"new").unwrap();
+        assert_eq!(file.lock().unwrap(), 3);
+        file.write_temp(0, b"new").unwrap();
         let names = names(directory.path());
         assert_eq!(names.len(), 2);
         let prefix = format!(".env.bootslot-{}-", std::process::id());
@@ -314,7 +368,6 @@ mod replaced {
         assert_eq!(fs::read(&path).unwrap(), b"old");
         file.rename().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
-        assert_eq!(file.read().unwrap(), b"new");
         file.sync_dir().unwrap();
     }
 
@@ -442,12 +495,94 @@ for name in sorted(os.listxattr(sys.argv[1])): print(name, os.getxattr(sys.argv[
     }
 
     #[test]
+    fn holes_stay_holes_and_other_bytes_what_they_are() {
+        let directory = open_directory();
+        let path = directory.path().join("disk");
+        let size = 64 << 20;
+        let disk = fs::File::create(&path).unwrap();
+        disk.set_len(size).unwrap();
+        let bytes = |seed: u64, len: u64| -> Vec<u8> { (seed..seed + len).map(|i| (i * 7) as u8).collect() };
+        // At the start, across a boundary of the pieces, beside the copy, and no data at the end.
+        let data = [(0, 5000), ((3 << 20) - 100, 3 << 20), (10 << 20, 4096), ((10 << 20) + 9000, 10)];
+        for (at, len) in data {
+            disk.write_all_at(&bytes(at, len), at).unwrap();
+        }
+        disk.sync_all().unwrap();
+        let used = disk.metadata().unwrap().blocks() * 512;
+        assert!(used < 8 << 20, "the test needs a file system with holes");
+        let mut expected = fs::read(&path).unwrap();
+
+        // Half on data, half in a hole; then all in a hole.
+        for (offset, len) in [((10 << 20) + 4000, 4500), (30 << 20, 4096)] {
+            let new = vec![0xa5; len];
+            expected[offset as usize..][..len].copy_from_slice(&new);
+            let written = replace_at(&path, offset, &new).unwrap();
+            assert!(fs::read(&path).unwrap() == expected);
+            assert!(written < used + (64 << 10), "{written} bytes were written");
+            let now = fs::metadata(&path).unwrap();
+            assert_eq!(now.len(), size);
+            assert!(now.blocks() * 512 < used + (64 << 10), "{} of {used} bytes", now.blocks() * 512);
+        }
+        assert_eq!(names(directory.path()), ["disk"]);
+    }
+
+    #[test]
+    fn what_is_not_as_it_should_be_is_found_wherever_it_is() {
+        let directory = open_directory();
+        let path = directory.path().join("disk");
+        let disk = fs::File::create(&path).unwrap();
+        disk.set_len(8 << 20).unwrap();
+        disk.write_all_at(&[7; 5000], 3 << 20).unwrap();
+        let mut file = RenamedFile::new(&path).unwrap();
+        for at in [0, 1 << 20, (2 << 20) + 1, (3 << 20) + 4999, (8 << 20) - 1] {
+            file.lock().unwrap();
+            file.write_temp(1 << 20, &[1; 4096]).unwrap();
+            let temp = names(directory.path()).into_iter().find(|name| name.starts_with('.')).unwrap();
+            let temp = fs::File::options().write(true).open(directory.path().join(temp)).unwrap();
+            temp.write_all_at(&[9], at).unwrap();
+            assert_eq!(file.verify_temp(1 << 20, &[1; 4096]).unwrap(), Some(at));
+            temp.set_len(at).unwrap();
+            assert_eq!(file.verify_temp(1 << 20, &[1; 4096]).unwrap(), Some(at));
+            file.give_up();
+        }
+        assert_eq!(names(directory.path()), ["disk"]);
+    }
+
+    #[test]
+    fn other_writers_wait_until_the_file_is_renamed() {
+        let directory = open_directory();
+        let path = directory.path().join("disk");
+        fs::write(&path, [0; 3000]).unwrap();
+        let mut first = RenamedFile::new(&path).unwrap();
+        first.lock().unwrap();
+        first.write_temp(0, &[1; 1000]).unwrap();
+        std::thread::scope(|scope| {
+            let second = scope.spawn(|| replace_at(&path, 1000, &[2; 1000]));
+            let third = scope.spawn(|| {
+                let mut medium = open(&path, Access::Write).unwrap();
+                medium.program(2000, &[3; 1000]).unwrap();
+                medium.close().unwrap();
+            });
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            assert!(!second.is_finished() && !third.is_finished());
+            first.sync_temp().unwrap();
+            assert_eq!(first.verify_temp(0, &[1; 1000]).unwrap(), None);
+            first.rename().unwrap();
+            second.join().unwrap().unwrap();
+            third.join().unwrap();
+        });
+        assert!(fs::read(&path).unwrap() == [[1; 1000], [2; 1000], [3; 1000]].concat());
+        assert_eq!(names(directory.path()), ["disk"]);
+    }
+
+    #[test]
     fn a_replacement_that_is_given_up_leaves_nothing() {
         let directory = open_directory();
         let path = directory.path().join("env");
         fs::write(&path, "old").unwrap();
         let mut file = RenamedFile::new(&path).unwrap();
-        file.write_temp(b"new").unwrap();
+        file.lock().unwrap();
+        file.write_temp(0, b"new").unwrap();
         drop(file);
         assert_eq!(names(directory.path()), ["env"]);
         assert_eq!(fs::read(&path).unwrap(), b"old");
@@ -459,8 +594,11 @@ for name in sorted(os.listxattr(sys.argv[1])): print(name, os.getxattr(sys.argv[
         let path = directory.path().join("env");
         fs::write(&path, "old").unwrap();
         let mut file = RenamedFile::new(&path).unwrap();
+        assert!(file.write_temp(0, b"new").is_err());
         assert!(file.sync_temp().is_err());
-        assert!(file.read_temp().is_err());
+        assert!(file.verify_temp(0, b"new").is_err());
+        assert!(file.rename().is_err());
+        file.lock().unwrap();
         assert!(file.rename().is_err());
         assert_eq!(fs::read(&path).unwrap(), b"old");
     }

@@ -170,10 +170,10 @@ impl Rules {
             (Some(VarAccess::ChangeDefault), "deleted") => {
                 denied("only its default value may be changed (.flags)")
             }
-            // U-Boot compares with "" where there is no default.
-            (Some(VarAccess::ChangeDefault), "changed") if old != Some(default.unwrap_or_default()) => {
-                denied("its value is no longer the default one (.flags)")
-            }
+            (Some(VarAccess::ChangeDefault), "changed") if old != default => denied(match default {
+                Some(_) => "its value is no longer the default one (.flags)",
+                None => "only its default value may be changed, and the default is not known here (.flags)",
+            }),
             _ => Ok(()),
         }
     }
@@ -338,6 +338,9 @@ mod tests {
             say("c", Some("1"), Some("2")).unwrap_err(),
             "\"c\" may not be changed: its value is no longer the default one (.flags)"
         );
+        let unknown = rules.check(b"c", Some(b"1"), Some(b"2"), None).unwrap_err();
+        let reason = "only its default value may be changed, and the default is not known here (.flags)";
+        assert_eq!(unknown.to_string(), format!("\"c\" may not be changed: {reason}"));
         assert_eq!(
             say("c", Some("default"), None).unwrap_err(),
             "\"c\" may not be deleted: only its default value may be changed (.flags)"

@@ -5,6 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use super::exclusive;
 use super::force_ro::ForceRo;
 use super::{Access, Geometry, Medium, MediumKind, OpenMedium};
 use crate::sys;
@@ -58,11 +59,12 @@ impl FileMedium {
         };
         // std adds O_CLOEXEC. O_NONBLOCK has no effect on files and devices, but should the name have
         // become a FIFO meanwhile, opening it returns.
-        let file = OpenOptions::new()
-            .read(true)
-            .write(access == Access::Write)
-            .custom_flags(libc::O_NOCTTY | libc::O_NONBLOCK)
-            .open(path)?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(access == Access::Write).custom_flags(libc::O_NOCTTY | libc::O_NONBLOCK);
+        let file = match (kind, access) {
+            (MediumKind::File, Access::Write) => exclusive::locked(path, || options.open(path))?,
+            _ => options.open(path)?,
+        };
         let opened = file.metadata()?;
         if opened.file_type() != meta.file_type() || opened.rdev() != meta.rdev() {
             return Err(io::Error::other("the device was exchanged while it was being opened"));

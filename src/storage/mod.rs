@@ -2,6 +2,7 @@
 //! of the environment on it, as opaque bytes. The store knows only `EnvCopy`; the simulator stands
 //! in for `Medium`, [`Volume`] and [`ReplaceFile`], so that everything above them is tested under power cuts.
 
+mod exclusive;
 pub mod file;
 mod force_ro;
 pub mod mtd;
@@ -136,22 +137,28 @@ pub trait Volume {
 }
 
 /// The steps by which a regular file is replaced whole without a moment in which neither the old nor
-/// the new one is there: temporary file beside it, write, sync, rename, sync of the directory.
+/// the new one is there: lock, temporary file beside it, sync, rename, sync of the directory.
+///
+/// The new file differs from the old one in the bytes `new` at `offset` only, and is handled in pieces: it may be
+/// the image of a disk.
 pub trait ReplaceFile {
-    /// The file's bytes now.
-    fn read(&mut self) -> io::Result<Vec<u8>>;
-    /// Makes the temporary file with the mode and the owner of the file, holding `content`.
-    fn write_temp(&mut self, content: &[u8]) -> io::Result<()>;
+    /// Keeps other writers away from the file until it is renamed or given up. Its size.
+    fn lock(&mut self) -> io::Result<u64>;
+    /// Makes the temporary file: the mode, the owner and the bytes of the file, with `new` among them. How many
+    /// bytes were written.
+    fn write_temp(&mut self, offset: u64, new: &[u8]) -> io::Result<u64>;
     /// Makes the temporary file's content durable.
     fn sync_temp(&mut self) -> io::Result<()>;
-    /// The temporary file's bytes, read from the medium past the page cache where the system allows.
-    fn read_temp(&mut self) -> io::Result<Vec<u8>>;
-    /// Renames the temporary file over the file (over a symbolic link's target, not the link).
+    /// Reads the temporary file from the medium, past the page cache where the system allows, and tells the first
+    /// byte found that is not as it should be.
+    fn verify_temp(&mut self, offset: u64, new: &[u8]) -> io::Result<Option<u64>>;
+    /// Renames the temporary file over the file (over a symbolic link's target, not the link), and lets others
+    /// write again.
     fn rename(&mut self) -> io::Result<()>;
     /// Makes the rename durable.
     fn sync_dir(&mut self) -> io::Result<()>;
-    /// Removes the temporary file; called when a step before the rename failed.
-    fn discard_temp(&mut self);
+    /// Removes the temporary file and lets others write again; called when a step up to the rename failed.
+    fn give_up(&mut self);
 }
 
 /// One copy of the environment, as opaque bytes at a fixed place.

@@ -10,7 +10,7 @@ use super::mtd::{is_mtd, MtdOpener};
 use super::region::{RegionCopy, RegionSpec};
 use super::rename::{must_write_in_place, RenamedFile};
 use super::replace::ReplaceCopy;
-use super::ubi::{Ubi, UbiVolume, VolumeName};
+use super::ubi::{Ubi, UbiVolume};
 use super::volume::VolumeCopy;
 use super::{Access, EnvCopy, Geometry, MediumKind, OpenMedium, Volume, WriteStats};
 use crate::config::{Device, EnvConfig};
@@ -25,14 +25,14 @@ struct Found {
 
 enum What {
     Medium { opener: Box<dyn OpenMedium>, geometry: Geometry, offset: u64 },
-    Volume(UbiVolume),
+    Volume { copy: VolumeCopy, capacity: u64 },
 }
 
 impl Found {
     fn kind(&self) -> MediumKind {
         match &self.what {
             What::Medium { geometry, .. } => geometry.kind,
-            What::Volume(_) => MediumKind::Ubi,
+            What::Volume { .. } => MediumKind::Ubi,
         }
     }
 
@@ -40,7 +40,24 @@ impl Found {
     fn offset(&self) -> u64 {
         match &self.what {
             What::Medium { offset, .. } => *offset,
-            What::Volume(_) => 0,
+            What::Volume { .. } => 0,
+        }
+    }
+}
+
+/// Why a copy can't be opened.
+enum Missing {
+    /// Its device is not there, or ends before it. Such a copy is unreadable; the other one is used.
+    Unreadable(Error),
+    /// Device and configuration contradict each other.
+    Wrong(Error),
+}
+
+impl From<Error> for Missing {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Io { .. } => Missing::Unreadable(error),
+            error => Missing::Wrong(error),
         }
     }
 }
@@ -50,11 +67,15 @@ impl Found {
 /// Nothing is read from the copies, nothing written.
 ///
 /// Errors: what [`EnvConfig::validate`] refuses, which also holds for a configuration that was built by hand;
-/// [`Error::Device`] where device and configuration contradict each other or two copies overlap;
-/// [`Error::Io`] where a device can't be looked at.
+/// [`Error::Device`] where device and configuration contradict each other, two copies overlap or none fits on its
+/// device; [`Error::Io`] where no device can be looked at.
 pub fn open_copies(config: &EnvConfig) -> Result<Vec<Box<dyn EnvCopy>>> {
+    open_copies_at(config, &Ubi::default())
+}
+
+fn open_copies_at(config: &EnvConfig, ubi: &Ubi) -> Result<Vec<Box<dyn EnvCopy>>> {
     config.validate()?;
-    let found: Vec<Result<Found>> = config.devices.iter().map(find).collect();
+    let found: Vec<Result<Found, Missing>> = config.devices.iter().map(|device| find(device, ubi)).collect();
     let single = found.len() == 1;
     let mut copies: Vec<Box<dyn EnvCopy>> = Vec::new();
     let mut ranges: Vec<((u64, u64), (u64, u64))> = Vec::new();
@@ -63,19 +84,15 @@ pub fn open_copies(config: &EnvConfig) -> Result<Vec<Box<dyn EnvCopy>>> {
     for (device, found) in config.devices.iter().zip(found) {
         let found = match (found, kind) {
             (Ok(found), _) => found,
-            (Err(Error::Io { place, source }), Some(kind)) => {
-                copies.push(Box::new(AbsentCopy { device: device.clone(), kind, place, source }));
+            (Err(Missing::Unreadable(error)), Some(kind)) => {
+                copies.push(Box::new(AbsentCopy { device: device.clone(), kind, error }));
                 continue;
             }
-            (Err(error), _) => return Err(error),
+            (Err(Missing::Unreadable(error) | Missing::Wrong(error)), _) => return Err(error),
         };
         let identity = found.identity;
         let (copy, (start, end)): (Box<dyn EnvCopy>, _) = match found.what {
-            What::Volume(volume) => {
-                let end = volume.capacity();
-                let size = usize::try_from(device.size).unwrap_or(usize::MAX);
-                (Box::new(VolumeCopy::new(Box::new(volume), &device.path, size)?), (0, end))
-            }
+            What::Volume { copy, capacity } => (Box::new(copy), (0, capacity)),
             What::Medium { opener, geometry, offset } => {
                 let behind = places.iter().filter(|&&(other, at)| other == identity && at > offset);
                 let spec = RegionSpec {
@@ -113,22 +130,24 @@ fn replaced_if_possible(device: &Device, region: RegionCopy) -> Result<Box<dyn E
     Ok(Box::new(ReplaceCopy::new(region, Box::new(file))))
 }
 
-/// A copy whose device is not there while the other copy's is: unreadable, and an error to write.
+/// A copy that is not there while the other one is: unreadable, and an error to write.
 struct AbsentCopy {
     device: Device,
     kind: MediumKind,
-    place: Place,
-    source: io::Error,
+    error: Error,
 }
 
 impl AbsentCopy {
+    /// The error once more: one that holds an io::Error can't be cloned.
     fn error<T>(&self) -> Result<T> {
-        // An io::Error can't be cloned.
-        let source = match self.source.raw_os_error() {
-            Some(code) => io::Error::from_raw_os_error(code),
-            None => io::Error::new(self.source.kind(), self.source.to_string()),
-        };
-        Err(self.place.clone().io(source))
+        Err(match &self.error {
+            Error::Io { place, source } => place.clone().io(match source.raw_os_error() {
+                Some(code) => io::Error::from_raw_os_error(code),
+                None => io::Error::new(source.kind(), source.to_string()),
+            }),
+            Error::Device { path, message } => Error::Device { path: path.clone(), message: message.clone() },
+            other => Place::new(&self.device.path, "opening").io(io::Error::other(other.to_string())),
+        })
     }
 }
 
@@ -170,11 +189,11 @@ impl EnvCopy for AbsentCopy {
     }
 }
 
-fn find(device: &Device) -> Result<Found> {
+fn find(device: &Device, ubi: &Ubi) -> Result<Found, Missing> {
     let path = &device.path;
     let io = |step| move |e: io::Error| Place::new(path, step).io(e);
-    if let Some(name) = VolumeName::parse(path) {
-        let volume = Ubi::default().by_name(name).map_err(io("looking for the UBI volume"))?;
+    if let Some(name) = ubi.name_in(path) {
+        let volume = ubi.by_name(name).map_err(io("looking for the UBI volume"))?;
         return found_volume(device, volume);
     }
     let meta = fs::metadata(path).map_err(io("looking for the device"))?;
@@ -188,44 +207,121 @@ fn find(device: &Device) -> Result<Found> {
     } else if is_mtd(&meta) {
         // /dev/mtdNro, the odd number, is the same chip.
         ((mtd, meta.rdev() & !1), Box::new(MtdOpener::new(path, device.sector_size)))
-    } else if let Some(volume) = Ubi::default().by_node(path).map_err(io("looking for the UBI volume"))? {
+    } else if let Some(volume) = ubi.by_node(path).map_err(io("looking for the UBI volume"))? {
         return found_volume(device, volume);
     } else {
-        return Err(Error::Device {
+        return Err(Missing::Wrong(Error::Device {
             path: path.clone(),
             message: "neither a regular file nor a block device, an MTD device or a UBI volume".into(),
-        });
+        }));
     };
     let geometry = opener.open(Access::Read).map_err(io("opening"))?.geometry();
     let offset = from_start(path, device.offset, &geometry)?;
     Ok(Found { identity, what: What::Medium { opener, geometry, offset } })
 }
 
-fn found_volume(device: &Device, volume: UbiVolume) -> Result<Found> {
+fn found_volume(device: &Device, volume: UbiVolume) -> Result<Found, Missing> {
     if device.offset != 0 {
-        return Err(Error::Device {
+        return Err(Missing::Wrong(Error::Device {
             path: device.path.clone(),
             message: format!("offset {:#x}: a copy in a UBI volume starts at 0", device.offset),
-        });
+        }));
     }
     let node = fs::metadata(volume.node())
         .map_err(|e| Place::new(volume.node(), "looking for the UBI volume").io(e))?;
-    Ok(Found { identity: (u64::MAX - 2, node.rdev()), what: What::Volume(volume) })
+    let (capacity, size) = (volume.capacity(), usize::try_from(device.size).unwrap_or(usize::MAX));
+    let copy = VolumeCopy::new(Box::new(volume), &device.path, size).map_err(Missing::Unreadable)?;
+    Ok(Found { identity: (u64::MAX - 2, node.rdev()), what: What::Volume { copy, capacity } })
 }
 
 /// A negative offset counts from the end of a block device (U-Boot tools/env/fw_env.c check_device_config).
-fn from_start(path: &Path, offset: i64, geometry: &Geometry) -> Result<u64> {
-    let refuse = |message: String| Err(Error::Device { path: path.to_path_buf(), message });
+fn from_start(path: &Path, offset: i64, geometry: &Geometry) -> Result<u64, Missing> {
+    let error = |message: String| Error::Device { path: path.to_path_buf(), message };
     if let Ok(offset) = u64::try_from(offset) {
         return Ok(offset);
     }
     if geometry.kind != MediumKind::Block {
-        return refuse(format!("offset {offset} is negative, which only block devices have"));
+        let message = format!("offset {offset} is negative, which only block devices have");
+        return Err(Missing::Wrong(error(message)));
     }
-    match geometry.size.checked_sub(offset.unsigned_abs()) {
-        Some(offset) => Ok(offset),
-        None => {
-            refuse(format!("offset {offset} lies before the start of the device of {} bytes", geometry.size))
+    geometry.size.checked_sub(offset.unsigned_abs()).ok_or_else(|| {
+        let size = geometry.size;
+        let message = format!("offset {offset} lies before the start of the device of {size} bytes");
+        Missing::Unreadable(error(message))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    const SIZE: u64 = 0x1000;
+
+    /// An environment whose copies are the UBI volumes "a" and "b" with room for so many bytes; the device nodes
+    /// are files full of 1s and of 2s.
+    fn volumes(capacities: [u64; 2]) -> (tempfile::TempDir, Ubi, EnvConfig) {
+        let root = tempfile::tempdir().unwrap();
+        let (sys, dev) = (root.path().join("sys"), root.path().join("dev"));
+        fs::create_dir(&dev).unwrap();
+        let mut devices = Vec::new();
+        for (i, (name, capacity)) in ["a", "b"].iter().zip(capacities).enumerate() {
+            let entry = format!("ubi0_{i}");
+            let attributes = sys.join("class/ubi").join(&entry);
+            fs::create_dir_all(&attributes).unwrap();
+            fs::write(attributes.join("name"), format!("{name}\n")).unwrap();
+            fs::write(attributes.join("reserved_ebs"), "1\n").unwrap();
+            fs::write(attributes.join("usable_eb_size"), format!("{capacity}\n")).unwrap();
+            fs::write(dev.join(entry), vec![i as u8 + 1; SIZE as usize]).unwrap();
+            devices.push(format!("/dev/ubi0:{name} 0 {SIZE:x}\n"));
         }
+        (root, Ubi::at(sys, dev), configuration(&devices.concat()))
+    }
+
+    fn configuration(lines: &str) -> EnvConfig {
+        Config::parse("fw_env.config", lines.as_bytes()).unwrap().environments.remove(0)
+    }
+
+    #[test]
+    fn a_volume_that_is_too_small_leaves_the_other_one_readable() {
+        for bad in [0, 1] {
+            let mut capacities = [SIZE; 2];
+            capacities[bad] -= 1;
+            let (root, ubi, config) = volumes(capacities);
+            let mut copies = open_copies_at(&config, &ubi).unwrap();
+            assert_eq!(copies.len(), 2);
+            let good = 1 - bad;
+            assert_eq!(copies[good].load().unwrap(), vec![good as u8 + 1; SIZE as usize]);
+            assert_eq!(copies[bad].kind(), MediumKind::Ubi);
+            let says = |error: Error| matches!(&error, Error::Device { message, .. } if message.contains("the volume holds 0xfff"));
+            assert!(says(copies[bad].load().unwrap_err()));
+            assert!(says(copies[bad].write(None, false, &[0; SIZE as usize]).unwrap_err()));
+            let node = root.path().join(format!("dev/ubi0_{bad}"));
+            assert_eq!(fs::read(node).unwrap(), vec![bad as u8 + 1; SIZE as usize]);
+        }
+    }
+
+    #[test]
+    fn without_another_copy_one_that_does_not_fit_is_an_error() {
+        let (_root, ubi, both) = volumes([SIZE - 1; 2]);
+        let mut single = both.clone();
+        single.devices.truncate(1);
+        let mut missing = both.clone();
+        missing.devices[1].path = "/dev/ubi0:none".into();
+        for config in [both, single, missing] {
+            let error = open_copies_at(&config, &ubi).err().unwrap();
+            assert!(matches!(error, Error::Device { ref path, .. } if path.ends_with("ubi0:a")), "{error}");
+        }
+    }
+
+    #[test]
+    fn only_a_block_device_has_an_end_to_count_from() {
+        let geometry = |kind| Geometry { kind, size: 0x2000, erase_size: 0, write_size: 512 };
+        let start = |offset, kind| from_start(Path::new("disk"), offset, &geometry(kind));
+        assert!(matches!(start(-0x1000, MediumKind::Block), Ok(0x1000)));
+        assert!(matches!(start(-0x2000, MediumKind::Block), Ok(0)));
+        assert!(matches!(start(-0x2001, MediumKind::Block), Err(Missing::Unreadable(Error::Device { .. }))));
+        assert!(matches!(start(-0x1000, MediumKind::File), Err(Missing::Wrong(Error::Device { .. }))));
+        assert!(matches!(start(0x3000, MediumKind::File), Ok(0x3000)));
     }
 }

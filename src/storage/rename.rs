@@ -2,18 +2,23 @@
 
 use std::ffi::{CString, OsString};
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
+use std::ops::Range;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{fchown, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{fchown, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::ReplaceFile;
+use super::region::first_difference;
+use super::{exclusive, ReplaceFile};
 use crate::sys;
 
 /// Part of a temporary file's name, which is `.NAME.bootslot-PID-N`.
 const MARK: &[u8] = b".bootslot-";
+
+/// How many bytes of a file are in memory at once.
+const PIECE: u64 = 1 << 20;
 
 /// Whether the regular file at `path` can't be replaced without breaking something, so that it has to
 /// be written in place, which is not safe against power cuts:
@@ -35,6 +40,8 @@ pub struct RenamedFile {
     target: PathBuf,
     directory: PathBuf,
     name: OsString,
+    /// The file, from `lock` to `rename`.
+    locked: Option<File>,
     temp: Option<Temp>,
 }
 
@@ -56,7 +63,8 @@ impl RenamedFile {
         if !fs::symlink_metadata(&target)?.is_file() {
             return Err(not_regular());
         }
-        Ok(RenamedFile { directory: directory.to_path_buf(), name: name.to_owned(), target, temp: None })
+        let (directory, name) = (directory.to_path_buf(), name.to_owned());
+        Ok(RenamedFile { directory, name, target, locked: None, temp: None })
     }
 
     fn temp_prefix(&self) -> Vec<u8> {
@@ -64,7 +72,7 @@ impl RenamedFile {
     }
 
     /// Removes temporary files that a predecessor left when it was killed. All there are are left over:
-    /// the store holds the lock.
+    /// who is alive has locked the file.
     fn remove_stale(&self) {
         // What can't be listed or removed is in nobody's way: each temporary file has a new name.
         let Ok(entries) = fs::read_dir(&self.directory) else { return };
@@ -96,24 +104,39 @@ impl RenamedFile {
         }
     }
 
+    fn locked(&self) -> io::Result<&File> {
+        self.locked.as_ref().ok_or_else(out_of_order)
+    }
+
     fn temp(&self) -> io::Result<&Temp> {
         self.temp.as_ref().ok_or_else(out_of_order)
     }
 }
 
 impl ReplaceFile for RenamedFile {
-    fn read(&mut self) -> io::Result<Vec<u8>> {
-        fs::read(&self.target)
+    fn lock(&mut self) -> io::Result<u64> {
+        let file = exclusive::locked(&self.target, || {
+            // NFS locks only what is open for writing, which replacing a file does not need.
+            let writable = OpenOptions::new().read(true).write(true).open(&self.target);
+            writable.or_else(|_| File::open(&self.target))
+        })?;
+        Ok(self.locked.insert(file).metadata()?.len())
     }
 
-    fn write_temp(&mut self, content: &[u8]) -> io::Result<()> {
-        self.discard_temp();
+    fn write_temp(&mut self, offset: u64, new: &[u8]) -> io::Result<u64> {
+        self.locked()?;
         self.remove_stale();
-        let target = File::open(&self.target)?;
-        let temp = self.temp.insert(self.make_temp()?);
-        let Some(file) = &mut temp.file else { return Err(out_of_order()) };
-        file.write_all(content)?;
-        take_after(&target, file)
+        let temp = self.make_temp()?;
+        let Temp { file: Some(to), .. } = self.temp.insert(temp) else { return Err(out_of_order()) };
+        let Some(from) = &self.locked else { return Err(out_of_order()) };
+        let (size, behind) = (from.metadata()?.len(), offset.saturating_add(new.len() as u64));
+        let mut written = copy(from, to, 0..offset)?;
+        to.write_all_at(new, offset)?;
+        written += new.len() as u64 + copy(from, to, behind..size)?;
+        // It may end with a hole.
+        to.set_len(size)?;
+        take_after(from, to)?;
+        Ok(written)
     }
 
     fn sync_temp(&mut self) -> io::Result<()> {
@@ -124,13 +147,28 @@ impl ReplaceFile for RenamedFile {
         sys::close(file)
     }
 
-    fn read_temp(&mut self) -> io::Result<Vec<u8>> {
-        fs::read(&self.temp()?.path)
+    fn verify_temp(&mut self, offset: u64, new: &[u8]) -> io::Result<Option<u64>> {
+        let (old, temp) = (self.locked()?, File::open(&self.temp()?.path)?);
+        let (size, behind) = (old.metadata()?.len(), offset.saturating_add(new.len() as u64));
+        let found = temp.metadata()?.len();
+        if found != size {
+            return Ok(Some(found.min(size)));
+        }
+        let mut back = vec![0; new.len()];
+        temp.read_exact_at(&mut back, offset)?;
+        if let Some(i) = first_difference(&back, new) {
+            return Ok(Some(offset.saturating_add(i as u64)));
+        }
+        match difference(old, &temp, 0..offset)? {
+            None => difference(old, &temp, behind..size),
+            found => Ok(found),
+        }
     }
 
     fn rename(&mut self) -> io::Result<()> {
         fs::rename(&self.temp()?.path, &self.target)?;
         self.temp = None;
+        self.locked = None;
         Ok(())
     }
 
@@ -138,18 +176,60 @@ impl ReplaceFile for RenamedFile {
         File::open(&self.directory)?.sync_all()
     }
 
-    fn discard_temp(&mut self) {
+    fn give_up(&mut self) {
         if let Some(temp) = self.temp.take() {
             // If even this fails, the next store removes it as stale.
             let _ = fs::remove_file(temp.path);
         }
+        self.locked = None;
     }
 }
 
 impl Drop for RenamedFile {
     fn drop(&mut self) {
-        self.discard_temp();
+        self.give_up();
     }
+}
+
+/// Where the next data of any of `files` lie, from `at` on: at most a [`PIECE`], and not behind `end`. `None`:
+/// there are only holes.
+fn next_piece(files: &[&File], at: u64, end: u64) -> io::Result<Option<Range<u64>>> {
+    let mut next: Option<Range<u64>> = None;
+    for file in files {
+        let data = sys::next_data(file, at)?;
+        next = next.into_iter().chain(data).min_by_key(|data| data.start);
+    }
+    let next = next.filter(|data| data.start < end);
+    Ok(next.map(|data| data.start..data.end.min(end).min(data.start.saturating_add(PIECE))))
+}
+
+fn read(file: &File, piece: &Range<u64>) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; usize::try_from(piece.end - piece.start).unwrap_or(usize::MAX)];
+    file.read_exact_at(&mut bytes, piece.start)?;
+    Ok(bytes)
+}
+
+/// Copies the data in `range`; what is a hole stays one. How many bytes they are.
+fn copy(from: &File, to: &File, range: Range<u64>) -> io::Result<u64> {
+    let (mut at, mut copied) = (range.start, 0);
+    while let Some(piece) = next_piece(&[from], at, range.end)? {
+        to.write_all_at(&read(from, &piece)?, piece.start)?;
+        copied += piece.end - piece.start;
+        at = piece.end;
+    }
+    Ok(copied)
+}
+
+/// The first byte in `range` that differs. What is a hole in both is the same.
+fn difference(old: &File, new: &File, range: Range<u64>) -> io::Result<Option<u64>> {
+    let mut at = range.start;
+    while let Some(piece) = next_piece(&[old, new], at, range.end)? {
+        if let Some(i) = first_difference(&read(old, &piece)?, &read(new, &piece)?) {
+            return Ok(Some(piece.start.saturating_add(i as u64)));
+        }
+        at = piece.end;
+    }
+    Ok(None)
 }
 
 /// Gives `temp` the owner, the extended attributes (ACLs and security labels among them) and the mode

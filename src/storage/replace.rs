@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::region::{first_difference, RegionCopy};
+use super::region::RegionCopy;
 use super::{EnvCopy, MediumKind, ReplaceFile, WriteStats};
 use crate::error::{Error, Place, Result};
 
@@ -20,6 +20,31 @@ impl ReplaceCopy {
 
     fn place(&self, step: &'static str) -> Place {
         Place::new(self.region.path(), step)
+    }
+
+    /// Everything up to the rename. How many bytes were written.
+    fn replace(&mut self, new: &[u8]) -> Result<u64> {
+        let offset = self.offset();
+        let size = self.file.lock().map_err(|e| self.place("locking the file").io(e))?;
+        if offset.saturating_add(new.len() as u64) > size {
+            return Err(Error::Device {
+                path: self.path().to_path_buf(),
+                message: format!(
+                    "the copy at {offset:#x} ends behind the end of the file; nothing was written"
+                ),
+            });
+        }
+        let written = self.file.write_temp(offset, new);
+        let bytes = written.map_err(|e| self.place("writing the temporary file").io(e))?;
+        // Without this a file system may make the rename durable before the data.
+        self.file.sync_temp().map_err(|e| self.place("syncing the temporary file").io(e))?;
+        // Once renamed there is no old file to go back to, so the new one is proven first.
+        let step = "reading back";
+        if let Some(at) = self.file.verify_temp(offset, new).map_err(|e| self.place(step).io(e))? {
+            return Err(Error::Verify { place: self.place(step).at(at) });
+        }
+        self.file.rename().map_err(|e| self.place("renaming the temporary file").io(e))?;
+        Ok(bytes)
     }
 }
 
@@ -57,35 +82,13 @@ impl EnvCopy for ReplaceCopy {
     }
 
     fn write(&mut self, _before: Option<&[u8]>, _settled: bool, new: &[u8]) -> Result<WriteStats> {
-        let mut content = self.file.read().map_err(|e| self.place("reading the file").io(e))?;
-        let start = usize::try_from(self.offset()).unwrap_or(usize::MAX);
-        let end = start.saturating_add(new.len());
-        let Some(part) = content.get_mut(start..end) else {
-            return Err(Error::Device {
-                path: self.path().to_path_buf(),
-                message: format!(
-                    "the copy at {start:#x} ends behind the end of the file; nothing was written"
-                ),
-            });
-        };
-        part.copy_from_slice(new);
-        let written = (|| {
-            self.file.write_temp(&content).map_err(|e| self.place("writing the temporary file").io(e))?;
-            // Without this a file system may make the rename durable before the data.
-            self.file.sync_temp().map_err(|e| self.place("syncing the temporary file").io(e))?;
-            // Once renamed there is no old file to go back to, so the new one is proven first.
-            let back = self.file.read_temp().map_err(|e| self.place("reading back").io(e))?;
-            if let Some(i) = first_difference(&back, &content) {
-                return Err(Error::Verify { place: self.place("reading back").at(i as u64) });
-            }
-            self.file.rename().map_err(|e| self.place("renaming the temporary file").io(e))
-        })();
-        if written.is_err() {
-            self.file.discard_temp();
+        let renamed = self.replace(new);
+        if renamed.is_err() {
+            self.file.give_up();
         }
-        written?;
+        let bytes = renamed?;
         self.file.sync_dir().map_err(|e| self.place("syncing the directory").io(e))?;
-        Ok(WriteStats { bytes: content.len() as u64, erases: 0, syncs: 2 })
+        Ok(WriteStats { bytes, erases: 0, syncs: 2 })
     }
 
     fn erase(&mut self) -> Result<WriteStats> {

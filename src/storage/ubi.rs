@@ -32,10 +32,12 @@ pub enum VolumeName<'a> {
 impl<'a> VolumeName<'a> {
     /// The name in `path`; `None` if it is the path of something else.
     pub fn parse(path: &'a Path) -> Option<Self> {
-        let path = path.as_os_str().as_bytes();
-        let device = path.strip_prefix(b"/dev/").unwrap_or(path);
-        let colon = device.iter().position(|&byte| byte == b':')?;
-        let (device, name) = (device.get(..colon)?, OsStr::from_bytes(device.get(colon + 1..)?));
+        let (device, name) = split(path)?;
+        Self::of(device.strip_prefix(b"/dev/").unwrap_or(device), name)
+    }
+
+    /// The volume `name` of the device `ubiN` or `mtdN`.
+    fn of(device: &[u8], name: &'a OsStr) -> Option<Self> {
         let number = |digits: &[u8]| {
             let digits = std::str::from_utf8(digits).ok()?;
             // parse alone would accept a sign.
@@ -47,6 +49,13 @@ impl<'a> VolumeName<'a> {
             Some(VolumeName::OnMtd(number(device.strip_prefix(b"mtd")?)?, name))
         }
     }
+}
+
+/// What stands before and behind the first colon.
+fn split(path: &Path) -> Option<(&[u8], &OsStr)> {
+    let path = path.as_os_str().as_bytes();
+    let colon = path.iter().position(|&byte| byte == b':')?;
+    Some((path.get(..colon)?, OsStr::from_bytes(path.get(colon + 1..)?)))
 }
 
 /// Where the kernel shows its UBI devices.
@@ -66,6 +75,20 @@ impl Ubi {
     /// With sysfs and the device nodes elsewhere than at `/sys` and `/dev`.
     pub fn at(sysfs: impl Into<PathBuf>, dev: impl Into<PathBuf>) -> Self {
         Ubi { sysfs: sysfs.into(), dev: dev.into() }
+    }
+
+    /// The name of a volume in `path`, before whose colon may also stand a symbolic link to the device, as a udev
+    /// rule makes one. `None` if it is the path of something else, also of a file with a colon in its name.
+    pub fn name_in<'a>(&self, path: &'a Path) -> Option<VolumeName<'a>> {
+        VolumeName::parse(path).or_else(|| {
+            let (link, name) = split(path)?;
+            let link = Path::new(OsStr::from_bytes(link));
+            if !link.is_absolute() || path.exists() {
+                return None;
+            }
+            let device = fs::canonicalize(link).ok()?;
+            VolumeName::of(device.strip_prefix(&self.dev).ok()?.as_os_str().as_bytes(), name)
+        })
     }
 
     /// The volume with this name; attaches an MTD device for it if need be.
@@ -429,6 +452,34 @@ mod tests {
         assert_eq!(volume.update(&[1; 4001]).unwrap_err().kind(), io::ErrorKind::InvalidInput);
         assert_eq!(volume.update(&[1; 4000]).unwrap_err().raw_os_error(), Some(libc::ENOTTY));
         assert_eq!(fs::read(node).unwrap(), [0, 0, 7, 7]);
+    }
+
+    #[test]
+    fn a_link_to_the_device_may_stand_for_it() {
+        let fake = fake();
+        let at = |name: &str| fake.root.path().join(name).to_str().unwrap().to_owned();
+        for device in ["ubi0", "mtd7", "null"] {
+            fs::write(fake.ubi.dev.join(device), "").unwrap();
+        }
+        symlink("dev/ubi0", at("first")).unwrap();
+        symlink("first", at("second")).unwrap();
+        symlink("dev/mtd7", at("flash")).unwrap();
+        symlink("dev/null", at("other")).unwrap();
+        symlink("dev/ubi9", at("dangling")).unwrap();
+        let name = |text: String| fake.ubi.name_in(Path::new(&text)).map(|n| format!("{n:?}"));
+        let expected = |n: VolumeName<'_>| Some(format!("{n:?}"));
+        assert_eq!(name(at("first:env")), expected(VolumeName::OnUbi(0, OsStr::new("env"))));
+        assert_eq!(name(at("second:a:b")), expected(VolumeName::OnUbi(0, OsStr::new("a:b"))));
+        assert_eq!(name(at("flash:env")), expected(VolumeName::OnMtd(7, OsStr::new("env"))));
+        assert_eq!(name(at("dev/ubi0:env")), expected(VolumeName::OnUbi(0, OsStr::new("env"))));
+        assert_eq!(name("/dev/ubi3:env".into()), expected(VolumeName::OnUbi(3, OsStr::new("env"))));
+        for path in ["other:env", "dangling:env", "none:env", "first"] {
+            assert_eq!(name(at(path)), None, "{path}");
+        }
+        assert_eq!(name("first:env".into()), None);
+        // A file of this name is one.
+        fs::write(at("first:env"), "").unwrap();
+        assert_eq!(name(at("first:env")), None);
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! System calls that std does not offer: MTD and UBI ioctls, mapped memory, flock, page cache, extended attributes.
+//! System calls that std does not offer: MTD and UBI ioctls, mapped memory, flock, holes, page cache, extended
+//! attributes.
 //!
 //! Together with the C interface this is the crate's only `unsafe`: each function here is safe to
 //! call, and none of them knows what it is used for.
@@ -12,6 +13,7 @@ pub mod ubi;
 use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::fd::{AsRawFd, IntoRawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -72,6 +74,28 @@ pub fn drop_cache(file: &File, offset: u64, len: u64) -> io::Result<()> {
         // posix_fadvise returns the error instead of setting errno.
         errno => Err(io::Error::from_raw_os_error(errno)),
     }
+}
+
+/// Where the next data of `file` lie, from `offset` on; `None`: from there to the end there is only a hole.
+/// Where the file system does not tell, everything is data, and the range has no end. Moves the position of
+/// the file.
+pub fn next_data(file: &File, offset: u64) -> io::Result<Option<Range<u64>>> {
+    match seek(file, offset, libc::SEEK_DATA) {
+        Ok(start) => Ok(Some(start..seek(file, start, libc::SEEK_HOLE)?)),
+        Err(error) => match error.raw_os_error() {
+            Some(libc::ENXIO) => Ok(None),
+            Some(libc::EINVAL | libc::EOPNOTSUPP | libc::ENOSYS) => Ok(Some(offset..u64::MAX)),
+            _ => Err(error),
+        },
+    }
+}
+
+fn seek(file: &File, offset: u64, whence: libc::c_int) -> io::Result<u64> {
+    let offset = libc::off64_t::try_from(offset).map_err(|_| io::ErrorKind::InvalidInput)?;
+    // SAFETY: lseek takes no memory of ours, and the descriptor is open as long as `file` lives.
+    let at = unsafe { libc::lseek64(file.as_raw_fd(), offset, whence) };
+    // Negative is only the -1 of an error.
+    u64::try_from(at).map_err(|_| io::Error::last_os_error())
 }
 
 /// BLKGETSIZE64 of linux/fs.h. The header says `size_t` where the kernel writes a `u64`, so that
@@ -177,6 +201,7 @@ fn grow(mut ask: impl FnMut(&mut [u8]) -> libc::ssize_t) -> io::Result<Vec<u8>> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::FileExt;
 
     #[test]
     fn a_second_open_file_description_is_locked_out_until_the_first_unlocks() {
@@ -210,6 +235,21 @@ mod tests {
     fn a_regular_file_is_no_block_device() {
         let file = tempfile::tempfile().unwrap();
         assert_eq!(block_device_size(&file).unwrap_err().raw_os_error(), Some(libc::ENOTTY));
+    }
+
+    #[test]
+    fn data_are_told_from_holes() {
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(3 << 20).unwrap();
+        assert_eq!(next_data(&file, 0).unwrap(), None);
+        file.write_all_at(&[7; 100], 1 << 20).unwrap();
+        let data = next_data(&file, 0).unwrap().unwrap();
+        assert!((1..=1 << 20).contains(&data.start), "{data:?}");
+        assert!(data.end > 1 << 20 && data.end < 2 << 20, "{data:?}");
+        assert_eq!(next_data(&file, data.end - 1).unwrap(), Some(data.end - 1..data.end));
+        assert_eq!(next_data(&file, data.end).unwrap(), None);
+        assert_eq!(next_data(&file, 3 << 20).unwrap(), None);
+        assert_eq!(next_data(&file, u64::MAX).unwrap_err().kind(), io::ErrorKind::InvalidInput);
     }
 
     #[test]

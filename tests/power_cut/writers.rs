@@ -169,13 +169,12 @@ impl ByHand {
             Place::Volume(volume) => volume.clone().update(bytes),
             Place::Replaced { medium, spec } => {
                 let mut file = medium.clone();
-                let mut content = ReplaceFile::read(&mut file)?;
-                content[spec.offset as usize..][..bytes.len()].copy_from_slice(bytes);
-                file.write_temp(&content)?;
+                ReplaceFile::lock(&mut file)?;
+                file.write_temp(spec.offset, bytes)?;
                 if !self.is(Fault::RenameUnsynced) {
                     file.sync_temp()?;
                 }
-                if !self.is(Fault::NoVerify) && file.read_temp()? != content {
+                if !self.is(Fault::NoVerify) && file.verify_temp(spec.offset, bytes)?.is_some() {
                     return Err(std::io::Error::other("reading back: other bytes"));
                 }
                 file.rename()?;

@@ -4,6 +4,7 @@ use std::io;
 
 use super::power::Op;
 use super::{range_of, violation, Board, Chip, Counters};
+use crate::storage::region::first_difference;
 use crate::storage::{Access, Geometry, Medium, OpenMedium, ReplaceFile, Volume};
 
 /// A medium of a [`Board`]: flash, a block device or a file. The code under test opens it; a test looks
@@ -267,20 +268,26 @@ impl Medium for OpenSim {
 }
 
 impl ReplaceFile for SimMedium {
-    fn read(&mut self) -> io::Result<Vec<u8>> {
-        self.on_file(Op::Read, 0, |disk, _| disk.content())
+    fn lock(&mut self) -> io::Result<u64> {
+        // Nobody else writes to a simulated file.
+        self.on_file(Op::Open, 0, |disk, _| disk.geometry().size)
     }
 
-    fn write_temp(&mut self, content: &[u8]) -> io::Result<()> {
-        self.on_file(Op::WriteTemp, content.len(), |disk, extent| disk.write_temp(content, extent))
+    fn write_temp(&mut self, offset: u64, new: &[u8]) -> io::Result<u64> {
+        let content = self.on_file(Op::Read, 0, |disk, _| with_new(disk.content(), offset, new))?;
+        self.on_file(Op::WriteTemp, content.len(), |disk, extent| disk.write_temp(&content, extent))?;
+        Ok(content.len() as u64)
     }
 
     fn sync_temp(&mut self) -> io::Result<()> {
         self.on_file(Op::SyncTemp, 0, |disk, extent| disk.sync_temp(extent))
     }
 
-    fn read_temp(&mut self) -> io::Result<Vec<u8>> {
-        self.on_file(Op::Read, 0, |disk, _| disk.temp_content())
+    fn verify_temp(&mut self, offset: u64, new: &[u8]) -> io::Result<Option<u64>> {
+        let difference = self.on_file(Op::Read, 0, |disk, _| {
+            first_difference(&disk.temp_content(), &with_new(disk.content(), offset, new))
+        })?;
+        Ok(difference.map(|at| at as u64))
     }
 
     fn rename(&mut self) -> io::Result<()> {
@@ -291,10 +298,19 @@ impl ReplaceFile for SimMedium {
         self.on_file(Op::SyncDir, 0, |disk, extent| disk.sync_dir(extent))
     }
 
-    fn discard_temp(&mut self) {
+    fn give_up(&mut self) {
         // What fails here is a file that lies about; nobody is told.
         let _ = self.on_file(Op::DiscardTemp, 0, |disk, extent| disk.discard_temp(extent));
     }
+}
+
+/// The bytes of a file with `new` among them.
+fn with_new(mut content: Vec<u8>, offset: u64, new: &[u8]) -> Vec<u8> {
+    let Some(range) = range_of(offset, new.len(), content.len()) else {
+        violation(format_args!("{} bytes at {offset:#x}: past the end of the file", new.len()));
+    };
+    content[range].copy_from_slice(new);
+    content
 }
 
 impl SimMedium {

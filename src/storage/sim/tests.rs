@@ -379,10 +379,10 @@ fn a_cut_ubi_update_leaves_the_volume_unreadable_until_the_next_one() {
 fn a_file_renamed_before_its_data_is_synced_can_be_anything() {
     let board = Board::new();
     let mut file = board.file(vec![1; 600]);
-    file.write_temp(&[2; 600]).unwrap();
+    file.write_temp(0, &[2; 600]).unwrap();
     assert_eq!(found(&board.fork(), &file.on(&board.fork())), [vec![1; 600]].into());
     file.rename().unwrap();
-    assert_eq!(ReplaceFile::read(&mut file).unwrap(), [2; 600]);
+    assert_eq!(read(&file, 0, 600), [2; 600]);
     let states = {
         let fork = board.fork();
         found(&fork, &file.on(&fork))
@@ -400,18 +400,20 @@ fn a_file_renamed_before_its_data_is_synced_can_be_anything() {
 fn a_synced_file_is_old_or_new_until_the_directory_is_synced() {
     let board = Board::new();
     let mut file = board.file(vec![1; 600]);
-    file.write_temp(&[2; 700]).unwrap();
+    file.write_temp(100, &[2; 500]).unwrap();
     assert_eq!(file.leftovers(), 1);
     file.sync_temp().unwrap();
-    assert_eq!(file.read_temp().unwrap(), [2; 700]);
+    assert_eq!(file.verify_temp(100, &[2; 500]).unwrap(), None);
+    assert_eq!(file.verify_temp(99, &[2; 500]).unwrap(), Some(99));
+    let new = [vec![1; 100], vec![2; 500]].concat();
     file.rename().unwrap();
     assert_eq!(file.leftovers(), 0);
     {
         let fork = board.fork();
-        assert_eq!(found(&fork, &file.on(&fork)), [vec![1; 600], vec![2; 700]].into());
+        assert_eq!(found(&fork, &file.on(&fork)), [vec![1; 600], new.clone()].into());
     }
     file.sync_dir().unwrap();
-    assert_eq!(found(&board, &file), [vec![2; 700]].into());
+    assert_eq!(found(&board, &file), [new].into());
 }
 
 #[test]
@@ -420,10 +422,10 @@ fn a_lying_temporary_file_is_found_by_reading_it_back() {
         let board = Board::new();
         let mut file = board.file(vec![1; 600]);
         board.fault(Fault { medium: None, op, skip: 0, times: 1, effect: Effect::Lie(None) });
-        file.write_temp(&[2; 600]).unwrap();
+        file.write_temp(0, &[2; 600]).unwrap();
         file.sync_temp().unwrap();
-        assert_ne!(file.read_temp().unwrap(), [2; 600]);
-        file.discard_temp();
+        assert!(file.verify_temp(0, &[2; 600]).unwrap().is_some());
+        file.give_up();
         assert_eq!(file.leftovers(), 0);
     }
 }
