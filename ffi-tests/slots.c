@@ -1,4 +1,4 @@
-/* Every function of the slots: a device's life, NULL for each pointer, wrong order, refusals. */
+/* Every function of the slots: a device's life, borrowed strings, NULL for each pointer, wrong order, refusals. */
 #include "bootslot.h"
 #include "check.h"
 
@@ -141,6 +141,40 @@ static void a_life(void)
 	bootslot_slots_free(a);
 }
 
+/* A slot's name as bootslot_slots_get lends it: until the next call, which may be one that takes it. */
+static const char *borrowed(bootslot_slots *slots, size_t number)
+{
+	bootslot_slot slot = BOOTSLOT_INIT(bootslot_slot);
+	CHECK_NUMBER(bootslot_slots_get(slots, number, &slot), BOOTSLOT_OK);
+	return slot.name;
+}
+
+static void what_is_borrowed_may_be_an_argument(void)
+{
+	bootslot_slots *a, *b;
+	bootslot_status found;
+
+	make_place(folder, SIZE);
+	set("active_slot A\nboot_success 1\nslot_A good\n");
+	a = running("A");
+	CHECK_NUMBER(bootslot_slots_begin_install(a, borrowed(a, 1)), BOOTSLOT_OK);
+	CHECK_NUMBER(bootslot_slots_finish_install(a, borrowed(a, 1), 2, "0123456789abcdef"), BOOTSLOT_OK);
+	found = status(a);
+	CHECK_NUMBER(bootslot_slots_finish_install(a, found.active, 2, found.update), BOOTSLOT_OK);
+	CHECK_TEXT(status(a).update, "0123456789abcdef");
+	CHECK_NUMBER(bootslot_slots_try(a, borrowed(a, 1), 0), BOOTSLOT_OK);
+	b = running("B");
+	CHECK_NUMBER(bootslot_slots_confirm(b, status(b).running), BOOTSLOT_OK);
+	CHECK_NUMBER(bootslot_slots_mark_bad(b, borrowed(b, 0)), BOOTSLOT_OK);
+	CHECK_NUMBER(bootslot_slots_mark_good(b, borrowed(b, 0)), BOOTSLOT_OK);
+	CHECK_NUMBER(bootslot_slots_set_active(b, borrowed(b, 0)), BOOTSLOT_OK);
+	CHECK_TEXT(status(b).active, "A");
+	CHECK_NUMBER(bootslot_slots_confirm(b, "no-slot"), BOOTSLOT_ERROR_ARGUMENT);
+	CHECK_NUMBER(bootslot_slots_confirm(b, bootslot_slots_last_error(b)), BOOTSLOT_ERROR_ARGUMENT);
+	bootslot_slots_free(b);
+	bootslot_slots_free(a);
+}
+
 static void null_is_an_error_everywhere(void)
 {
 	bootslot_slots *slots = running("A");
@@ -277,6 +311,7 @@ int main(int argc, char **argv)
 {
 	folder = argc > 1 ? argv[1] : ".";
 	a_life();
+	what_is_borrowed_may_be_an_argument();
 	null_is_an_error_everywhere();
 	wrong_order_and_bad_arguments();
 	boot_counter();

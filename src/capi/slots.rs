@@ -1,6 +1,7 @@
 //! The slots for C: status, what the next boot will do, and the orders.
 
 use std::ffi::{c_char, CString};
+use std::mem;
 use std::path::Path;
 use std::ptr;
 use std::time::Duration;
@@ -243,7 +244,8 @@ pub(super) unsafe fn call(
     f: impl FnOnce(&mut Session) -> Outcome<bootslot_code>,
 ) -> bootslot_code {
     Handle::call(slots.cast::<Handle<Session>>(), |session| {
-        session.given.clear();
+        // They may be the arguments of this very call: they live until it is over.
+        let _given = mem::take(&mut session.given);
         f(session)
     })
 }
