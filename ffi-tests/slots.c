@@ -103,9 +103,14 @@ static void a_life(void)
 	CHECK_NUMBER(found.tries, 2);
 	CHECK_NUMBER(bootslot_slots_confirm(a, "B"), BOOTSLOT_ERROR_REFUSED);
 
-	/* It runs, and is unhealthy. */
+	/* It runs: the order that put it there is done already. */
 	set("boot_try_count 1\n");
 	b = running("B");
+	CHECK_NUMBER(bootslot_slots_finish_install(b, "B", 2, "0123456789abcdef"), BOOTSLOT_OK);
+	CHECK_NUMBER(bootslot_slots_try(b, "B", 0), BOOTSLOT_OK);
+	CHECK_NUMBER(status(b).tries, 1);
+	CHECK_NUMBER(bootslot_slots_finish_install(b, "B", 2, "another"), BOOTSLOT_ERROR_REFUSED);
+	/* It is unhealthy. */
 	CHECK_NUMBER(bootslot_slots_begin_install(b, "A"), BOOTSLOT_ERROR_REFUSED);
 	CHECK_NUMBER(bootslot_slots_roll_back(b, 0), BOOTSLOT_ERROR_ARGUMENT);
 	CHECK_NUMBER(bootslot_slots_roll_back(b, BOOTSLOT_REASON_HEALTH), BOOTSLOT_OK);
