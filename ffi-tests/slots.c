@@ -64,9 +64,15 @@ static void a_life(void)
 	CHECK_NUMBER(found.tries, 3);
 	CHECK(!found.healthy);
 	CHECK_NUMBER(bootslot_slots_confirm(a, NULL), BOOTSLOT_ERROR_NO_VALID_COPY);
-	CHECK_NUMBER(bootslot_slots_init(a, false), BOOTSLOT_ERROR_NO_VALID_COPY);
-	CHECK_NUMBER(bootslot_slots_init(a, true), BOOTSLOT_OK);
-	CHECK_NUMBER(bootslot_slots_init(a, false), BOOTSLOT_OK);
+	CHECK_NUMBER(bootslot_slots_init(a, NULL), BOOTSLOT_ERROR_NO_VALID_COPY);
+	CHECK_NUMBER(bootslot_slots_init(a, ""), BOOTSLOT_ERROR_REFUSED);
+	CHECK_NUMBER(bootslot_slots_init(a, "bootdelay=3\n"), BOOTSLOT_ERROR_REFUSED);
+	CHECK(strstr(bootslot_slots_last_error(a), "no bootcmd") != NULL);
+	CHECK_NUMBER(bootslot_slots_init(a, "bootcmd=run bootslot\n=3\n"), BOOTSLOT_ERROR_SCRIPT);
+	CHECK_TEXT(bootslot_slots_last_error(a), "defaults:2: no name before the '='");
+	CHECK_NUMBER(bootslot_slots_init(a, NULL), BOOTSLOT_ERROR_NO_VALID_COPY);
+	CHECK_NUMBER(bootslot_slots_init(a, "bootdelay=3\nbootcmd=run bootslot\n"), BOOTSLOT_OK);
+	CHECK_NUMBER(bootslot_slots_init(a, NULL), BOOTSLOT_OK);
 
 	/* The first healthy boot confirms. */
 	CHECK_NUMBER(bootslot_slots_confirm(a, "A"), BOOTSLOT_OK);
@@ -192,7 +198,7 @@ static void null_is_an_error_everywhere(void)
 	CHECK_NUMBER(bootslot_slots_status(slots, NULL), BOOTSLOT_ERROR_NULL);
 	CHECK_NUMBER(bootslot_slots_get(NULL, 0, &slot), BOOTSLOT_ERROR_NULL);
 	CHECK_NUMBER(bootslot_slots_get(slots, 0, NULL), BOOTSLOT_ERROR_NULL);
-	CHECK_NUMBER(bootslot_slots_init(NULL, true), BOOTSLOT_ERROR_NULL);
+	CHECK_NUMBER(bootslot_slots_init(NULL, NULL), BOOTSLOT_ERROR_NULL);
 	CHECK_NUMBER(bootslot_slots_begin_install(NULL, "B"), BOOTSLOT_ERROR_NULL);
 	CHECK_NUMBER(bootslot_slots_begin_install(slots, NULL), BOOTSLOT_ERROR_NULL);
 	CHECK_TEXT(bootslot_slots_last_error(slots), "slot is NULL");

@@ -627,11 +627,13 @@ enum bootslot_code bootslot_slots_get(struct bootslot_slots *slots,
                                       struct bootslot_slot *slot);
 
 /**
- * Starts with the factory's trial where no boot state is stored yet. `from_nothing`: also where no
- * copy of the environment is valid; U-Boot then loads what is stored and nothing else, unless the
- * board is hardened.
+ * Starts with the factory's trial where no boot state is stored yet. `defaults`, which may be NULL, is
+ * what to start from where no copy of the environment is valid: lines `name=value`, as in U-Boot's
+ * u-boot-initial-env. It has to be all that U-Boot needs to boot, for U-Boot then loads what is stored
+ * and nothing else, unless the board is hardened: without bootcmd it is refused. With NULL, nothing is
+ * made out of nothing: BOOTSLOT_ERROR_NO_VALID_COPY.
  */
-enum bootslot_code bootslot_slots_init(struct bootslot_slots *slots, bool from_nothing);
+enum bootslot_code bootslot_slots_init(struct bootslot_slots *slots, const char *defaults);
 
 /**
  * Before a slot is written: it is bad from now on, so that no power cut can make it boot half-written.

@@ -285,6 +285,9 @@ fn a_lost_environment_is_shown_and_only_made_anew_by_order() {
     for args in [&["init"][..], &["confirm"], &["begin-install", "B"]] {
         place.refused(3, |place| slots(place, "A", args));
     }
+    place.write("defaults", b"bootdelay=3\n");
+    let said = place.refused(REFUSED, |place| slots(place, "A", &["init", "-f", "defaults"]));
+    assert!(said.contains("the variables to start from have no bootcmd"), "{said}");
     place.write("defaults", b"bootcmd=run bootslot\n");
     slots(&place, "A", &["init", "-f", "defaults"]).ok();
     assert_eq!(state(&place), "active_slot=A boot_success=0 boot_try_count=3 rollback_slot=B");

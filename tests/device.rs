@@ -248,6 +248,16 @@ fn nothing_is_made_out_of_nothing_unless_asked_for() {
     assert_eq!(status.state.standing(), Standing::Trial { slot: &name("A"), left: 3 });
     assert_eq!(status.next.chosen, Chosen::Slot(name("A")));
 
+    // A base that could not boot is refused, unless the board has its commands compiled in.
+    let without = || Some(Environment::from_records([&b"bootdelay=3"[..], b"bootcmd="]));
+    let error = device(&place, "A").init(without()).unwrap_err();
+    assert!(matches!(&error, Error::Refused(why) if why.contains("no bootcmd")), "{error:?}");
+    assert!(place.read("env.img").iter().all(|&byte| byte == 0xff));
+    let mut settings = Settings { running: Some(name("A")), ..Settings::default() };
+    settings.board.hardened = true;
+    assert!(open(&place, &settings).init(without()).unwrap().stored());
+    place.write("env.img", &vec![0xff; 2 * SIZE]);
+
     let records = BOARD.map(str::as_bytes);
     assert!(device(&place, "B").init(Some(Environment::from_records(records))).unwrap().stored());
     assert_eq!(state(&place), "active_slot=B boot_success=0 boot_try_count=3 rollback_slot=A");

@@ -12,7 +12,7 @@ use super::boundary::{
 };
 use super::code::bootslot_code::{self, *};
 use crate::device::{Device, Done, Status};
-use crate::env::Environment;
+use crate::env::text::parse_defaults;
 use crate::settings::Settings;
 #[cfg(not(feature = "settings"))]
 use crate::settings::DEFAULT_SETTINGS;
@@ -360,11 +360,17 @@ exports! { EXPORTS:
         })
     }
 
-    /// Starts with the factory's trial where no boot state is stored yet. `from_nothing`: also where no
-    /// copy of the environment is valid; U-Boot then loads what is stored and nothing else, unless the
-    /// board is hardened.
-    fn bootslot_slots_init(slots: *mut bootslot_slots, from_nothing: bool) -> bootslot_code {
-        call(slots, |session| session.order(|device| device.init(from_nothing.then(Environment::new))))
+    /// Starts with the factory's trial where no boot state is stored yet. `defaults`, which may be NULL, is
+    /// what to start from where no copy of the environment is valid: lines `name=value`, as in U-Boot's
+    /// u-boot-initial-env. It has to be all that U-Boot needs to boot, for U-Boot then loads what is stored
+    /// and nothing else, unless the board is hardened: without bootcmd it is refused. With NULL, nothing is
+    /// made out of nothing: BOOTSLOT_ERROR_NO_VALID_COPY.
+    fn bootslot_slots_init(slots: *mut bootslot_slots, defaults: *const c_char) -> bootslot_code {
+        call(slots, |session| {
+            let base = optional_text(defaults).map(|text| parse_defaults(text, Path::new("defaults")));
+            let base = base.transpose()?;
+            session.order(|device| device.init(base))
+        })
     }
 
     /// Before a slot is written: it is bad from now on, so that no power cut can make it boot half-written.

@@ -57,7 +57,8 @@ pub enum Command {
     },
     /// Start with the factory's trial, where no boot state is stored yet
     Init {
-        /// Where no copy of the environment is valid, start from these variables
+        /// Where no copy of the environment is valid, start from these variables: all that the board needs
+        /// to boot
         #[arg(short = 'f', long, value_name = "FILE")]
         defenv: Option<PathBuf>,
         #[command(flatten)]
