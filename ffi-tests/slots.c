@@ -238,6 +238,9 @@ static void wrong_order_and_bad_arguments(void)
 	options.tries = 0;
 	options.slots = " ";
 	CHECK_NUMBER(bootslot_slots_open(slots, &options), BOOTSLOT_ERROR_ARGUMENT);
+	options.slots = "one two one";
+	CHECK_NUMBER(bootslot_slots_open(slots, &options), BOOTSLOT_ERROR_ARGUMENT);
+	CHECK_TEXT(bootslot_slots_last_error(slots), "slots names one twice");
 	options.slots = "one two  three";
 	options.hardened = true;
 	options.settings = in(folder, "missing.toml");

@@ -207,10 +207,17 @@ unsafe fn settings(options: Option<&bootslot_slots_options>) -> Outcome<Settings
         settings.running = Some(name(running)?);
     }
     if let Some(slots) = optional_text(options.slots) {
-        let words = slots.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
-        settings.board.slots = words.map(name).collect::<Outcome<_>>()?;
+        let wrong = |text| Failure::new(BOOTSLOT_ERROR_ARGUMENT, text);
+        settings.board.slots.clear();
+        for word in slots.split(|byte| *byte == b' ').filter(|word| !word.is_empty()) {
+            let slot = name(word)?;
+            if settings.board.slots.contains(&slot) {
+                return Err(wrong(format!("slots names {slot} twice")));
+            }
+            settings.board.slots.push(slot);
+        }
         if settings.board.slots.is_empty() {
-            return Err(Failure::new(BOOTSLOT_ERROR_ARGUMENT, "slots names no slot"));
+            return Err(wrong("slots names no slot".into()));
         }
     }
     settings.board.tries = tries(options.tries)?.unwrap_or(settings.board.tries);
