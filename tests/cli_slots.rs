@@ -274,6 +274,14 @@ fn status_is_one_screen() {
 }
 
 #[test]
+fn outside_of_a_trial_there_is_no_slot_to_return_to() {
+    // As the guard leaves it: the slot that was given up is still named.
+    let place = Place::redundant(&[&CONFIRMED[..], &["rollback_slot=B"]].concat());
+    let shown = json_of(slots(&place, "A", &["status", "--json"]));
+    assert_eq!((&shown["standing"], &shown["rollback"]), (&json!("confirmed"), &Value::Null));
+}
+
+#[test]
 fn a_lost_environment_is_shown_and_only_made_anew_by_order() {
     let place = Place::redundant(&[]);
     place.write("bootslot.toml", b"");

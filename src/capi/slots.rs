@@ -320,7 +320,7 @@ exports! { EXPORTS:
                 struct_size: 0,
                 active: session.give_name(state.active.known()),
                 running: session.give_name(found.running.as_ref().ok()),
-                rollback: session.give_name(state.rollback.known()),
+                rollback: session.give_name(state.returns_to()),
                 next: session.give_name(chosen),
                 update: optional(session, &state.update),
                 failed: optional(session, &state.failed),
