@@ -261,6 +261,44 @@ static void wrong_order_and_bad_arguments(void)
 	bootslot_slots_free(slots);
 }
 
+/* The settings' namespace is one of their own configuration, not of another one that the options name. */
+static void a_configuration_of_its_own(void)
+{
+	bootslot_slots_options options = BOOTSLOT_INIT(bootslot_slots_options);
+	bootslot_slots *slots = bootslot_slots_new();
+
+	write_text(in(folder, "namespace.toml"), "[environment]\nconfig = \"/etc/env.yaml\"\nnamespace = \"other\"\n");
+	options.settings = in(folder, "namespace.toml");
+	options.config = in(folder, "fw_env.config");
+	options.lock_directory = folder;
+	CHECK_NUMBER(bootslot_slots_open(slots, &options), BOOTSLOT_OK);
+	CHECK_TEXT(bootslot_slots_last_error(slots), "");
+	bootslot_slots_free(slots);
+}
+
+/* Outside of a trial there is none to return to, though the variable stands there: after a guard, or compiled in. */
+static void no_rollback_slot_outside_of_a_trial(void)
+{
+	bootslot_slots_options options = BOOTSLOT_INIT(bootslot_slots_options);
+	bootslot_slots *slots = running("A");
+
+	set("active_slot A\nboot_success 1\nslot_A good\nslot_B\nrollback_slot B\n");
+	CHECK_TEXT(status(slots).rollback, NULL);
+	bootslot_slots_free(slots);
+	set("rollback_slot\n");
+	slots = bootslot_slots_new();
+	options.config = in(folder, "fw_env.config");
+	options.lock_directory = folder;
+	options.running = "A";
+	options.hardened = true;
+	CHECK_NUMBER(bootslot_slots_open(slots, &options), BOOTSLOT_OK);
+	CHECK_NUMBER(status(slots).standing, BOOTSLOT_CONFIRMED);
+	CHECK_TEXT(status(slots).rollback, NULL);
+	set("slot_A\nboot_success 0\nboot_try_count 2\n");
+	CHECK_TEXT(status(slots).rollback, "B");
+	bootslot_slots_free(slots);
+}
+
 /* The boot counter where the settings say that it is; the file is laid out as U-Boot's bootcount_fs.c does it. */
 static void boot_counter(void)
 {
@@ -328,6 +366,8 @@ int main(int argc, char **argv)
 	what_is_borrowed_may_be_an_argument();
 	null_is_an_error_everywhere();
 	wrong_order_and_bad_arguments();
+	a_configuration_of_its_own();
+	no_rollback_slot_outside_of_a_trial();
 	boot_counter();
 	return verdict("slots");
 }

@@ -197,12 +197,11 @@ unsafe fn settings(options: Option<&bootslot_slots_options>) -> Outcome<Settings
     let file = options.and_then(|options| optional_text(options.settings)).map(path);
     let mut settings = read_settings(file)?;
     let Some(options) = options else { return Ok(settings) };
-    if let Some(config) = optional_text(options.config) {
-        settings.env_config = Some(path(config).into());
-    }
-    if let Some(namespace) = optional_text(options.name_space) {
-        settings.env_namespace = Some(String::from_utf8_lossy(namespace).into_owned());
-    }
+    let namespace = optional_text(options.name_space).map(String::from_utf8_lossy);
+    settings.choose_environment(
+        optional_text(options.config).map(|config| path(config).into()),
+        namespace.map(|name| name.into_owned()),
+    );
     if let Some(running) = optional_text(options.running) {
         settings.running = Some(name(running)?);
     }
