@@ -250,6 +250,9 @@ static void wrong_order_and_bad_arguments(void)
 	options.struct_size = 1;
 	CHECK_NUMBER(bootslot_slots_open(slots, &options), BOOTSLOT_ERROR_ARGUMENT);
 	options.struct_size = sizeof options;
+	options.reserved[6] = 1;
+	CHECK_NUMBER(bootslot_slots_open(slots, &options), BOOTSLOT_ERROR_UNSUPPORTED);
+	options.reserved[6] = 0;
 	CHECK_NUMBER(bootslot_slots_open(slots, &options), BOOTSLOT_OK);
 	CHECK_NUMBER(bootslot_slots_open(slots, &options), BOOTSLOT_ERROR_STATE);
 	CHECK_NUMBER(bootslot_slots_status(slots, &found), BOOTSLOT_OK);

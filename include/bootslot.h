@@ -23,8 +23,8 @@
  *               one thread at a time, not always the same: take a lock of your own. Who fails to is turned
  *               away with BOOTSLOT_ERROR_BUSY.
  *   Structures  start with struct_size, which you set to the sizeof of the structure: BOOTSLOT_INIT does, and
- *               sets all else to zero. They only grow at their end, so that a program runs with an older or
- *               a newer library than it was built with.
+ *               sets all else to zero, as reserved members have to be. They only grow at their end, or into what
+ *               was reserved, so that a program runs with an older or a newer library than it was built with.
  *   Locks       What changes the environment takes the lock files of U-Boot's tools and of libubootenv.
  *               Reading takes none.
  *   Signals     No function may be called from a signal handler, or between fork and exec.
@@ -272,6 +272,10 @@ typedef struct bootslot_env_options {
      * How long to wait for another process that holds the lock, in milliseconds. 0: 10 s.
      */
     uint32_t lock_timeout;
+    /**
+     * For later versions: has to be zero.
+     */
+    uint8_t reserved[4];
 } bootslot_env_options;
 
 /**
@@ -306,6 +310,10 @@ typedef struct bootslot_health {
      * A power cut during a store can't lose the environment.
      */
     bool power_cut_safe;
+    /**
+     * For later versions: zero.
+     */
+    uint8_t reserved[5];
     /**
      * Bytes of a copy, header included.
      */
@@ -373,6 +381,10 @@ typedef struct bootslot_slots_options {
      * U-Boot takes only the writeable variables from storage (CONFIG_ENV_WRITEABLE_LIST).
      */
     bool hardened;
+    /**
+     * For later versions: has to be zero.
+     */
+    uint8_t reserved[7];
 } bootslot_slots_options;
 
 /**
@@ -423,6 +435,10 @@ typedef struct bootslot_status {
      * Whether the environment that holds all this is healthy; see bootslot_env_check.
      */
     bool healthy;
+    /**
+     * For later versions: zero.
+     */
+    uint8_t reserved[7];
 } bootslot_status;
 
 /**
@@ -449,6 +465,10 @@ typedef struct bootslot_slot {
      * Whether it is the one that runs.
      */
     bool running;
+    /**
+     * For later versions: zero.
+     */
+    uint8_t reserved[2];
 } bootslot_slot;
 
 #ifdef __cplusplus

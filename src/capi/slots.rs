@@ -7,8 +7,8 @@ use std::ptr;
 use std::time::Duration;
 
 use super::boundary::{
-    c_string, given_size, optional_text, path, read_sized, text, write_sized, Failure, Handle, Outcome,
-    Sized1,
+    c_string, given_size, optional_text, path, read_sized, text, unused, write_sized, Failure, Handle,
+    Outcome, Sized1,
 };
 use super::code::bootslot_code::{self, *};
 use crate::device::{Device, Done, Status};
@@ -47,11 +47,13 @@ pub struct bootslot_slots_options {
     pub running: *const c_char,
     /// U-Boot takes only the writeable variables from storage (CONFIG_ENV_WRITEABLE_LIST).
     pub hardened: bool,
+    /// For later versions: has to be zero.
+    pub reserved: [u8; 7],
 }
 
 // SAFETY: NULL pointers, 0 and false are values, and the defaults.
 unsafe impl Sized1 for bootslot_slots_options {
-    const FIRST: usize = std::mem::size_of::<Self>();
+    const FIRST: usize = end_of!(Self, reserved: [u8; 7]);
 }
 
 /// What is recorded about a slot.
@@ -114,11 +116,13 @@ pub struct bootslot_status {
     pub slots: usize,
     /// Whether the environment that holds all this is healthy; see bootslot_env_check.
     pub healthy: bool,
+    /// For later versions: zero.
+    pub reserved: [u8; 7],
 }
 
 // SAFETY: zero bytes are numbers, false, NULL pointers and BOOTSLOT_CONFIRMED.
 unsafe impl Sized1 for bootslot_status {
-    const FIRST: usize = std::mem::size_of::<Self>();
+    const FIRST: usize = end_of!(Self, reserved: [u8; 7]);
 }
 
 /// One slot.
@@ -135,11 +139,13 @@ pub struct bootslot_slot {
     pub active: bool,
     /// Whether it is the one that runs.
     pub running: bool,
+    /// For later versions: zero.
+    pub reserved: [u8; 2],
 }
 
 // SAFETY: zero bytes are a number, false, a NULL pointer and BOOTSLOT_UNKNOWN.
 unsafe impl Sized1 for bootslot_slot {
-    const FIRST: usize = std::mem::size_of::<Self>();
+    const FIRST: usize = end_of!(Self, reserved: [u8; 2]);
 }
 
 /// The slots as a handle holds them.
@@ -197,6 +203,7 @@ unsafe fn settings(options: Option<&bootslot_slots_options>) -> Outcome<Settings
     let file = options.and_then(|options| optional_text(options.settings)).map(path);
     let mut settings = read_settings(file)?;
     let Some(options) = options else { return Ok(settings) };
+    unused(&options.reserved)?;
     let namespace = optional_text(options.name_space).map(String::from_utf8_lossy);
     settings.choose_environment(
         optional_text(options.config).map(|config| path(config).into()),
@@ -327,6 +334,7 @@ exports! { EXPORTS:
                 tries,
                 slots: state.slots.len(),
                 healthy: found.health.is_healthy(),
+                reserved: [0; 7],
             };
             session.status = Some(found);
             write_sized(status, &ours)?;
@@ -358,6 +366,7 @@ exports! { EXPORTS:
                 },
                 active: status.state.active.known() == Some(&found.name),
                 running: status.running.as_ref().ok() == Some(&found.name),
+                reserved: [0; 2],
             };
             let name = found.name.clone();
             ours.name = session.give_name(Some(&name));
