@@ -29,7 +29,9 @@
  *               Reading takes none.
  *   Signals     No function may be called from a signal handler, or between fork and exec.
  *
- * Nothing is printed, no signal handler is set, no environment variable is read, no process is ended.
+ * Nothing is printed, no signal handler is set, no environment variable is read, no process is ended: except by
+ * a mistake in this library. That one comes back as BOOTSLOT_ERROR_PANIC, or as NULL or 0 where no code is
+ * returned, and Rust tells about it on standard error, at the length that RUST_BACKTRACE asks for.
  *
  * Made by cbindgen from src/capi: change it there, then run tools/regenerate-header.sh.
  */
@@ -508,7 +510,7 @@ enum bootslot_code bootslot_slots_boot_count(struct bootslot_slots *slots, uint3
 enum bootslot_code bootslot_slots_reset_boot_count(struct bootslot_slots *slots);
 
 /**
- * A new handle, not open yet. Never NULL.
+ * A new handle, not open yet. Never NULL, except by a mistake in this library.
  */
 struct bootslot_env *bootslot_env_new(void);
 
@@ -611,7 +613,7 @@ enum bootslot_code bootslot_env_check(struct bootslot_env *env, struct bootslot_
 enum bootslot_code bootslot_env_repair(struct bootslot_env *env, int32_t *repaired);
 
 /**
- * A new handle, not open yet. Never NULL.
+ * A new handle, not open yet. Never NULL, except by a mistake in this library.
  */
 struct bootslot_slots *bootslot_slots_new(void);
 

@@ -177,7 +177,7 @@ unsafe fn call(
 }
 
 exports! { EXPORTS:
-    /// A new handle, not open yet. Never NULL.
+    /// A new handle, not open yet. Never NULL, except by a mistake in this library.
     fn bootslot_env_new() -> *mut bootslot_env {
         Handle::new(Session::default()).cast::<bootslot_env>()
     }

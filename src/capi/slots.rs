@@ -264,7 +264,7 @@ pub(super) unsafe fn call(
 }
 
 exports! { EXPORTS:
-    /// A new handle, not open yet. Never NULL.
+    /// A new handle, not open yet. Never NULL, except by a mistake in this library.
     fn bootslot_slots_new() -> *mut bootslot_slots {
         Handle::new(Session::default()).cast::<bootslot_slots>()
     }
