@@ -26,13 +26,14 @@ in_root "$root" "$project:/src" "$folder:/build" "$registry:/cargo" -- \
 	files=/build/arm64/opt/ffi
 	mkdir -p $files
 	cp /build/arm64-target/$triple/release/libbootslot.so $files/libbootslot.so.0
+	aarch64-linux-gnu-gcc -shared -nostdlib -x c /dev/null -x none -Wl,-soname,libubootenv.so.0 \
+		-Wl,--no-as-needed $files/libbootslot.so.0 -o $files/libubootenv.so.0
 	for test in env slots libuboot threads; do
 		aarch64-linux-gnu-gcc -std=c11 -D_GNU_SOURCE -pthread -Iinclude ffi-tests/$test.c $files/libbootslot.so.0 -o $files/$test
 	done' >&2
 
 files=$folder/arm64
 mkdir -p "$files/tests"
-ln -sf libbootslot.so.0 "$files/opt/ffi/libubootenv.so.0"
 install -m 755 "$qemu/guest/init" "$files/init"
 cat >"$files/tests/ffi.sh" <<'END'
 export LD_LIBRARY_PATH=/opt/ffi

@@ -9,7 +9,7 @@ mod c {
 }
 
 use std::ffi::{CStr, CString};
-use std::mem::{align_of, size_of};
+use std::mem::{align_of, offset_of, size_of};
 use std::os::raw::c_char;
 use std::ptr::{null, null_mut};
 
@@ -31,6 +31,14 @@ fn layout() {
     assert_eq!(size_of::<c::bootslot_status>(), 80);
     assert_eq!(size_of::<c::bootslot_slot>(), 24);
     assert_eq!(align_of::<c::bootslot_health>(), 8);
+    // No byte at the end belongs to no member.
+    assert_eq!(offset_of!(c::bootslot_env_options, reserved), 36);
+    assert_eq!(offset_of!(c::bootslot_health, reserved), 27);
+    assert_eq!(offset_of!(c::bootslot_health, size), 32);
+    assert_eq!(offset_of!(c::bootslot_health, findings), 64);
+    assert_eq!(offset_of!(c::bootslot_slots_options, reserved), 65);
+    assert_eq!(offset_of!(c::bootslot_status, reserved), 73);
+    assert_eq!(offset_of!(c::bootslot_slot, reserved), 22);
     assert_eq!(size_of::<c::bootslot_code>(), 4);
     // libubootenv 0.3.7's.
     assert_eq!(size_of::<c::uboot_env_device>(), 40);
@@ -62,6 +70,7 @@ fn round_trip(folder: &str) {
         name_space: null(),
         lock_directory: directory.as_ptr(),
         lock_timeout: 100,
+        reserved: [0; 4],
     };
     // SAFETY: the rules of both headers are kept.
     unsafe {

@@ -232,6 +232,44 @@ static void iterations_are_sorted_and_survive_changes(void)
 	libuboot_exit(ctx);
 }
 
+/* However often somebody starts again, there is one entry for each name, and all of them stay where they are. */
+static void iterations_take_no_memory(void)
+{
+	struct uboot_ctx *ctx = filled();
+	void *outer, *inner, *first = libuboot_iterator(ctx, NULL);
+	void *second = libuboot_iterator(ctx, first);
+	const char *name = libuboot_getname(first), *value = libuboot_getvalue(first);
+	char text[16];
+	int round;
+
+	for (round = 0; round < 1000; round++) {
+		snprintf(text, sizeof text, "%d", round);
+		CHECK_NUMBER(libuboot_set_env(ctx, libuboot_getname(second), text), 0);
+		if (libuboot_iterator(ctx, NULL) != first || libuboot_iterator(ctx, first) != second)
+			break;
+	}
+	CHECK_NUMBER(round, 1000);
+	CHECK_TEXT(libuboot_getvalue(second), "999");
+	CHECK(libuboot_getname(first) == name && libuboot_getvalue(first) == value);
+
+	/* Each is deleted, and looked for from the start, while its name and value are held. */
+	for (outer = first; outer; outer = libuboot_iterator(ctx, outer)) {
+		name = libuboot_getname(outer);
+		value = libuboot_getvalue(outer);
+		snprintf(text, sizeof text, "%s", value);
+		CHECK_NUMBER(libuboot_set_env(ctx, name, NULL), 0);
+		for (inner = libuboot_iterator(ctx, NULL); inner; inner = libuboot_iterator(ctx, inner))
+			CHECK(strcmp(libuboot_getname(inner), name) > 0);
+		CHECK_TEXT(libuboot_getvalue(outer), text);
+		CHECK_TEXT(value, text);
+	}
+	CHECK(libuboot_iterator(ctx, NULL) == NULL);
+	CHECK_NUMBER(libuboot_set_env(ctx, libuboot_getname(second), "back"), 0);
+	CHECK(libuboot_iterator(ctx, NULL) == second);
+	CHECK_TEXT(libuboot_getvalue(second), "back");
+	libuboot_exit(ctx);
+}
+
 static void damage_is_told_from_emptiness(void)
 {
 	struct uboot_ctx *ctx = filled();
@@ -372,6 +410,7 @@ int main(int argc, char **argv)
 	namespaces_are_contexts_of_their_own();
 	files_are_loaded_whole_or_not_at_all();
 	iterations_are_sorted_and_survive_changes();
+	iterations_take_no_memory();
 	damage_is_told_from_emptiness();
 	too_much_changes_nothing();
 	the_lock_is_held_while_it_is_open();

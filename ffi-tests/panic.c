@@ -86,7 +86,7 @@ static void slots(void)
 	PANICS(slots, bootslot_slots_open(slots, NULL));
 	PANICS(slots, bootslot_slots_status(slots, &status));
 	PANICS(slots, bootslot_slots_get(slots, 0, &slot));
-	PANICS(slots, bootslot_slots_init(slots, false));
+	PANICS(slots, bootslot_slots_init(slots, NULL));
 	PANICS(slots, bootslot_slots_begin_install(slots, "B"));
 	PANICS(slots, bootslot_slots_finish_install(slots, "B", 1, NULL));
 	PANICS(slots, bootslot_slots_try(slots, "B", 1));

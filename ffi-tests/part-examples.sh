@@ -49,8 +49,29 @@ active A, confirmed
 slot A good
 slot B unknown
 OUTPUT
-refused() { ! "$work/confirm" 1 false 2>"$folder/error" && grep -q 'refused: there is no trial' "$folder/error"; }
-check "a confirmed slot is not rolled back" refused
+# ends COMMAND... : the same, with its exit code in the last line.
+ends() { diff <("$@" 2>&1; echo "exit $?") -; }
+check "a confirmed slot is not rolled back" ends "$work/confirm" 1 false <<'OUTPUT'
+confirm: refused: there is no trial to roll back from; slot A is confirmed, to leave it use set-active or try
+exit 1
+OUTPUT
+# The reboot is asked for until it comes, and not once more in the slot that it leads to.
+printf '%s\n' active_slot=B boot_success=0 boot_try_count=2 rollback_slot=A |
+    "$fw_setenv" -c "$folder/fw_env.config" -s -
+for time in "the first time" again; do
+    check "an unhealthy trial is rolled back, $time" ends env BOOTSLOT_RUNNING=B "$work/confirm" 1 false <<'OUTPUT'
+rolled back
+exit 3
+OUTPUT
+done
+check "after the reboot there is nothing to do" ends "$work/confirm" 1 false <<'OUTPUT'
+unhealthy, nothing to do
+exit 0
+OUTPUT
+check "and confirming works" ends "$work/confirm" 1 true <<'OUTPUT'
+confirmed
+exit 0
+OUTPUT
 check "an update with the transaction" says "$work/update" "$folder/fw_env.config" 1.2 <<'OUTPUT'
 part 2 boots next
 OUTPUT

@@ -28,8 +28,37 @@ readelf -d "$library" >"$work/dynamic"
 needs() { ! grep NEEDED "$work/dynamic" | grep -v -E '\[(libc\.so\.6|ld-linux[-a-z0-9_]*\.so\.[0-9])\]'; }
 check "it needs libc alone" needs
 check "its SONAME" grep -q 'SONAME.*\[libbootslot\.so\.0\]' "$work/dynamic"
-check "libubootenv.so.0 leads to it" test "$(readlink -f "$prefix/lib/libubootenv.so.0")" = "$(readlink -f "$library")"
+readelf -d "$prefix/lib/libubootenv.so.0" >"$work/dynamic-libubootenv"
+check "libubootenv.so.0 has its name in it" grep -q 'SONAME.*\[libubootenv\.so\.0\]' "$work/dynamic-libubootenv"
+leads_to_it() { test "$(grep -c NEEDED "$work/dynamic-libubootenv")" = 1 && grep -q 'NEEDED.*\[libbootslot\.so\.0\]' "$work/dynamic-libubootenv"; }
+check "libubootenv.so.0 leads to it" leads_to_it
 check "no text relocations" sh -c "! grep TEXTREL '$work/dynamic'"
+
+# With -lubootenv, by the linkers that are there.
+cat >"$work/linked.c" <<'PROGRAM'
+#include <libuboot.h>
+int main(void) { struct uboot_ctx *ctx = 0; int bad = libuboot_initialize(&ctx, 0); libuboot_exit(ctx); return bad; }
+PROGRAM
+lld=$(rustc --print sysroot)/lib/rustlib/$(rustc -vV | sed -n 's/^host: //p')/bin/gcc-ld
+for linker in bfd gold lld; do
+    flags=(-fuse-ld=$linker)
+    case $linker in
+    gold) command -v ld.gold >/dev/null || continue ;;
+    lld) if [ -x "$lld/ld.lld" ]; then flags+=("-B$lld"); else command -v ld.lld >/dev/null || continue; fi ;;
+    esac
+    check "-lubootenv, by $linker" gcc "${warnings[@]}" "${flags[@]}" "$work/linked.c" -L"$prefix/lib" -lubootenv \
+        -Wl,-rpath,"$prefix/lib" -o "$work/linked"
+    check "-lubootenv, by $linker: it runs" "$work/linked"
+    check "-lubootenv, by $linker: on ours" sh -c "ldd '$work/linked' | grep -q 'libbootslot.so.0 => $prefix/lib'"
+done
+# A program that was linked with the incumbent, and finds libubootenv.so.0 by its own path alone.
+gcc -shared -nostdlib -x c - -Wl,-soname,libubootenv.so.0 -o "$work/libincumbent.so" <<'LIBRARY'
+int libuboot_initialize(void) { return 1; }
+void libuboot_exit(void) { }
+LIBRARY
+check "linked with another libubootenv" gcc "${warnings[@]}" "$work/linked.c" "$work/libincumbent.so" \
+    -Wl,-rpath,"$prefix/lib" -o "$work/linked"
+check "linked with another libubootenv: it runs on ours" "$work/linked"
 
 # A staged installation has the same files, and their texts name the final place.
 DESTDIR=$work/stage PREFIX=/usr LIBDIR=/usr/lib/triplet tools/install.sh "$target/release/bootslot" "$libraries"

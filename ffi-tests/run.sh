@@ -54,7 +54,11 @@ place() {
 }
 
 tools/need.sh gcc g++ libc6-dev binutils pkg-config >&2
-libraries=$(tools/build-capi.sh)
+built=$(tools/build-capi.sh)
+# Parts build the library with other features in the same folder.
+libraries=$work/libraries
+mkdir "$libraries"
+cp "$built/libbootslot.so" "$built/libbootslot.a" "$libraries"
 [ -x "$target/release/bootslot" ] || cargo build --locked --release
 prefix=$work/prefix
 PREFIX=$prefix tools/install.sh "$target/release/bootslot" "$libraries"

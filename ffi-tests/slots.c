@@ -1,4 +1,4 @@
-/* Every function of the slots: a device's life, NULL for each pointer, wrong order, refusals. */
+/* Every function of the slots: a device's life, borrowed strings, NULL for each pointer, wrong order, refusals. */
 #include "bootslot.h"
 #include "check.h"
 
@@ -64,9 +64,15 @@ static void a_life(void)
 	CHECK_NUMBER(found.tries, 3);
 	CHECK(!found.healthy);
 	CHECK_NUMBER(bootslot_slots_confirm(a, NULL), BOOTSLOT_ERROR_NO_VALID_COPY);
-	CHECK_NUMBER(bootslot_slots_init(a, false), BOOTSLOT_ERROR_NO_VALID_COPY);
-	CHECK_NUMBER(bootslot_slots_init(a, true), BOOTSLOT_OK);
-	CHECK_NUMBER(bootslot_slots_init(a, false), BOOTSLOT_OK);
+	CHECK_NUMBER(bootslot_slots_init(a, NULL), BOOTSLOT_ERROR_NO_VALID_COPY);
+	CHECK_NUMBER(bootslot_slots_init(a, ""), BOOTSLOT_ERROR_REFUSED);
+	CHECK_NUMBER(bootslot_slots_init(a, "bootdelay=3\n"), BOOTSLOT_ERROR_REFUSED);
+	CHECK(strstr(bootslot_slots_last_error(a), "no bootcmd") != NULL);
+	CHECK_NUMBER(bootslot_slots_init(a, "bootcmd=run bootslot\n=3\n"), BOOTSLOT_ERROR_SCRIPT);
+	CHECK_TEXT(bootslot_slots_last_error(a), "defaults:2: no name before the '='");
+	CHECK_NUMBER(bootslot_slots_init(a, NULL), BOOTSLOT_ERROR_NO_VALID_COPY);
+	CHECK_NUMBER(bootslot_slots_init(a, "bootdelay=3\nbootcmd=run bootslot\n"), BOOTSLOT_OK);
+	CHECK_NUMBER(bootslot_slots_init(a, NULL), BOOTSLOT_OK);
 
 	/* The first healthy boot confirms. */
 	CHECK_NUMBER(bootslot_slots_confirm(a, "A"), BOOTSLOT_OK);
@@ -103,9 +109,14 @@ static void a_life(void)
 	CHECK_NUMBER(found.tries, 2);
 	CHECK_NUMBER(bootslot_slots_confirm(a, "B"), BOOTSLOT_ERROR_REFUSED);
 
-	/* It runs, and is unhealthy. */
+	/* It runs: the order that put it there is done already. */
 	set("boot_try_count 1\n");
 	b = running("B");
+	CHECK_NUMBER(bootslot_slots_finish_install(b, "B", 2, "0123456789abcdef"), BOOTSLOT_OK);
+	CHECK_NUMBER(bootslot_slots_try(b, "B", 0), BOOTSLOT_OK);
+	CHECK_NUMBER(status(b).tries, 1);
+	CHECK_NUMBER(bootslot_slots_finish_install(b, "B", 2, "another"), BOOTSLOT_ERROR_REFUSED);
+	/* It is unhealthy. */
 	CHECK_NUMBER(bootslot_slots_begin_install(b, "A"), BOOTSLOT_ERROR_REFUSED);
 	CHECK_NUMBER(bootslot_slots_roll_back(b, 0), BOOTSLOT_ERROR_ARGUMENT);
 	CHECK_NUMBER(bootslot_slots_roll_back(b, BOOTSLOT_REASON_HEALTH), BOOTSLOT_OK);
@@ -141,6 +152,40 @@ static void a_life(void)
 	bootslot_slots_free(a);
 }
 
+/* A slot's name as bootslot_slots_get lends it: until the next call, which may be one that takes it. */
+static const char *borrowed(bootslot_slots *slots, size_t number)
+{
+	bootslot_slot slot = BOOTSLOT_INIT(bootslot_slot);
+	CHECK_NUMBER(bootslot_slots_get(slots, number, &slot), BOOTSLOT_OK);
+	return slot.name;
+}
+
+static void what_is_borrowed_may_be_an_argument(void)
+{
+	bootslot_slots *a, *b;
+	bootslot_status found;
+
+	make_place(folder, SIZE);
+	set("active_slot A\nboot_success 1\nslot_A good\n");
+	a = running("A");
+	CHECK_NUMBER(bootslot_slots_begin_install(a, borrowed(a, 1)), BOOTSLOT_OK);
+	CHECK_NUMBER(bootslot_slots_finish_install(a, borrowed(a, 1), 2, "0123456789abcdef"), BOOTSLOT_OK);
+	found = status(a);
+	CHECK_NUMBER(bootslot_slots_finish_install(a, found.active, 2, found.update), BOOTSLOT_OK);
+	CHECK_TEXT(status(a).update, "0123456789abcdef");
+	CHECK_NUMBER(bootslot_slots_try(a, borrowed(a, 1), 0), BOOTSLOT_OK);
+	b = running("B");
+	CHECK_NUMBER(bootslot_slots_confirm(b, status(b).running), BOOTSLOT_OK);
+	CHECK_NUMBER(bootslot_slots_mark_bad(b, borrowed(b, 0)), BOOTSLOT_OK);
+	CHECK_NUMBER(bootslot_slots_mark_good(b, borrowed(b, 0)), BOOTSLOT_OK);
+	CHECK_NUMBER(bootslot_slots_set_active(b, borrowed(b, 0)), BOOTSLOT_OK);
+	CHECK_TEXT(status(b).active, "A");
+	CHECK_NUMBER(bootslot_slots_confirm(b, "no-slot"), BOOTSLOT_ERROR_ARGUMENT);
+	CHECK_NUMBER(bootslot_slots_confirm(b, bootslot_slots_last_error(b)), BOOTSLOT_ERROR_ARGUMENT);
+	bootslot_slots_free(b);
+	bootslot_slots_free(a);
+}
+
 static void null_is_an_error_everywhere(void)
 {
 	bootslot_slots *slots = running("A");
@@ -153,7 +198,7 @@ static void null_is_an_error_everywhere(void)
 	CHECK_NUMBER(bootslot_slots_status(slots, NULL), BOOTSLOT_ERROR_NULL);
 	CHECK_NUMBER(bootslot_slots_get(NULL, 0, &slot), BOOTSLOT_ERROR_NULL);
 	CHECK_NUMBER(bootslot_slots_get(slots, 0, NULL), BOOTSLOT_ERROR_NULL);
-	CHECK_NUMBER(bootslot_slots_init(NULL, true), BOOTSLOT_ERROR_NULL);
+	CHECK_NUMBER(bootslot_slots_init(NULL, NULL), BOOTSLOT_ERROR_NULL);
 	CHECK_NUMBER(bootslot_slots_begin_install(NULL, "B"), BOOTSLOT_ERROR_NULL);
 	CHECK_NUMBER(bootslot_slots_begin_install(slots, NULL), BOOTSLOT_ERROR_NULL);
 	CHECK_TEXT(bootslot_slots_last_error(slots), "slot is NULL");
@@ -193,6 +238,9 @@ static void wrong_order_and_bad_arguments(void)
 	options.tries = 0;
 	options.slots = " ";
 	CHECK_NUMBER(bootslot_slots_open(slots, &options), BOOTSLOT_ERROR_ARGUMENT);
+	options.slots = "one two one";
+	CHECK_NUMBER(bootslot_slots_open(slots, &options), BOOTSLOT_ERROR_ARGUMENT);
+	CHECK_TEXT(bootslot_slots_last_error(slots), "slots names one twice");
 	options.slots = "one two  three";
 	options.hardened = true;
 	options.settings = in(folder, "missing.toml");
@@ -202,6 +250,9 @@ static void wrong_order_and_bad_arguments(void)
 	options.struct_size = 1;
 	CHECK_NUMBER(bootslot_slots_open(slots, &options), BOOTSLOT_ERROR_ARGUMENT);
 	options.struct_size = sizeof options;
+	options.reserved[6] = 1;
+	CHECK_NUMBER(bootslot_slots_open(slots, &options), BOOTSLOT_ERROR_UNSUPPORTED);
+	options.reserved[6] = 0;
 	CHECK_NUMBER(bootslot_slots_open(slots, &options), BOOTSLOT_OK);
 	CHECK_NUMBER(bootslot_slots_open(slots, &options), BOOTSLOT_ERROR_STATE);
 	CHECK_NUMBER(bootslot_slots_status(slots, &found), BOOTSLOT_OK);
@@ -210,6 +261,44 @@ static void wrong_order_and_bad_arguments(void)
 	CHECK_TEXT(found.running, NULL);
 	CHECK_NUMBER(bootslot_slots_begin_install(slots, "two"), BOOTSLOT_ERROR_RUNNING_UNKNOWN);
 	CHECK_NUMBER(bootslot_slots_begin_install(slots, "t-o"), BOOTSLOT_ERROR_ARGUMENT);
+	bootslot_slots_free(slots);
+}
+
+/* The settings' namespace is one of their own configuration, not of another one that the options name. */
+static void a_configuration_of_its_own(void)
+{
+	bootslot_slots_options options = BOOTSLOT_INIT(bootslot_slots_options);
+	bootslot_slots *slots = bootslot_slots_new();
+
+	write_text(in(folder, "namespace.toml"), "[environment]\nconfig = \"/etc/env.yaml\"\nnamespace = \"other\"\n");
+	options.settings = in(folder, "namespace.toml");
+	options.config = in(folder, "fw_env.config");
+	options.lock_directory = folder;
+	CHECK_NUMBER(bootslot_slots_open(slots, &options), BOOTSLOT_OK);
+	CHECK_TEXT(bootslot_slots_last_error(slots), "");
+	bootslot_slots_free(slots);
+}
+
+/* Outside of a trial there is none to return to, though the variable stands there: after a guard, or compiled in. */
+static void no_rollback_slot_outside_of_a_trial(void)
+{
+	bootslot_slots_options options = BOOTSLOT_INIT(bootslot_slots_options);
+	bootslot_slots *slots = running("A");
+
+	set("active_slot A\nboot_success 1\nslot_A good\nslot_B\nrollback_slot B\n");
+	CHECK_TEXT(status(slots).rollback, NULL);
+	bootslot_slots_free(slots);
+	set("rollback_slot\n");
+	slots = bootslot_slots_new();
+	options.config = in(folder, "fw_env.config");
+	options.lock_directory = folder;
+	options.running = "A";
+	options.hardened = true;
+	CHECK_NUMBER(bootslot_slots_open(slots, &options), BOOTSLOT_OK);
+	CHECK_NUMBER(status(slots).standing, BOOTSLOT_CONFIRMED);
+	CHECK_TEXT(status(slots).rollback, NULL);
+	set("slot_A\nboot_success 0\nboot_try_count 2\n");
+	CHECK_TEXT(status(slots).rollback, "B");
 	bootslot_slots_free(slots);
 }
 
@@ -277,8 +366,11 @@ int main(int argc, char **argv)
 {
 	folder = argc > 1 ? argv[1] : ".";
 	a_life();
+	what_is_borrowed_may_be_an_argument();
 	null_is_an_error_everywhere();
 	wrong_order_and_bad_arguments();
+	a_configuration_of_its_own();
+	no_rollback_slot_outside_of_a_trial();
 	boot_counter();
 	return verdict("slots");
 }

@@ -23,13 +23,15 @@
  *               one thread at a time, not always the same: take a lock of your own. Who fails to is turned
  *               away with BOOTSLOT_ERROR_BUSY.
  *   Structures  start with struct_size, which you set to the sizeof of the structure: BOOTSLOT_INIT does, and
- *               sets all else to zero. They only grow at their end, so that a program runs with an older or
- *               a newer library than it was built with.
+ *               sets all else to zero, as reserved members have to be. They only grow at their end, or into what
+ *               was reserved, so that a program runs with an older or a newer library than it was built with.
  *   Locks       What changes the environment takes the lock files of U-Boot's tools and of libubootenv.
  *               Reading takes none.
  *   Signals     No function may be called from a signal handler, or between fork and exec.
  *
- * Nothing is printed, no signal handler is set, no environment variable is read, no process is ended.
+ * Nothing is printed, no signal handler is set, no environment variable is read, no process is ended: except by
+ * a mistake in this library. That one comes back as BOOTSLOT_ERROR_PANIC, or as NULL or 0 where no code is
+ * returned, and Rust tells about it on standard error, at the length that RUST_BACKTRACE asks for.
  *
  * Made by cbindgen from src/capi: change it there, then run tools/regenerate-header.sh.
  */
@@ -272,6 +274,10 @@ typedef struct bootslot_env_options {
      * How long to wait for another process that holds the lock, in milliseconds. 0: 10 s.
      */
     uint32_t lock_timeout;
+    /**
+     * For later versions: has to be zero.
+     */
+    uint8_t reserved[4];
 } bootslot_env_options;
 
 /**
@@ -306,6 +312,10 @@ typedef struct bootslot_health {
      * A power cut during a store can't lose the environment.
      */
     bool power_cut_safe;
+    /**
+     * For later versions: zero.
+     */
+    uint8_t reserved[5];
     /**
      * Bytes of a copy, header included.
      */
@@ -373,6 +383,10 @@ typedef struct bootslot_slots_options {
      * U-Boot takes only the writeable variables from storage (CONFIG_ENV_WRITEABLE_LIST).
      */
     bool hardened;
+    /**
+     * For later versions: has to be zero.
+     */
+    uint8_t reserved[7];
 } bootslot_slots_options;
 
 /**
@@ -423,6 +437,10 @@ typedef struct bootslot_status {
      * Whether the environment that holds all this is healthy; see bootslot_env_check.
      */
     bool healthy;
+    /**
+     * For later versions: zero.
+     */
+    uint8_t reserved[7];
 } bootslot_status;
 
 /**
@@ -449,6 +467,10 @@ typedef struct bootslot_slot {
      * Whether it is the one that runs.
      */
     bool running;
+    /**
+     * For later versions: zero.
+     */
+    uint8_t reserved[2];
 } bootslot_slot;
 
 #ifdef __cplusplus
@@ -488,7 +510,7 @@ enum bootslot_code bootslot_slots_boot_count(struct bootslot_slots *slots, uint3
 enum bootslot_code bootslot_slots_reset_boot_count(struct bootslot_slots *slots);
 
 /**
- * A new handle, not open yet. Never NULL.
+ * A new handle, not open yet. Never NULL, except by a mistake in this library.
  */
 struct bootslot_env *bootslot_env_new(void);
 
@@ -591,7 +613,7 @@ enum bootslot_code bootslot_env_check(struct bootslot_env *env, struct bootslot_
 enum bootslot_code bootslot_env_repair(struct bootslot_env *env, int32_t *repaired);
 
 /**
- * A new handle, not open yet. Never NULL.
+ * A new handle, not open yet. Never NULL, except by a mistake in this library.
  */
 struct bootslot_slots *bootslot_slots_new(void);
 
@@ -627,11 +649,13 @@ enum bootslot_code bootslot_slots_get(struct bootslot_slots *slots,
                                       struct bootslot_slot *slot);
 
 /**
- * Starts with the factory's trial where no boot state is stored yet. `from_nothing`: also where no
- * copy of the environment is valid; U-Boot then loads what is stored and nothing else, unless the
- * board is hardened.
+ * Starts with the factory's trial where no boot state is stored yet. `defaults`, which may be NULL, is
+ * what to start from where no copy of the environment is valid: lines `name=value`, as in U-Boot's
+ * u-boot-initial-env. It has to be all that U-Boot needs to boot, for U-Boot then loads what is stored
+ * and nothing else, unless the board is hardened: without bootcmd it is refused. With NULL, nothing is
+ * made out of nothing: BOOTSLOT_ERROR_NO_VALID_COPY.
  */
-enum bootslot_code bootslot_slots_init(struct bootslot_slots *slots, bool from_nothing);
+enum bootslot_code bootslot_slots_init(struct bootslot_slots *slots, const char *defaults);
 
 /**
  * Before a slot is written: it is bad from now on, so that no power cut can make it boot half-written.

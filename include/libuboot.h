@@ -98,7 +98,8 @@ int libuboot_load_file(struct uboot_ctx *ctx, const char *filename);
 int libuboot_env_store(struct uboot_ctx *ctx);
 
 /* The variables in the order of their names: the first one for NULL, else the one after `next`, at the end
- * NULL. Changes show in the next iteration. */
+ * NULL. Changes show in the next iteration. A name is valid until libuboot_close, and a value until an iteration
+ * starts after its variable was given another one. */
 void *libuboot_iterator(struct uboot_ctx *ctx, void *next);
 const char *libuboot_getname(void *entry);
 const char *libuboot_getvalue(void *entry);

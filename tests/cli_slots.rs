@@ -274,6 +274,14 @@ fn status_is_one_screen() {
 }
 
 #[test]
+fn outside_of_a_trial_there_is_no_slot_to_return_to() {
+    // As the guard leaves it: the slot that was given up is still named.
+    let place = Place::redundant(&[&CONFIRMED[..], &["rollback_slot=B"]].concat());
+    let shown = json_of(slots(&place, "A", &["status", "--json"]));
+    assert_eq!((&shown["standing"], &shown["rollback"]), (&json!("confirmed"), &Value::Null));
+}
+
+#[test]
 fn a_lost_environment_is_shown_and_only_made_anew_by_order() {
     let place = Place::redundant(&[]);
     place.write("bootslot.toml", b"");
@@ -285,6 +293,9 @@ fn a_lost_environment_is_shown_and_only_made_anew_by_order() {
     for args in [&["init"][..], &["confirm"], &["begin-install", "B"]] {
         place.refused(3, |place| slots(place, "A", args));
     }
+    place.write("defaults", b"bootdelay=3\n");
+    let said = place.refused(REFUSED, |place| slots(place, "A", &["init", "-f", "defaults"]));
+    assert!(said.contains("the variables to start from have no bootcmd"), "{said}");
     place.write("defaults", b"bootcmd=run bootslot\n");
     slots(&place, "A", &["init", "-f", "defaults"]).ok();
     assert_eq!(state(&place), "active_slot=A boot_success=0 boot_try_count=3 rollback_slot=B");

@@ -108,7 +108,8 @@ fn an_update_is_four_stores_with_one_trial_boot_and_a_normal_boot_is_none() {
     let update = Some(UPDATE.as_bytes());
     once(&place, "A", |device| device.begin_install(&name("B")));
     assert_eq!(state(&place), format!("{confirmed} slot_B=bad"));
-    once(&place, "A", |device| device.finish_install(&name("B"), Some(2), update));
+    let finish = |device: &mut Device| device.finish_install(&name("B"), Some(2), update);
+    once(&place, "A", finish);
     assert_eq!(
         state(&place),
         format!(
@@ -116,6 +117,11 @@ fn an_update_is_four_stores_with_one_trial_boot_and_a_normal_boot_is_none() {
         )
     );
     assert_eq!(boot(&place, "A"), "B");
+    // An updater that goes on after the reboot gives its last order again.
+    let bytes = place.read("env.img");
+    assert!(!finish(&mut device(&place, "B")).unwrap().stored());
+    assert!(!device(&place, "B").try_slot(&name("B"), None).unwrap().stored());
+    assert!(place.read("env.img") == bytes);
     once(&place, "B", |device| device.confirm(Some(&name("B"))));
     assert_eq!(state(&place), "active_slot=B boot_success=1 boot_try_count=0 slot_A=good slot_B=good");
     assert_eq!(stores(&place) - before, 4);
@@ -241,6 +247,16 @@ fn nothing_is_made_out_of_nothing_unless_asked_for() {
     assert_eq!(status.health.current, None);
     assert_eq!(status.state.standing(), Standing::Trial { slot: &name("A"), left: 3 });
     assert_eq!(status.next.chosen, Chosen::Slot(name("A")));
+
+    // A base that could not boot is refused, unless the board has its commands compiled in.
+    let without = || Some(Environment::from_records([&b"bootdelay=3"[..], b"bootcmd="]));
+    let error = device(&place, "A").init(without()).unwrap_err();
+    assert!(matches!(&error, Error::Refused(why) if why.contains("no bootcmd")), "{error:?}");
+    assert!(place.read("env.img").iter().all(|&byte| byte == 0xff));
+    let mut settings = Settings { running: Some(name("A")), ..Settings::default() };
+    settings.board.hardened = true;
+    assert!(open(&place, &settings).init(without()).unwrap().stored());
+    place.write("env.img", &vec![0xff; 2 * SIZE]);
 
     let records = BOARD.map(str::as_bytes);
     assert!(device(&place, "B").init(Some(Environment::from_records(records))).unwrap().stored());

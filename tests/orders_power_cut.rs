@@ -2,7 +2,8 @@
 //! found is the old boot state or the new one, and the order given again gets there.
 //!
 //! That a store is atomic in every environment is proven in `power_cut/`; here it is that an order is
-//! *one* store, and that it can be given again from whatever the cut left.
+//! *one* store, and that it can be given again from whatever the cut left, and after a boot of the slot that
+//! it put on trial.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -12,7 +13,7 @@ use bootslot::device::{Device, Done};
 use bootslot::env::image::{encode, Layout};
 use bootslot::env::Environment;
 use bootslot::settings::Settings;
-use bootslot::slot::{Name, Reason, State};
+use bootslot::slot::{Name, Reason, Standing, State};
 use bootslot::storage::region::{RegionCopy, RegionSpec};
 use bootslot::storage::sim::{mix, Board, Cut, Entry, Moment, SimMedium, SimVolume, Torn};
 use bootslot::storage::volume::VolumeCopy;
@@ -206,6 +207,11 @@ fn cut(
         let done = order(&mut rig.device(running)).unwrap_or_else(|error| panic!("{place}: {error}"));
         assert_eq!(done.stored(), found == *states[0], "{place}");
         assert_eq!(rig.state(), *states[1], "{place}");
+        let Standing::Trial { slot, .. } = states[1].standing() else { continue };
+        boot(&mut rig.device(running)).unwrap();
+        let counted = rig.state();
+        let done = order(&mut rig.device(slot.as_str())).unwrap_or_else(|error| panic!("{place}: {error}"));
+        assert!(!done.stored() && counted != *states[1], "{place}: again in slot {slot}");
     }
     tried.len() as u64
 }

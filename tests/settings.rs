@@ -46,6 +46,21 @@ fn a_file_says_it_all() {
 }
 
 #[test]
+fn a_namespace_stays_with_the_configuration_that_it_is_in() {
+    let said = parse("[environment]\nconfig = \"/etc/env.yaml\"\nnamespace = \"uboot\"\n").unwrap();
+    let chosen = |config: Option<&str>, namespace: Option<&str>| {
+        let mut settings = said.clone();
+        settings.choose_environment(config.map(PathBuf::from), namespace.map(str::to_owned));
+        (settings.env_config.unwrap().display().to_string(), settings.env_namespace)
+    };
+    let own = |namespace: &str| ("/etc/env.yaml".to_owned(), Some(namespace.to_owned()));
+    assert_eq!(chosen(None, None), own("uboot"));
+    assert_eq!(chosen(None, Some("other")), own("other"));
+    assert_eq!(chosen(Some("/x"), None), ("/x".to_owned(), None));
+    assert_eq!(chosen(Some("/x"), Some("other")), ("/x".to_owned(), Some("other".to_owned())));
+}
+
+#[test]
 fn every_error_says_where_and_what() {
     for (text, says) in [
         ("tries = 0", "1:9: tries are 1 to 9"),

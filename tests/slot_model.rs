@@ -11,8 +11,8 @@ use std::collections::{HashMap, HashSet};
 
 use bootslot::slot::dialect::native;
 use bootslot::slot::{
-    guarded_boot, next_boot, Board, Boot, Chosen, Field, Machine, Mark, Name, Outcome, Reason, Standing,
-    State,
+    guarded_boot, next_boot, Board, Boot, Chosen, Field, Machine, Mark, Name, Outcome, Reason, Refusal,
+    Standing, State,
 };
 
 const TRIES: u8 = 2;
@@ -57,11 +57,12 @@ enum Fault {
     TryFromUnconfirmed,
     TryKeepsTheSlotBad,
     RollBackLeavesTheSlotUnmarked,
+    TrialIsRefusedInItsSlot,
     GuardFailsTheLastGoodSlot,
     GuardLeavesNoEvidence,
 }
 
-const FAULTS: [Fault; 15] = [
+const FAULTS: [Fault; 16] = [
     Fault::ScriptDoesNotSave,
     Fault::ScriptIgnoresFailedSave,
     Fault::ScriptDoesNotCount,
@@ -75,6 +76,7 @@ const FAULTS: [Fault; 15] = [
     Fault::TryFromUnconfirmed,
     Fault::TryKeepsTheSlotBad,
     Fault::RollBackLeavesTheSlotUnmarked,
+    Fault::TrialIsRefusedInItsSlot,
     Fault::GuardFailsTheLastGoodSlot,
     Fault::GuardLeavesNoEvidence,
 ];
@@ -193,22 +195,22 @@ impl Model {
     fn orders(&self, node: &Node, running: usize, found: &mut Successors) -> Result<(), String> {
         let (state, me) = (&node.stored, self.name(running));
         let whole = |slot: usize| !matches!(node.holds[slot], Content::Torn(_));
-        self.order(node, "init", |s| s.init(&self.board, Some(me)), |_| {}, found)?;
+        self.order(node, "init", |s, me| s.init(&self.board, Some(me)), |_| {}, found)?;
         if whole(running) {
             let prove = |next: &mut Node| {
                 next.holds[running] = Content::Proven;
                 next.lost &= !next.stored.is_confirmed(me);
             };
-            let confirm = |s: &State| match self.fault {
+            let confirm = |s: &State, me: &Name| match self.fault {
                 Fault::ConfirmForgotten => Ok(s.clone()),
                 _ => s.confirm(me, me),
             };
             self.order(node, &format!("confirm {me}"), confirm, prove, found)?;
-            if confirm(state).is_ok_and(|next| !next.is_confirmed(me)) {
+            if confirm(state, me).is_ok_and(|next| !next.is_confirmed(me)) {
                 return Err("a confirm confirms nothing".into());
             }
         }
-        let roll_back = |s: &State| {
+        let roll_back = |s: &State, me: &Name| {
             let mut next = s.roll_back(me, Reason::Health, TRIES)?;
             if self.fault == Fault::RollBackLeavesTheSlotUnmarked {
                 next.slots = s.slots.clone();
@@ -220,14 +222,15 @@ impl Model {
             let it = self.name(target);
             let torn = |next: &mut Node| next.holds[target] = Content::Torn(true);
             let fresh = |next: &mut Node| next.holds[target] = Content::Fresh;
-            let begin = |s: &State| self.begin_install(s, it, me);
+            let begin = |s: &State, me: &Name| self.begin_install(s, it, me);
             self.order(node, &format!("begin install {it}"), begin, |_| {}, found)?;
-            if begin(state).is_ok_and(|begun| begun == *state) {
+            if begin(state, me).is_ok_and(|begun| begun == *state) {
                 let mut next = node.clone();
                 torn(&mut next);
                 found.push((format!("write into {it}"), next));
             }
-            let finish = |s: &State| {
+            let finish = |s: &State, me: &Name| {
+                self.refused_in_its_slot(it, me)?;
                 let mut next = s.finish_install(it, me, TRIES, Some(UPDATE))?;
                 if self.fault == Fault::TryKeepsTheSlotBad {
                     next.slots[target].mark = Field::Is(Mark::Bad);
@@ -236,13 +239,13 @@ impl Model {
             };
             self.order(node, &format!("finish install {it}"), finish, fresh, found)?;
             if whole(target) {
-                self.order(node, &format!("try {it}"), |s| self.try_slot(s, it, me), |_| {}, found)?;
-                self.order(node, &format!("set active {it}"), |s| s.set_active(it, me), |_| {}, found)?;
+                self.order(node, &format!("try {it}"), |s, me| self.try_slot(s, it, me), |_| {}, found)?;
+                self.order(node, &format!("set active {it}"), |s, me| s.set_active(it, me), |_| {}, found)?;
                 // Whoever marks a slot good vouches for it.
                 let vouch = |next: &mut Node| next.holds[target] = Content::Proven;
-                self.order(node, &format!("mark good {it}"), |s| s.mark_good(it), vouch, found)?;
+                self.order(node, &format!("mark good {it}"), |s, _| s.mark_good(it), vouch, found)?;
             }
-            self.order(node, &format!("mark bad {it}"), |s| s.mark_bad(it, me), |_| {}, found)?;
+            self.order(node, &format!("mark bad {it}"), |s, me| s.mark_bad(it, me), |_| {}, found)?;
         }
         Ok(())
     }
@@ -252,17 +255,16 @@ impl Model {
         &self,
         node: &Node,
         what: &str,
-        give: impl Fn(&State) -> Outcome,
+        give: impl Fn(&State, &Name) -> Outcome,
         effect: impl Fn(&mut Node),
         found: &mut Successors,
     ) -> Result<(), String> {
-        let Ok(state) = give(&node.stored) else { return Ok(()) };
-        if give(&state).as_ref() != Ok(&state) {
+        let me = self.name(node.running.unwrap());
+        let Ok(state) = give(&node.stored, me) else { return Ok(()) };
+        if give(&state, me).as_ref() != Ok(&state) {
             return Err(format!("{what}: given again, it does something else"));
         }
-        let running = node.running.unwrap();
         if what.starts_with("roll back") {
-            let me = self.name(running);
             let failed = node.stored.last_failure();
             let left = match node.stored.active.known() {
                 Some(active) if node.stored.is_on_trial(active) && node.stored.is_confirmed(me) => active,
@@ -275,20 +277,50 @@ impl Model {
                 return Err(format!("{what}: no evidence is left"));
             }
         }
-        if what.starts_with("begin install") && !state.is_confirmed(self.name(running)) {
+        if what.starts_with("begin install") && !state.is_confirmed(me) {
             return Err(format!("{what}: the running slot is not one to come back to"));
         }
         if what.starts_with("finish install") || what.starts_with("try") {
-            let mut working = Plain { saves: true, stored: state.clone(), stores: 0 };
-            let boots = self.next_boot(&state, &mut working).chosen;
-            if state.active.known().cloned().map(Chosen::Slot) != Some(boots) {
-                return Err(format!("{what}: the next boot does not try it"));
+            match state.active.known() {
+                Some(target) if target == me => {
+                    if state != node.stored {
+                        return Err(format!("{what}: given in that slot, it does something"));
+                    }
+                }
+                target => self.trial_runs(&state, target, &give).map_err(|why| format!("{what}: {why}"))?,
             }
         }
         let mut next = self.store(node, &state);
         effect(&mut next);
         found.push((what.into(), next));
         Ok(())
+    }
+
+    /// Each boot of a trial runs the slot, and there the order that began the trial is done already.
+    fn trial_runs(
+        &self,
+        trial: &State,
+        target: Option<&Name>,
+        give: &dyn Fn(&State, &Name) -> Outcome,
+    ) -> Result<(), String> {
+        let mut working = Plain { saves: true, stored: trial.clone(), stores: 0 };
+        for _ in 0..TRIES {
+            let boots = self.next_boot(&working.stored.clone(), &mut working).chosen;
+            let Some(target) = target.filter(|target| Chosen::Slot((*target).clone()) == boots) else {
+                return Err("the next boot does not try it".into());
+            };
+            if give(&working.stored, target).as_ref() != Ok(&working.stored) {
+                return Err("given again after a boot of the trial, it is not done already".into());
+            }
+        }
+        Ok(())
+    }
+
+    fn refused_in_its_slot(&self, target: &Name, running: &Name) -> Result<(), Refusal> {
+        match self.fault {
+            Fault::TrialIsRefusedInItsSlot if target == running => Err(Refusal::Running(target.clone())),
+            _ => Ok(()),
+        }
     }
 
     fn begin_install(&self, state: &State, target: &Name, running: &Name) -> Outcome {
@@ -305,6 +337,7 @@ impl Model {
     }
 
     fn try_slot(&self, state: &State, target: &Name, running: &Name) -> Outcome {
+        self.refused_in_its_slot(target, running)?;
         match self.fault {
             Fault::TryFromUnconfirmed => {
                 let mut next = self.as_if_confirmed(state, running).try_slot(target, running, TRIES)?;

@@ -1,7 +1,11 @@
 #!/usr/bin/env bash
 # tools/install.sh PROGRAM LIBRARIES: installs the program and what lies in the folder of the C library under
-# $DESTDIR$PREFIX, as `make install` builds them. libubootenv's names are links: whatever is linked against
-# libubootenv.so.0 finds a file of that name, and that is all it asks for.
+# $DESTDIR$PREFIX, as `make install` builds them.
+#
+# libubootenv.so.0 has to have that name written in it as well: ldconfig's cache goes by it, so that a link would
+# only be found where the dynamic linker looks for files. It is empty, and needs libbootslot.so.0, which has the
+# functions; CC is the compiler that makes it, for another machine that one's. Programs that are linked anew with
+# -lubootenv get libbootslot.so.0 itself.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 program=$1 libraries=$2
@@ -18,8 +22,12 @@ install -m 755 "$libraries/libbootslot.so" "$root$libdir/libbootslot.so.$version
 install -m 644 "$libraries/libbootslot.a" "$root$libdir/libbootslot.a"
 ln -sf "libbootslot.so.$version" "$root$libdir/libbootslot.so.${version%%.*}"
 ln -sf "libbootslot.so.${version%%.*}" "$root$libdir/libbootslot.so"
-ln -sf "libbootslot.so.${version%%.*}" "$root$libdir/libubootenv.so.0"
-ln -sf libubootenv.so.0 "$root$libdir/libubootenv.so"
+rm -f "$root$libdir/libubootenv.so.0" # may be a link to the library
+read -ra cc <<<"${CC:-cc}"
+# shellcheck disable=SC2016  # the dynamic linker's $ORIGIN: where only this file is searched for by its path
+"${cc[@]}" -shared -nostdlib -x c /dev/null -x none -Wl,-soname,libubootenv.so.0 -Wl,-rpath,'$ORIGIN' \
+    -Wl,--no-as-needed "$root$libdir/libbootslot.so" -o "$root$libdir/libubootenv.so.0"
+ln -sf "libbootslot.so.${version%%.*}" "$root$libdir/libubootenv.so"
 ln -sf libbootslot.a "$root$libdir/libubootenv.a"
 
 # pc NAME VERSION DESCRIPTION

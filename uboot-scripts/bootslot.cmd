@@ -3,6 +3,6 @@
 #
 #   make-boot-txt.sh board-example.env >bootslot.txt
 #   mkimage -A arm64 -T script -d bootslot.cmd boot.scr
-load ${devtype} ${devnum}:${distro_bootpart} ${loadaddr} bootslot.txt
-env import -t ${loadaddr} ${filesize}
+# If it does not load, what is in memory is anything: then the commands run that the last saveenv has stored.
+if load ${devtype} ${devnum}:${distro_bootpart} ${loadaddr} bootslot.txt; then env import -t ${loadaddr} ${filesize}; fi
 run bootslot

@@ -22,7 +22,9 @@ for example in confirm status update; do
 done
 new_environment
 check "status runs with it" sh -c '/tmp/status | grep "slot A unknown"'
-# The links that cargo-c can't make.
-ln -s libbootslot.so.0 /usr/local/lib/libubootenv.so.0
+# What cargo-c can't make, as in tools/install.sh.
+rm -f /usr/local/lib/libubootenv.so.0
+check "libubootenv.so.0" gcc -shared -nostdlib -x c /dev/null -x none -Wl,-soname,libubootenv.so.0 \
+	-Wl,--no-as-needed /usr/local/lib/libbootslot.so -o /usr/local/lib/libubootenv.so.0
 check "the tools run with it" test "$(fw_printenv -V)" = "0.3.7 775"
 verdict cargo-c

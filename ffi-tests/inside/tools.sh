@@ -52,4 +52,15 @@ answers "$theirs" >/tmp/answers-theirs
 answers "$ours" >/tmp/answers-ours
 check "both libraries answer each call alike ($(wc -l </tmp/answers-theirs) lines)" diff /tmp/answers-theirs /tmp/answers-ours
 check "to the end" grep -q 'libuboot_getvalue(NULL) == NULL = 1' /tmp/answers-theirs
+# As an installation is found: by ldconfig's cache, which goes by the names written in the libraries. -X leaves the
+# links in the folders alone.
+unset LD_LIBRARY_PATH
+check "without ours, the cache leads to the incumbent" sh -c "! ldd /usr/bin/fw_printenv | grep libbootslot"
+{ echo $ours && cat /etc/ld.so.conf; } >/tmp/ld.so.conf
+check "ldconfig" ldconfig -X -f /tmp/ld.so.conf
+check "the cache leads to ours" sh -c "ldd /usr/bin/fw_printenv | grep 'libubootenv.so.0 => $ours' && ldd /usr/bin/fw_printenv | grep 'libbootslot.so.0 => $ours'"
+check "fw_printenv runs on it" test "$(fw_printenv -V)" = "0.3.7 775"
+check "and reads the environment" grep -qx 'one=1' /dev/stdin <<END
+$(fw_printenv)
+END
 verdict tools

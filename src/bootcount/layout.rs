@@ -7,7 +7,7 @@
 //!                                                                        (4 bytes), bootcount_dm_i2c.c (size 4)
 //! double-word   u32: count | u32: magic                                  bootcount.c
 //! ram           word: count | word: magic | word | 1000 words: pattern   bootcount_ram.c; a word is an unsigned
-//!                                                                        long, of which the low u32 counts
+//!                                                                        long, of which 32 bits are used
 //! upgrade-word  u32: 0xb0, version 2, upgrade_available, count           bootcount_nvmem.c
 //! short         u16: 0xbc, count                                         rtc.c, i2c-eeprom.c, spi-flash.c
 //! syscon-short  u16: 0xb0, count                                         bootcount_syscon.c (2 bytes)
@@ -15,7 +15,8 @@
 //! file          u8: 0xbd | u8: version 1 | u8: count | u8: upgrade_available   bootcount_fs.c
 //! ```
 //!
-//! Where the magic number is not what it should be, U-Boot takes the count for 0.
+//! Where the magic number is not what it should be, U-Boot takes the count for 0. That of `ram` it writes and
+//! never looks at: there the pattern has to be right.
 
 /// `CONFIG_SYS_BOOTCOUNT_MAGIC`, unless the board chose another one.
 pub const MAGIC: u32 = 0xb001_c041;
@@ -40,7 +41,7 @@ pub enum Layout {
     },
     /// A count that is protected by a pattern.
     Ram {
-        /// Bytes of U-Boot's `unsigned long`: 4 or 8.
+        /// Bytes of U-Boot's `unsigned long`: 4, or 8, with which U-Boot does not count.
         word: usize,
     },
     /// With `upgrade_available`, without which U-Boot does not count.
@@ -115,11 +116,11 @@ impl Layout {
                 (order.u32(bytes, 4)? == magic).then_some(plain(order.u32(bytes, 0)?))
             }
             Layout::Ram { word } => {
-                // The count's low half comes first in the order of the machine that writes 32 bits of it.
-                let count = order.u32(bytes, 0)?;
                 let right = |i: usize| order.u32(bytes, (3 + i) * word) == PATTERN.get(i % 5).copied();
-                let magic = order.u32(bytes, word)? == MAGIC;
-                (magic && (0..PATTERN_WORDS).all(right)).then(|| plain(count))
+                // `bootcount_load` compares an int with an unsigned long: where that has 64 bits, 0xffffffff
+                // in memory is not 0xffffffff in the pattern, and what it returns is always 0.
+                let count = if word == 4 { order.u32(bytes, 0)? } else { 0 };
+                (0..PATTERN_WORDS).all(right).then(|| plain(count))
             }
             Layout::UpgradeWord => {
                 let word = order.u32(bytes, 0)?;
@@ -185,27 +186,29 @@ impl Order {
 mod tests {
     use super::*;
 
+    /// As `bootcount_ram.c` writes it, with a magic number that a board has chosen.
+    fn ram(word: usize, count: u32, order: Order) -> Vec<u8> {
+        let mut bytes = vec![0xee; 1003 * word];
+        let words = [(0, count), (1, 0x1234_5678)].into_iter();
+        for (at, value) in words.chain((0..1000).map(|i| (3 + i, PATTERN[i % 5]))) {
+            let value = if order == Order::Little { value.to_le_bytes() } else { value.to_be_bytes() };
+            bytes[at * word..][..4].copy_from_slice(&value);
+        }
+        bytes
+    }
+
     /// Bytes as U-Boot writes them for count 3, then as they are after a reset.
     fn cases() -> Vec<(Layout, Order, Vec<u8>, Vec<u8>)> {
         let single = Layout::SingleWord { magic: MAGIC };
         let double = Layout::DoubleWord { magic: MAGIC };
-        let ram = |word: usize, count: u8| {
-            let mut bytes = vec![0xee; 1003 * word];
-            bytes[..4].copy_from_slice(&[count, 0, 0, 0]);
-            bytes[word..word + 4].copy_from_slice(&MAGIC.to_le_bytes());
-            for i in 0..1000 {
-                bytes[(3 + i) * word..][..4].copy_from_slice(&PATTERN[i % 5].to_le_bytes());
-            }
-            bytes
-        };
         let (little, big) = (Order::Little, Order::Big);
         vec![
             (single, little, vec![3, 0, 1, 0xb0], vec![0, 0, 1, 0xb0]),
             (single, big, vec![0xb0, 1, 0, 3], vec![0xb0, 1, 0, 0]),
             (double, little, vec![3, 0, 0, 0, 0x41, 0xc0, 1, 0xb0], vec![0, 0, 0, 0, 0x41, 0xc0, 1, 0xb0]),
             (double, big, vec![0, 0, 0, 3, 0xb0, 1, 0xc0, 0x41], vec![0, 0, 0, 0, 0xb0, 1, 0xc0, 0x41]),
-            (Layout::Ram { word: 4 }, little, ram(4, 3), ram(4, 0)),
-            (Layout::Ram { word: 8 }, little, ram(8, 3), ram(8, 0)),
+            (Layout::Ram { word: 4 }, little, ram(4, 3, little), ram(4, 0, little)),
+            (Layout::Ram { word: 4 }, big, ram(4, 3, big), ram(4, 0, big)),
             (Layout::UpgradeWord, little, vec![3, 1, 2, 0xb0], vec![0, 0, 2, 0xb0]),
             (Layout::UpgradeWord, big, vec![0xb0, 2, 1, 3], vec![0xb0, 2, 0, 0]),
             (Layout::Short { magic: 0xbc }, little, vec![3, 0xbc], vec![0, 0xbc]),
@@ -250,6 +253,14 @@ mod tests {
         assert_eq!(Layout::Ram { word: 4 }.decode(&damaged, None), None);
         let wrong = Layout::SingleWord { magic: 0x1234_0000 };
         assert_eq!(wrong.decode(&[3, 0, 1, 0xb0], None), None);
+    }
+
+    #[test]
+    fn in_ram_u_boot_of_64_bits_always_reads_0() {
+        let layout = Layout::Ram { word: 8 };
+        let found = layout.decode(&ram(8, 3, Order::Little), None);
+        assert_eq!(found, Some((Count { count: 0, upgrade_available: None }, Order::Little)));
+        assert_eq!(layout.decode(&vec![0; layout.len()], None), None);
     }
 
     #[test]

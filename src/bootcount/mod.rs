@@ -29,7 +29,7 @@ use cell::{Cell, FileCell, FirmwareCell, MemoryCell};
 /// A boot counter.
 pub trait Counter {
     /// The count that U-Boot will read at the next boot; `None` where there is no counter (the magic
-    /// number is wrong, the file does not exist), which U-Boot takes for 0.
+    /// number or the pattern is wrong, the file does not exist), which U-Boot takes for 0.
     ///
     /// # Errors
     ///

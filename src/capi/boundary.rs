@@ -253,8 +253,24 @@ pub unsafe fn output<'a, T>(place: *mut T, argument: &str) -> Outcome<&'a mut T>
 ///
 /// As said, and `repr(C)` with a `size_t` first.
 pub unsafe trait Sized1: Copy {
-    /// The size of its first version.
+    /// The size of its first version: where that one's last member ends, which fills it up.
     const FIRST: usize;
+}
+
+/// Where a member of a structure ends.
+macro_rules! end_of {
+    ($structure:ty, $member:ident: $type:ty) => {
+        std::mem::offset_of!($structure, $member) + std::mem::size_of::<$type>()
+    };
+}
+
+/// Reserved members are for later versions: one that is set asks for something that this one does not know.
+pub fn unused(reserved: &[u8]) -> Outcome {
+    if reserved.iter().all(|byte| *byte == 0) {
+        return Ok(());
+    }
+    let text = "a reserved member is not zero: this version does not know what it asks for";
+    Err(Failure::new(bootslot_code::BOOTSLOT_ERROR_UNSUPPORTED, text))
 }
 
 /// Reads a structure that may be an older or a newer one than ours.

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::boundary::{
-    c_string, given_size, optional_text, output, path, read_sized, text, write_sized, Failure, Handle,
-    Outcome, Sized1,
+    c_string, given_size, optional_text, output, path, read_sized, text, unused, write_sized, Failure,
+    Handle, Outcome, Sized1,
 };
 use super::code::bootslot_code::{self, *};
 use crate::config::find_environment;
@@ -33,11 +33,13 @@ pub struct bootslot_env_options {
     pub lock_directory: *const c_char,
     /// How long to wait for another process that holds the lock, in milliseconds. 0: 10 s.
     pub lock_timeout: u32,
+    /// For later versions: has to be zero.
+    pub reserved: [u8; 4],
 }
 
 // SAFETY: NULL pointers and 0 are values, and the defaults.
 unsafe impl Sized1 for bootslot_env_options {
-    const FIRST: usize = std::mem::size_of::<Self>();
+    const FIRST: usize = end_of!(Self, reserved: [u8; 4]);
 }
 
 /// The state of one copy.
@@ -85,6 +87,8 @@ pub struct bootslot_health {
     pub readers_agree: bool,
     /// A power cut during a store can't lose the environment.
     pub power_cut_safe: bool,
+    /// For later versions: zero.
+    pub reserved: [u8; 5],
     /// Bytes of a copy, header included.
     pub size: usize,
     /// Bytes that the variables use, final NUL included.
@@ -99,7 +103,7 @@ pub struct bootslot_health {
 
 // SAFETY: zero bytes are numbers, false, a NULL pointer and BOOTSLOT_COPY_NONE.
 unsafe impl Sized1 for bootslot_health {
-    const FIRST: usize = std::mem::size_of::<Self>();
+    const FIRST: usize = end_of!(Self, findings: *const c_char);
 }
 
 /// An environment as a handle holds it.
@@ -173,7 +177,7 @@ unsafe fn call(
 }
 
 exports! { EXPORTS:
-    /// A new handle, not open yet. Never NULL.
+    /// A new handle, not open yet. Never NULL, except by a mistake in this library.
     fn bootslot_env_new() -> *mut bootslot_env {
         Handle::new(Session::default()).cast::<bootslot_env>()
     }
@@ -200,6 +204,7 @@ exports! { EXPORTS:
             let (mut config, mut name_space, mut store_options) = (None, None, StoreOptions::default());
             if !options.is_null() {
                 let options = read_sized(options)?;
+                unused(&options.reserved)?;
                 config = optional_text(options.config).map(path);
                 name_space = optional_text(options.name_space).map(String::from_utf8_lossy);
                 let directory = optional_text(options.lock_directory);
@@ -381,6 +386,7 @@ exports! { EXPORTS:
                 healthy: found.is_healthy(),
                 readers_agree: found.readers_agree,
                 power_cut_safe: found.power_cut_safe,
+                reserved: [0; 5],
                 size: found.size,
                 used: found.used,
                 free_space: found.free,

@@ -85,16 +85,20 @@ struct Opened {
     /// What the last change returned. SWUpdate does not look at it: a store after a change that was refused
     /// must not succeed.
     refused: c_int,
-    /// What iterations go through. An old one stays until the close, since a caller may still be in it.
-    iterations: Vec<Box<[Entry]>>,
-    /// Whether the variables have changed since the last iteration began.
-    changed: bool,
+    /// What iterations go through, sorted: one for each name there ever was, and no more however often somebody
+    /// starts again. A deleted variable's stays until the close, since a caller may still stand on it.
+    #[allow(clippy::vec_box, reason = "callers keep pointers to them")]
+    entries: Vec<Box<Entry>>,
+    /// The first one, where they are as the variables are now.
+    first: Option<*const Entry>,
 }
 
 /// One variable in an iteration.
 pub struct Entry {
     name: CString,
     value: CString,
+    /// Whether the variable was there when an iteration last began.
+    defined: bool,
     next: *const Entry,
 }
 
@@ -151,7 +155,7 @@ impl Opened {
     }
 
     fn set(&mut self, changes: &[(&[u8], &[u8])]) -> c_int {
-        self.changed = true;
+        self.first = None;
         let set = self.change(|transaction| {
             // Defaults that replace a lost environment are under no rules yet, as with every tool.
             transaction.no_flags(transaction.found_nothing().is_some());
@@ -177,30 +181,42 @@ impl Opened {
 
     /// The first entry of an iteration over the variables as they are now, sorted by name.
     fn first(&mut self) -> *const Entry {
-        if self.changed || self.iterations.is_empty() {
-            self.changed = false;
-            let entries = self.see(|variables| {
-                let mut pairs: Vec<_> = variables.iter().collect();
-                pairs.sort_unstable_by_key(|&(name, _)| name);
-                let string = |bytes: &[u8]| c_string(bytes.to_vec());
-                let entry =
-                    |(name, value)| Entry { name: string(name), value: string(value), next: ptr::null() };
-                pairs.into_iter().map(entry).collect::<Box<[Entry]>>()
-            });
-            self.iterations.push(linked(entries));
+        if let Some(first) = self.first {
+            return first;
         }
-        self.iterations.last().and_then(|entries| entries.first()).map_or(ptr::null(), ptr::from_ref)
+        let string = |bytes: &[u8]| c_string(bytes.to_vec());
+        let variables: Vec<(CString, CString)> = self
+            .see(|variables| variables.iter().map(|(name, value)| (string(name), string(value))).collect());
+        for entry in &mut self.entries {
+            entry.defined = false;
+        }
+        for (name, value) in variables {
+            match self.entries.binary_search_by(|entry| entry.name.cmp(&name)) {
+                Ok(at) => {
+                    let Some(entry) = self.entries.get_mut(at) else { continue };
+                    entry.defined = true;
+                    // The pointer to one that is the same stays good.
+                    if entry.value != value {
+                        entry.value = value;
+                    }
+                }
+                Err(at) => {
+                    let entry = Entry { name, value, defined: true, next: ptr::null() };
+                    self.entries.insert(at, Box::new(entry));
+                }
+            }
+        }
+        // From the last one on, so that each is told the next one that is there.
+        let mut next = ptr::null();
+        for entry in self.entries.iter_mut().rev() {
+            entry.next = next;
+            if entry.defined {
+                next = &**entry;
+            }
+        }
+        self.first = Some(next);
+        next
     }
-}
-
-/// Tells each entry where the next one is.
-fn linked(mut entries: Box<[Entry]>) -> Box<[Entry]> {
-    let mut next = ptr::null();
-    for entry in entries.iter_mut().rev() {
-        entry.next = next;
-        next = entry;
-    }
-    entries
 }
 
 /// The negative errno of an error; of one that has none of its own, `other`.

@@ -114,6 +114,32 @@ mod tests {
         assert_eq!(size_of::<bootslot_code>(), 4);
     }
 
+    /// These are for ever: programs were built with structures of these sizes.
+    #[cfg(target_pointer_width = "64")]
+    #[test]
+    fn structures_of_the_first_version_are_taken() {
+        use boundary::Sized1;
+        assert_eq!(bootslot_env_options::FIRST, 40);
+        assert_eq!(bootslot_health::FIRST, 72);
+        assert_eq!(bootslot_slots_options::FIRST, 72);
+        assert_eq!(bootslot_status::FIRST, 80);
+        assert_eq!(bootslot_slot::FIRST, 24);
+    }
+
+    /// A byte that belongs to no member would hold anything in an old program, where a later version may put
+    /// one.
+    #[test]
+    fn structures_end_with_a_member() {
+        use std::mem::{offset_of, size_of};
+        assert_eq!(size_of::<bootslot_env_options>(), offset_of!(bootslot_env_options, reserved) + 4);
+        assert_eq!(size_of::<bootslot_slots_options>(), offset_of!(bootslot_slots_options, reserved) + 7);
+        assert_eq!(size_of::<bootslot_status>(), offset_of!(bootslot_status, reserved) + 7);
+        assert_eq!(size_of::<bootslot_slot>(), offset_of!(bootslot_slot, reserved) + 2);
+        assert_eq!(offset_of!(bootslot_health, size), offset_of!(bootslot_health, reserved) + 5);
+        let pointer = size_of::<*const c_char>();
+        assert_eq!(size_of::<bootslot_health>(), offset_of!(bootslot_health, findings) + pointer);
+    }
+
     #[test]
     fn versions_are_numbers() {
         assert_eq!(version_number("0.1.0"), 0x000100);

@@ -1,17 +1,18 @@
 //! The slots for C: status, what the next boot will do, and the orders.
 
 use std::ffi::{c_char, CString};
+use std::mem;
 use std::path::Path;
 use std::ptr;
 use std::time::Duration;
 
 use super::boundary::{
-    c_string, given_size, optional_text, path, read_sized, text, write_sized, Failure, Handle, Outcome,
-    Sized1,
+    c_string, given_size, optional_text, path, read_sized, text, unused, write_sized, Failure, Handle,
+    Outcome, Sized1,
 };
 use super::code::bootslot_code::{self, *};
 use crate::device::{Device, Done, Status};
-use crate::env::Environment;
+use crate::env::text::parse_defaults;
 use crate::settings::Settings;
 #[cfg(not(feature = "settings"))]
 use crate::settings::DEFAULT_SETTINGS;
@@ -46,11 +47,13 @@ pub struct bootslot_slots_options {
     pub running: *const c_char,
     /// U-Boot takes only the writeable variables from storage (CONFIG_ENV_WRITEABLE_LIST).
     pub hardened: bool,
+    /// For later versions: has to be zero.
+    pub reserved: [u8; 7],
 }
 
 // SAFETY: NULL pointers, 0 and false are values, and the defaults.
 unsafe impl Sized1 for bootslot_slots_options {
-    const FIRST: usize = std::mem::size_of::<Self>();
+    const FIRST: usize = end_of!(Self, reserved: [u8; 7]);
 }
 
 /// What is recorded about a slot.
@@ -113,11 +116,13 @@ pub struct bootslot_status {
     pub slots: usize,
     /// Whether the environment that holds all this is healthy; see bootslot_env_check.
     pub healthy: bool,
+    /// For later versions: zero.
+    pub reserved: [u8; 7],
 }
 
 // SAFETY: zero bytes are numbers, false, NULL pointers and BOOTSLOT_CONFIRMED.
 unsafe impl Sized1 for bootslot_status {
-    const FIRST: usize = std::mem::size_of::<Self>();
+    const FIRST: usize = end_of!(Self, reserved: [u8; 7]);
 }
 
 /// One slot.
@@ -134,11 +139,13 @@ pub struct bootslot_slot {
     pub active: bool,
     /// Whether it is the one that runs.
     pub running: bool,
+    /// For later versions: zero.
+    pub reserved: [u8; 2],
 }
 
 // SAFETY: zero bytes are a number, false, a NULL pointer and BOOTSLOT_UNKNOWN.
 unsafe impl Sized1 for bootslot_slot {
-    const FIRST: usize = std::mem::size_of::<Self>();
+    const FIRST: usize = end_of!(Self, reserved: [u8; 2]);
 }
 
 /// The slots as a handle holds them.
@@ -196,20 +203,27 @@ unsafe fn settings(options: Option<&bootslot_slots_options>) -> Outcome<Settings
     let file = options.and_then(|options| optional_text(options.settings)).map(path);
     let mut settings = read_settings(file)?;
     let Some(options) = options else { return Ok(settings) };
-    if let Some(config) = optional_text(options.config) {
-        settings.env_config = Some(path(config).into());
-    }
-    if let Some(namespace) = optional_text(options.name_space) {
-        settings.env_namespace = Some(String::from_utf8_lossy(namespace).into_owned());
-    }
+    unused(&options.reserved)?;
+    let namespace = optional_text(options.name_space).map(String::from_utf8_lossy);
+    settings.choose_environment(
+        optional_text(options.config).map(|config| path(config).into()),
+        namespace.map(|name| name.into_owned()),
+    );
     if let Some(running) = optional_text(options.running) {
         settings.running = Some(name(running)?);
     }
     if let Some(slots) = optional_text(options.slots) {
-        let words = slots.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
-        settings.board.slots = words.map(name).collect::<Outcome<_>>()?;
+        let wrong = |text| Failure::new(BOOTSLOT_ERROR_ARGUMENT, text);
+        settings.board.slots.clear();
+        for word in slots.split(|byte| *byte == b' ').filter(|word| !word.is_empty()) {
+            let slot = name(word)?;
+            if settings.board.slots.contains(&slot) {
+                return Err(wrong(format!("slots names {slot} twice")));
+            }
+            settings.board.slots.push(slot);
+        }
         if settings.board.slots.is_empty() {
-            return Err(Failure::new(BOOTSLOT_ERROR_ARGUMENT, "slots names no slot"));
+            return Err(wrong("slots names no slot".into()));
         }
     }
     settings.board.tries = tries(options.tries)?.unwrap_or(settings.board.tries);
@@ -243,13 +257,14 @@ pub(super) unsafe fn call(
     f: impl FnOnce(&mut Session) -> Outcome<bootslot_code>,
 ) -> bootslot_code {
     Handle::call(slots.cast::<Handle<Session>>(), |session| {
-        session.given.clear();
+        // They may be the arguments of this very call: they live until it is over.
+        let _given = mem::take(&mut session.given);
         f(session)
     })
 }
 
 exports! { EXPORTS:
-    /// A new handle, not open yet. Never NULL.
+    /// A new handle, not open yet. Never NULL, except by a mistake in this library.
     fn bootslot_slots_new() -> *mut bootslot_slots {
         Handle::new(Session::default()).cast::<bootslot_slots>()
     }
@@ -311,7 +326,7 @@ exports! { EXPORTS:
                 struct_size: 0,
                 active: session.give_name(state.active.known()),
                 running: session.give_name(found.running.as_ref().ok()),
-                rollback: session.give_name(state.rollback.known()),
+                rollback: session.give_name(state.returns_to()),
                 next: session.give_name(chosen),
                 update: optional(session, &state.update),
                 failed: optional(session, &state.failed),
@@ -319,6 +334,7 @@ exports! { EXPORTS:
                 tries,
                 slots: state.slots.len(),
                 healthy: found.health.is_healthy(),
+                reserved: [0; 7],
             };
             session.status = Some(found);
             write_sized(status, &ours)?;
@@ -350,6 +366,7 @@ exports! { EXPORTS:
                 },
                 active: status.state.active.known() == Some(&found.name),
                 running: status.running.as_ref().ok() == Some(&found.name),
+                reserved: [0; 2],
             };
             let name = found.name.clone();
             ours.name = session.give_name(Some(&name));
@@ -358,11 +375,17 @@ exports! { EXPORTS:
         })
     }
 
-    /// Starts with the factory's trial where no boot state is stored yet. `from_nothing`: also where no
-    /// copy of the environment is valid; U-Boot then loads what is stored and nothing else, unless the
-    /// board is hardened.
-    fn bootslot_slots_init(slots: *mut bootslot_slots, from_nothing: bool) -> bootslot_code {
-        call(slots, |session| session.order(|device| device.init(from_nothing.then(Environment::new))))
+    /// Starts with the factory's trial where no boot state is stored yet. `defaults`, which may be NULL, is
+    /// what to start from where no copy of the environment is valid: lines `name=value`, as in U-Boot's
+    /// u-boot-initial-env. It has to be all that U-Boot needs to boot, for U-Boot then loads what is stored
+    /// and nothing else, unless the board is hardened: without bootcmd it is refused. With NULL, nothing is
+    /// made out of nothing: BOOTSLOT_ERROR_NO_VALID_COPY.
+    fn bootslot_slots_init(slots: *mut bootslot_slots, defaults: *const c_char) -> bootslot_code {
+        call(slots, |session| {
+            let base = optional_text(defaults).map(|text| parse_defaults(text, Path::new("defaults")));
+            let base = base.transpose()?;
+            session.order(|device| device.init(base))
+        })
     }
 
     /// Before a slot is written: it is bad from now on, so that no power cut can make it boot half-written.

@@ -135,8 +135,14 @@ impl Device {
     ///
     /// # Errors
     ///
-    /// [`Error::NoValidCopy`] without a `base`, and those of every order.
+    /// [`Error::NoValidCopy`] without a `base`, [`Error::Refused`] for a `base` without `bootcmd` where the
+    /// board is not hardened, and those of every order.
     pub fn init(&mut self, base: Option<Environment>) -> Result<Done> {
+        let boots = |base: &Environment| base.get(b"bootcmd").is_some_and(|command| !command.is_empty());
+        if base.as_ref().is_some_and(|base| !self.settings.board.hardened && !boots(base)) {
+            let reason = "the variables to start from have no bootcmd: this board boots with nothing but what is stored";
+            return Err(Error::Refused(reason.into()));
+        }
         let running = self.running().cloned();
         let give = |state: &State, board: &Board| state.init(board, running.as_ref());
         let transaction = match base {

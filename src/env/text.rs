@@ -38,6 +38,7 @@ use std::path::Path;
 
 use memchr::memchr;
 
+use super::Environment;
 use crate::error::{Error, Result};
 
 /// One change that a text asks for.
@@ -67,6 +68,19 @@ pub fn parse_script<'a>(text: &'a [u8], path: &Path) -> Result<Vec<Change<'a>>> 
         changes.extend(script_line(line, number).map_err(|message| script_error(path, number, message))?);
     }
     Ok(changes)
+}
+
+/// Reads a default environment (U-Boot's `u-boot-initial-env`), which has the form of a script.
+///
+/// # Errors
+/// [`Error::Script`] for the first line that can't be used.
+pub fn parse_defaults(text: &[u8], path: &Path) -> Result<Environment> {
+    let mut environment = Environment::new();
+    for Change { name, value, line } in parse_script(text, path)? {
+        let set = value.map_or(Ok(false), |value| environment.set(name, &value));
+        set.map_err(|error| script_error(path, line, &error.to_string()))?;
+    }
+    Ok(environment)
 }
 
 /// Reads the text of `env export -t`; to read CR LF as LF (`env import -t -r`), pass it through

@@ -40,6 +40,20 @@ pub struct Settings {
     pub cmdline: PathBuf,
 }
 
+impl Settings {
+    /// Means the environment that is given instead of the settings' own. A namespace belongs to the
+    /// configuration that it is in: another configuration does not keep it.
+    pub fn choose_environment(&mut self, config: Option<PathBuf>, namespace: Option<String>) {
+        if config.is_some() {
+            self.env_config = config;
+            self.env_namespace = None;
+        }
+        if namespace.is_some() {
+            self.env_namespace = namespace;
+        }
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Settings {

@@ -1,8 +1,8 @@
 //! Pure: The orders of user space: each turns a state into the next one, or is refused.
 //!
 //! An order that has been carried out already gives back an equal state: one order is one store, and
-//! running it again after a power cut is none. `running` is the slot that runs now, by
-//! `bootslot.slot=` on the kernel command line.
+//! running it again after a power cut is none, be it in the slot that was put on trial. `running` is the
+//! slot that runs now, by `bootslot.slot=` on the kernel command line.
 
 use super::{Board, Field, Mark, Name, Reason, Standing, State, MAX_TRIES};
 use crate::error::Error;
@@ -239,10 +239,14 @@ impl State {
     }
 
     fn trial_of(&self, target: &Name, running: &Name, tries: u8, update: Option<&[u8]>) -> Outcome {
-        self.may_give_up(target, running)?;
         if !(1..=MAX_TRIES).contains(&tries) {
             return Err(Refusal::Tries(tries));
         }
+        if target == running && self.is_on_trial(target) {
+            // Carried out before the reboot: the trial goes on with the tries that are left.
+            return Ok(self.clone());
+        }
+        self.may_give_up(target, running)?;
         let mut next = self.secured(running);
         next.set_mark(target, Field::Absent);
         next.start_trial(target.clone(), tries, Some(running.clone()));

@@ -237,6 +237,15 @@ impl State {
         self.active.known() == Some(name) && self.mark(name).is_none() && self.success != Field::Is(true)
     }
 
+    /// The slot that the trial under way returns to if it fails. Outside of a trial `rollback` means nothing:
+    /// the guard leaves a name there, and a hardened board has one compiled in.
+    pub fn returns_to(&self) -> Option<&Name> {
+        match self.standing() {
+            Standing::Trial { .. } => self.rollback.known(),
+            Standing::Confirmed(_) | Standing::Over(_) => None,
+        }
+    }
+
     /// The last failure, if one is recorded in the form that the script and user space write.
     pub fn last_failure(&self) -> Option<Failure> {
         let mut parts = self.failed.as_ref()?.splitn(3, |&byte| byte == b':');

@@ -100,6 +100,23 @@ fn every_order_given_twice_changes_nothing_the_second_time() {
 }
 
 #[test]
+fn an_order_that_began_a_trial_is_done_already_in_the_slot_on_trial() {
+    let id = Some(&b"0123456789abcdef"[..]);
+    let mut state = on_trial();
+    for _ in 0..3 {
+        (state, _) = booted(&state);
+        assert_eq!(state.finish_install(&b(), &b(), 3, id).unwrap(), state);
+        assert_eq!(state.try_slot(&b(), &b(), 3).unwrap(), state);
+    }
+    assert_eq!(state.tries, Field::Is(0));
+    // Another update is another order, and the tries are still checked.
+    assert!(matches!(state.finish_install(&b(), &b(), 3, Some(b"other")), Err(Refusal::NotBegun(..))));
+    assert_eq!(state.try_slot(&b(), &b(), 0), Err(Refusal::Tries(0)));
+    let confirmed = state.confirm(&b(), &b()).unwrap();
+    assert_eq!(confirmed.try_slot(&b(), &b(), 3), Err(Refusal::Running(b())));
+}
+
+#[test]
 fn dangerous_orders_are_refused() {
     let settled = settled();
     let (running_b, _) = booted(&on_trial());

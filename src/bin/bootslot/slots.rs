@@ -57,7 +57,8 @@ pub enum Command {
     },
     /// Start with the factory's trial, where no boot state is stored yet
     Init {
-        /// Where no copy of the environment is valid, start from these variables
+        /// Where no copy of the environment is valid, start from these variables: all that the board needs
+        /// to boot
         #[arg(short = 'f', long, value_name = "FILE")]
         defenv: Option<PathBuf>,
         #[command(flatten)]
@@ -211,14 +212,8 @@ fn order(options: &Options, give: impl FnOnce(&mut Device) -> bootslot::Result<D
 /// The device: the settings, and what the command line says otherwise.
 fn open(options: &Options) -> Outcome<Device> {
     let mut settings = Settings::find(options.settings.as_deref())?;
-    if options.config.is_some() {
-        // The namespace of the settings belongs to the configuration that they name.
-        settings.env_config.clone_from(&options.config);
-        settings.env_namespace = None;
-    }
-    if let Some(namespace) = &options.namespace {
-        settings.env_namespace = Some(namespace.to_string_lossy().into_owned());
-    }
+    let namespace = options.namespace.as_ref().map(|name| name.to_string_lossy().into_owned());
+    settings.choose_environment(options.config.clone(), namespace);
     if options.running.is_some() {
         settings.running.clone_from(&options.running);
     }

@@ -109,7 +109,7 @@ fn slot_text(state: &State, name: &Name) -> String {
         },
         (_, Standing::Confirmed(slot)) if slot == name => "active, confirmed".into(),
         (_, Standing::Trial { slot, left }) if slot == name => {
-            let back = state.rollback.known().map_or(String::new(), |to| format!(", then back to {to}"));
+            let back = state.returns_to().map_or(String::new(), |to| format!(", then back to {to}"));
             format!("active, on trial, {left} {} left{back}", if left == 1 { "try" } else { "tries" })
         }
         _ if active => "active, on trial, no tries left".into(),
@@ -228,7 +228,7 @@ fn state_json(state: &State) -> Value {
         "active": state.active.known().map(Name::as_str),
         "standing": standing,
         "tries_left": left,
-        "rollback": state.rollback.known().map(Name::as_str),
+        "rollback": state.returns_to().map(Name::as_str),
         "slots": slots.collect::<Vec<_>>(),
         "update": text_json(state.update.as_deref()),
         "last_failure": failure,

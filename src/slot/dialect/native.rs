@@ -28,7 +28,8 @@ const FAILED: &str = "boot_failed";
 ///
 /// # Errors
 ///
-/// [`Error::BootState`] where `boot_slots` names an impossible slot: the script would run into it.
+/// [`Error::BootState`] where `boot_slots` names an impossible slot, or one twice: the script takes it as
+/// it is.
 pub fn decode(variables: &Environment, board: &Board) -> Result<State> {
     decode_with(&|name| variables.get(name.as_bytes()), board)
 }
@@ -135,13 +136,14 @@ fn slot_names(stored: Option<&[u8]>, board: &Board) -> Result<Vec<Name>> {
     // Only blanks: U-Boot's old hush parser takes "A<tab>B" for one word.
     let seen = unescape(stored);
     for word in seen.split(|&byte| byte == b' ').filter(|word| !word.is_empty()) {
+        let wrong = |reason| Error::BootState { name: SLOTS, reason };
         let Some(name) = Name::from_bytes(word) else {
-            let reason = format!("{:?} can't be the name of a slot", String::from_utf8_lossy(word));
-            return Err(Error::BootState { name: SLOTS, reason });
+            return Err(wrong(format!("{:?} can't be the name of a slot", String::from_utf8_lossy(word))));
         };
-        if !names.contains(&name) {
-            names.push(name);
+        if names.contains(&name) {
+            return Err(wrong(format!("slot {name} is named twice")));
         }
+        names.push(name);
     }
     Ok(names)
 }
@@ -254,10 +256,18 @@ mod tests {
     }
 
     #[test]
-    fn an_impossible_slot_name_in_boot_slots_is_an_error() {
-        let stored = |name: &str| (name == "boot_slots").then_some(&b"A B;reset"[..]);
-        let error = decode_with(&stored, &Board::default()).unwrap_err().to_string();
-        assert_eq!(error, "boot_slots: \"B;reset\" can't be the name of a slot");
+    fn an_impossible_slot_name_in_boot_slots_is_an_error_and_so_is_one_twice() {
+        let cases = [
+            (&b"A B;reset"[..], "boot_slots: \"B;reset\" can't be the name of a slot"),
+            (b"A B A", "boot_slots: slot A is named twice"),
+            (b"A \\A", "boot_slots: slot A is named twice"),
+        ];
+        for (slots, says) in cases {
+            let stored = |name: &str| (name == "boot_slots").then_some(slots);
+            let error = decode_with(&stored, &Board::default()).unwrap_err();
+            assert!(matches!(error, Error::BootState { name: SLOTS, .. }), "{error:?}");
+            assert_eq!(error.to_string(), says);
+        }
     }
 
     #[test]
