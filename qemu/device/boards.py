@@ -97,7 +97,8 @@ class Guarded(Flash):
     """As Flash, with uboot-scripts' bootslot-hardened.config and bootslot-guard.config."""
 
     hardened, limit = True, 3
-    stories = ["update", "unconfirmed", "lost_copies", "guard", "last_good_slot", "counters", "hostile", "wrong_types"]
+    stories = ["update", "unconfirmed", "lost_copies", "guard", "trial_and_guard", "last_good_slot",
+               "counters", "hostile", "wrong_types"]
 
 
 BOARDS = [Flash("nor"), Flash("nor-modern"), Files("fat"), Card("mmc"), Guarded("guarded")]

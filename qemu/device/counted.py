@@ -1,7 +1,7 @@
 """Stories of boards whose U-Boot counts boots (CONFIG_BOOTCOUNT_LIMIT), as U-Boot and `bootslot bootcount` see it."""
 import json
 
-from cases import HOSTILE, Stories, values
+from cases import HOSTILE, TRIAL, Stories, values
 
 
 class Counted(Stories):
@@ -48,6 +48,23 @@ class Counted(Stories):
         self.nothing_stored("A panics: B", heard, before)
         device.cut()
         device.write_system("A", self.systems["good"])
+
+    def trial_and_guard(self):
+        """The boots of a trial that fails are not held against the slot that boots after it."""
+        device, limit = self.device, self.device.board.limit
+        trial = {**self.confirmed, **TRIAL, "boot_try_count": str(limit)}
+        device.write_environment({name: value for name, value in trial.items() if value is not None})
+        device.write_system("B", self.systems["panics"])
+        device.on()
+        heard = device.hears("linux")
+        self.slots(f"a trial of {limit}, then A", heard, *"B" * limit, "A")
+        self.is_("after the trial: the count starts anew", int(device.run("bootslot bootcount get")), 0)
+        for number in range(1, limit + 1):
+            heard += (boot := device.reboots(healthy=False))
+            self.counts(f"after the trial, boot {number}", boot, number)
+        self.is_("after the trial: no guard", values(heard, "guard"), [])
+        device.cut()
+        device.write_system("B", self.systems["good"])
 
     def last_good_slot(self):
         """The only good slot boots however often it is not reported healthy, and nothing is stored."""

@@ -1,7 +1,6 @@
 //! Which environment is meant: the configuration that was named or the default one, the namespace that
 //! the boot loader chose, and the environment that the kernel knows as an NVMEM device.
 
-use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -55,22 +54,21 @@ fn namespace_from(property: &Path) -> Option<String> {
 ///
 /// Of several devices the first by name is taken; one that is too small for an environment is passed over.
 pub fn nvmem_environment(sysfs: &Path) -> Option<EnvConfig> {
-    let devices: BTreeSet<PathBuf> = fs::read_dir(sysfs.join("bus/nvmem/devices"))
-        .ok()?
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|device| {
-            // The first string is the most specific one, and the one that U-Boot's tool compares.
-            first_string(&device.join("of_node/compatible")).is_ok_and(|name| name == b"u-boot,env")
-        })
-        .collect();
-    devices.into_iter().find_map(|device| {
-        let path = device.join("nvmem");
+    let environment = |directory: PathBuf| {
+        // The first string is the most specific one, and the one that U-Boot's tool compares.
+        if first_string(&directory.join("of_node/compatible")).ok()? != b"u-boot,env" {
+            return None;
+        }
+        let path = directory.join("nvmem");
         let size = fs::metadata(&path).ok()?.len();
         let device = Device { path, offset: 0, size, sector_size: 0, sectors: 0, disable_lock: false };
         let environment =
             EnvConfig { namespace: None, devices: vec![device], lockfile: None, writelist: None };
-        environment.validate().is_ok().then_some(environment)
-    })
+        environment.validate().is_ok().then_some((directory, environment))
+    };
+    let devices = fs::read_dir(sysfs.join("bus/nvmem/devices")).ok()?;
+    let found = devices.filter_map(|entry| environment(entry.ok()?.path()));
+    found.min_by(|(a, _), (b, _)| a.cmp(b)).map(|(_, environment)| environment)
 }
 
 /// The first string of a device tree property: the bytes before the first NUL.
