@@ -341,10 +341,14 @@ impl Store {
         // the old could make a copy that is neither, the checksum is spoiled first, then all else follows.
         let mut stages = Vec::new();
         if let Some(old) = before.filter(|old| mixes(self.layout, &**copy, state, old, image)) {
+            // Each byte is wrong for the new data and for the old: where the checksum lies in two sectors, the old
+            // one may be half right, from a store that was cut at its end.
+            let missing =
+                Image::new(self.layout, old).map_or([0; FLAGS_OFFSET], |i| i.computed_crc().to_ne_bytes());
             let spoiled = |bytes: &[u8]| {
                 let mut bytes = bytes.to_vec();
-                for (byte, right) in bytes.iter_mut().zip(image.iter().take(FLAGS_OFFSET)) {
-                    *byte = !*right;
+                for ((byte, right), missing) in bytes.iter_mut().zip(image).zip(missing) {
+                    *byte = if !*right == missing { !*right ^ 1 } else { !*right };
                 }
                 bytes
             };
