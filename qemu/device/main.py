@@ -5,7 +5,7 @@ altogether the power is cut (--soak: only that, and only failures are told). Eac
 last line is "N passed, N failed". BOOTSLOT_SEED repeats the random choices of another run (the
 moments of the cuts are in real time, so not quite what they hit).
 """
-import argparse, collections, concurrent.futures, os, pathlib, random, sys, threading, time, traceback
+import argparse, collections, concurrent.futures, os, pathlib, random, signal, sys, threading, time, traceback
 
 import boards
 from counted import Counted
@@ -17,6 +17,7 @@ class Report:
     def __init__(self, tells_all):
         self.lock, self.tells_all = threading.Lock(), tells_all
         self.passed, self.failed, self.cuts = 0, 0, collections.Counter()
+        self.ended = threading.Event()
 
     def say(self, text):
         with self.lock:
@@ -66,6 +67,8 @@ def tell(board, work, tools, report, seed, cuts, soak):
     cutter.confirmed, cutter.compiled_in = stories.confirmed, stories.compiled_in
     if cuts and guarded("measuring for the cuts", cutter.prepare):
         for number in range(cuts):
+            if report.ended.is_set():
+                break
             guarded("a power cut", cutter.one, ACTIONS[number % len(ACTIONS)])
     report.say(f"# {board.name}: {cuts} power cuts {time.monotonic() - began:.1f} s")
 
@@ -84,6 +87,8 @@ def main():
     report = Report(tells_all=not options.soak)
     wanted = [board for board in boards.BOARDS if not options.boards or board.name in options.boards]
     each = -(-options.cuts // len(wanted))
+    if options.soak:  # SIGTERM ends it, with the table of what there is
+        signal.signal(signal.SIGTERM, lambda *_: report.ended.set())
     tools = {"qemu": options.qemu, "bootslot": options.bootslot}
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         for future in [pool.submit(tell, board, options.folder, tools, report, seed, each, options.soak)
@@ -91,7 +96,8 @@ def main():
             future.result()
     print(report.table())
     made = sum(report.cuts.values())
-    report.check(f"{made} power cuts, {each * len(wanted)} were to be made", made == each * len(wanted))
+    report.check(f"{made} power cuts, {each * len(wanted)} were to be made",
+                 made == each * len(wanted) or report.ended.is_set())
     print(f"{report.passed} passed, {report.failed} failed")
     sys.exit(report.failed > 0)
 
