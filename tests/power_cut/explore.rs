@@ -150,6 +150,14 @@ impl<'a> Explorer<'a> {
         Ok(Some(scene))
     }
 
+    /// The same; what is wrong before any trouble comes is a failure of its own.
+    fn scene_or_fail(&mut self, start: Start) -> Option<Scene> {
+        self.scene(start).unwrap_or_else(|e| {
+            self.fail(start, Trouble::CutAtEnd(0), e);
+            None
+        })
+    }
+
     /// Carries out the scene's step without trouble and goes on to the next one.
     fn succeed(&self, scene: Scene, next: Step) -> Result<Scene, String> {
         self.run(&scene.rig, &scene.step)?.map_err(|e| format!("without trouble: {e}"))?;
@@ -188,11 +196,7 @@ impl<'a> Explorer<'a> {
     pub fn every_cut(&mut self, start: Start, depth: Depth) {
         for step in 0.. {
             let start = Start { step, ..start };
-            let scene = match self.scene(start) {
-                Ok(Some(scene)) => scene,
-                Ok(None) => return,
-                Err(e) => return self.fail(start, Trouble::CutAtEnd(0), e),
-            };
+            let Some(scene) = self.scene_or_fail(start) else { return };
             let log = match self.dry_run(&scene) {
                 Ok(log) => log,
                 Err(e) => return self.fail(start, Trouble::CutAtEnd(0), e),
@@ -216,11 +220,7 @@ impl<'a> Explorer<'a> {
     pub fn every_kill(&mut self, start: Start) {
         for step in 0.. {
             let start = Start { step, ..start };
-            let scene = match self.scene(start) {
-                Ok(Some(scene)) => scene,
-                Ok(None) => return,
-                Err(e) => return self.fail(start, Trouble::CutAtEnd(0), e),
-            };
+            let Some(scene) = self.scene_or_fail(start) else { return };
             let log = self.dry_run(&scene).unwrap_or_default();
             for (op, entry) in log.iter().enumerate() {
                 for moment in moments(start.kind, entry, Depth::Linear) {
@@ -394,11 +394,7 @@ impl<'a> Explorer<'a> {
     pub fn every_fault(&mut self, start: Start) {
         for step in 0.. {
             let start = Start { step, ..start };
-            let scene = match self.scene(start) {
-                Ok(Some(scene)) => scene,
-                Ok(None) => return,
-                Err(e) => return self.fail(start, Trouble::CutAtEnd(0), e),
-            };
+            let Some(scene) = self.scene_or_fail(start) else { return };
             for op in ops() {
                 for skip in 0..100 {
                     let mut hit = false;

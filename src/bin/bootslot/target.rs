@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use bootslot::config::{find_environment, EnvConfig};
-use bootslot::env::text::{parse_script, Change};
+use bootslot::env::text::{parse_defaults, Change};
 use bootslot::env::Environment;
 use bootslot::store::{Commit, LockPath, Store, StoreOptions, Transaction};
 use bootslot::{Error, Result};
@@ -106,14 +106,7 @@ pub fn warn_if_in_danger(program: &str, commit: &Commit, store: &Store) {
 
 /// A default environment in a file (U-Boot's `u-boot-initial-env`): the form of a script.
 pub fn read_defaults(path: &Path) -> Outcome<Environment> {
-    let text = read_input(path)?;
-    let mut environment = Environment::default();
-    for change in parse_script(&text, path)? {
-        if let Some(value) = &change.value {
-            environment.set(change.name, value).map_err(at_line(path, change.line))?;
-        }
-    }
-    Ok(environment)
+    Ok(parse_defaults(&read_input(path)?, path)?)
 }
 
 /// Makes the changes of a script in a transaction; an error names the line.
