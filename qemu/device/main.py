@@ -70,7 +70,8 @@ def tell(board, work, tools, report, seed, cuts, soak):
             if report.ended.is_set():
                 break
             guarded("a power cut", cutter.one, ACTIONS[number % len(ACTIONS)])
-    report.say(f"# {board.name}: {cuts} power cuts {time.monotonic() - began:.1f} s")
+    made = sum(count for (name, *_), count in report.cuts.items() if name == board.name)
+    report.say(f"# {board.name}: {made} power cuts {time.monotonic() - began:.1f} s")
 
 
 def main():
