@@ -18,7 +18,6 @@ use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::ptr;
-use std::time::Duration;
 
 use super::boundary::{c_string, malloc_copy, optional_text};
 use crate::config::{namespace_from_device_tree, Config, Device, EnvConfig};
@@ -29,10 +28,6 @@ use crate::store::{Draft, Store, StoreOptions, Transaction};
 /// The version whose functions these are.
 const VERSION: [u8; 3] = [0, 3, 7];
 const VERSION_TEXT: &CStr = c"0.3.7";
-
-/// There the lock is waited for without end. A process that never gives it back should not stop all
-/// others for ever, but updaters that take their time should not make them fail either.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What one read of standard input or of a file of variables may give.
 const LARGEST_TEXT: u64 = 64 << 20;
@@ -106,8 +101,7 @@ impl Opened {
     /// Takes the lock and reads. The number is what `libuboot_open` returns.
     fn new(config: &EnvConfig) -> (Opened, c_int) {
         // What can't be read is judged below: variables may be set all the same, but not stored.
-        let options =
-            StoreOptions { lock_timeout: LOCK_TIMEOUT, init_unreadable: true, ..StoreOptions::default() };
+        let options = StoreOptions { init_unreadable: true, ..StoreOptions::default() };
         let mut store = match Store::open(config, &options) {
             Ok(store) => store,
             Err(error) => return Opened::unusable(errno(&error, libc::EIO)),
