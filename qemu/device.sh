@@ -3,8 +3,9 @@
 # system A, system B, data), FOLDER/device.dtb (the board's device tree with the key that U-Boot
 # requires, made now and thrown away, and with boot counters), FOLDER/COUNTER.dtb (the same with another
 # counter chosen), FOLDER/systems/*.itb (signed systems that turn out good, exit,
-# panic and hang, and a good one signed with another key) and FOLDER/BOARD.bin (U-Boot for each
-# board, as the first flash bank).
+# panic and hang, and a good one signed with another key), FOLDER/BOARD.bin (U-Boot for each
+# board, as the first flash bank), and FOLDER/boot.scr and FOLDER/BOARD.txt (the boot script for a
+# U-Boot that has none, with three slots).
 set -eu
 . "$(dirname "$0")/lib.sh"
 
@@ -16,13 +17,22 @@ boards=${*:-nor nor-modern fat mmc guarded}
 machine="-M virt,acpi=off -cpu cortex-a57 -m 256 -nodefaults -nographic -serial null"
 
 PATH=$PATH:/usr/sbin:/sbin
-need openssl:openssl sgdisk:gdisk mcopy:mtools mkfs.vfat:dosfstools cpio:cpio
+need openssl:openssl sgdisk:gdisk mcopy:mtools mkfs.vfat:dosfstools cpio:cpio cpp:cpp
 root=$("$here/root.sh")
+scripts=$here/../uboot-scripts
+mkdir "$work/include"
+ln -s "$(cd "$scripts" && pwd)" "$work/include/env"
 for board in $boards; do
 	uboot=$("$here/uboot.sh" "device-$board")
 	cp "$uboot/u-boot.bin" "$work/$board.bin"
 	truncate -s 64M "$work/$board.bin"
+	# shellcheck disable=SC2046  # a list of options without blanks
+	"$scripts/make-boot-txt.sh" "$here/uboot/device.env" -I "$work/include" \
+		'-DBOOTSLOT_SLOTS=A B C' -DBOOTSLOT_FIRST=A -DBOOTSLOT_SECOND=B \
+		$(sed -n 's/^\(CONFIG_ENV_[A-Z_]*\)=\(0x[0-9a-f]*\)$/-D\1=\2/p; s/^\(CONFIG_ENV_IS_IN_[A-Z]*\)=y/-D\1=1/p' \
+			"$uboot/config") >"$work/$board.txt"
 done
+rm -r "$work/include"
 kernel=$("$here/kernel.sh")
 guest=$("$here/guest.sh")
 program=$("$here/build-bin.sh")
@@ -46,7 +56,7 @@ for behaviour in good exits panics hangs; do
 	echo $behaviour >"$files/etc/behaviour"
 	(cd "$files" && find . | cpio --quiet -o -H newc) >"$build/initramfs-$behaviour"
 done
-cp "$kernel/Image" "$here/device/system.its" "$here/device/counters.dtsi" "$build"
+cp "$kernel/Image" "$here/device/system.its" "$here/device/counters.dtsi" "$scripts/bootslot.cmd" "$build"
 
 "$here/run.sh" $machine -M dumpdtb="$build/qemu.dtb" >"$build/dumpdtb.log" 2>&1 || { cat "$build/dumpdtb.log" >&2; die "no device tree"; }
 in_root "$root" "$build:/build" -- sh -ec '
@@ -67,9 +77,10 @@ in_root "$root" "$build:/build" -- sh -ec '
 		fdtput -t s $counter.dtb /chosen u-boot,bootcount-device /$counter
 	done
 	rm qemu.dtb other.dtb
-	chmod a+r *.itb *.dtb' >&2
+	mkimage -A arm64 -T script -d bootslot.cmd boot.scr >boot.scr.log
+	chmod a+r *.itb *.dtb boot.scr' >&2
 mv "$build"/*.itb "$work/systems"
-mv "$build"/*.dtb "$work"
+mv "$build"/*.dtb "$build/boot.scr" "$work"
 
 # The disk: both systems are good, the data partition holds the next update.
 disk=$work/disk.img

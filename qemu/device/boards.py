@@ -5,9 +5,14 @@ import binascii, json, struct, subprocess
 BANK = 64 << 20  # one bank of the board's flash
 CARD = 16 << 20
 BOOT_PARTITION = 1 << 20
-SYSTEM = {"A": 9 << 20, "B": 25 << 20}  # where the disk holds the slots' systems
+SYSTEM = {"A": 9 << 20, "B": 25 << 20, "C": 41 << 20}  # where the disk holds the slots' systems
 SYSTEM_SIZE = 16 << 20
-UPDATE = 41 << 20
+
+
+def mtools(command, folder, *arguments):
+    """Does something to the disk's boot partition."""
+    image = f"{folder}/disk.img@@{BOOT_PARTITION}"
+    subprocess.run([command, "-i", image, *arguments], check=True, stdout=subprocess.DEVNULL)
 
 
 class Flash:
@@ -71,6 +76,7 @@ class Files(Flash):
     """Two files in the FAT file system of the disk's boot partition."""
 
     size, kind, names = 0x10000, "fat", ("uboot.env", "uboot-redund.env")
+    stories = Flash.stories + ["boot_script"]
 
     def make(self, folder):
         self.write(folder, [b"\xff" * self.size] * 2)
@@ -78,19 +84,15 @@ class Files(Flash):
     def options(self, folder, read_only):
         return []  # the disk itself is read-only then
 
-    def mtools(self, command, folder, *arguments):
-        image = f"{folder}/disk.img@@{BOOT_PARTITION}"
-        subprocess.run([command, "-i", image, *arguments], check=True, stdout=subprocess.DEVNULL)
-
     def config(self, folder):
         for name in self.names:
-            self.mtools("mcopy", folder, "-n", "-o", f"::{name}", f"{folder}/{name}")
+            mtools("mcopy", folder, "-n", "-o", f"::{name}", f"{folder}/{name}")
         return [(folder / name, 0) for name in self.names]
 
     def write(self, folder, copies):
         for name, copy in zip(self.names, copies):
             (folder / name).write_bytes(copy)
-            self.mtools("mcopy", folder, "-D", "o", f"{folder}/{name}", f"::{name}")
+            mtools("mcopy", folder, "-D", "o", f"{folder}/{name}", f"::{name}")
 
 
 class Guarded(Flash):
@@ -101,7 +103,13 @@ class Guarded(Flash):
                "counters", "hostile", "wrong_types"]
 
 
-BOARDS = [Flash("nor"), Flash("nor-modern"), Files("fat"), Card("mmc"), Guarded("guarded")]
+class Scripted(Flash):
+    """As Flash, with a U-Boot that takes commands from boot.scr."""
+
+    stories = Flash.stories + ["boot_script"]
+
+
+BOARDS = [Scripted("nor"), Flash("nor-modern"), Files("fat"), Card("mmc"), Guarded("guarded")]
 
 
 def encode(variables, size, flags):
