@@ -193,3 +193,27 @@ fn two_syncs_a_store_and_one_without_a_change() {
     assert_eq!(calls(&place, &["pwrite64", "pwritev", "write", "writev", "fsync", "rename"]), 0);
     assert_eq!(calls(&place, &["fdatasync"]), 1);
 }
+
+#[test]
+fn the_old_file_is_held_until_the_new_one_is_synced() {
+    // FAT frees the clusters of a file that nobody holds, and only the sync of the new file leads its name to others.
+    if !have("strace") {
+        return;
+    }
+    let place = Place::single(&["foo=1"]);
+    assert_eq!(set_with(&place, &["-y", "-e", "trace=rename,renameat,renameat2,fsync,close"]).code, Some(0));
+    let trace = String::from_utf8(place.read("trace")).unwrap();
+    let directory = place.path("").to_str().unwrap().trim_end_matches('/').to_owned();
+    let mut lines = trace.lines();
+    for (call, what) in [
+        ("rename", "env.img".to_owned()),
+        ("fsync", format!("<{directory}>")),
+        ("fsync", format!("<{directory}/env.img>")),
+        ("close", format!("<{directory}/env.img (deleted)>")),
+    ] {
+        // strace puts the mark of a deleted file behind the name or behind the bracket, by its version.
+        let line = |line: &str| line.replace(">(deleted)", " (deleted)>");
+        let found = lines.any(|l| l.contains(&format!(" {call}")) && line(l).contains(&what));
+        assert!(found, "{call} {what} in\n{trace}");
+    }
+}

@@ -321,7 +321,7 @@ mod replaced {
             file.sync_temp()?;
             assert_eq!(file.verify_temp(offset, new)?, None);
             file.rename()?;
-            file.sync_dir()?;
+            file.sync_rename()?;
             Ok(written)
         })();
         if done.is_err() {
@@ -368,7 +368,7 @@ mod replaced {
         assert_eq!(fs::read(&path).unwrap(), b"old");
         file.rename().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
-        file.sync_dir().unwrap();
+        file.sync_rename().unwrap();
     }
 
     /// What a script says of a path; `None` if it fails or there is no python.
@@ -549,7 +549,7 @@ for name in sorted(os.listxattr(sys.argv[1])): print(name, os.getxattr(sys.argv[
     }
 
     #[test]
-    fn other_writers_wait_until_the_file_is_renamed() {
+    fn other_writers_wait_until_the_file_is_replaced() {
         let directory = open_directory();
         let path = directory.path().join("disk");
         fs::write(&path, [0; 3000]).unwrap();
@@ -568,6 +568,7 @@ for name in sorted(os.listxattr(sys.argv[1])): print(name, os.getxattr(sys.argv[
             first.sync_temp().unwrap();
             assert_eq!(first.verify_temp(0, &[1; 1000]).unwrap(), None);
             first.rename().unwrap();
+            first.sync_rename().unwrap();
             second.join().unwrap().unwrap();
             third.join().unwrap();
         });

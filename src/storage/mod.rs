@@ -147,16 +147,16 @@ pub trait ReplaceFile {
     /// Makes the temporary file: the mode, the owner and the bytes of the file, with `new` among them. How many
     /// bytes were written.
     fn write_temp(&mut self, offset: u64, new: &[u8]) -> io::Result<u64>;
-    /// Makes the temporary file's content durable.
-    fn sync_temp(&mut self) -> io::Result<()>;
+    /// Makes the temporary file's content durable. How many syncs that took.
+    fn sync_temp(&mut self) -> io::Result<u64>;
     /// Reads the temporary file from the medium, past the page cache where the system allows, and tells the first
     /// byte found that is not as it should be.
     fn verify_temp(&mut self, offset: u64, new: &[u8]) -> io::Result<Option<u64>>;
-    /// Renames the temporary file over the file (over a symbolic link's target, not the link), and lets others
-    /// write again.
+    /// Renames the temporary file over the file (over a symbolic link's target, not the link).
     fn rename(&mut self) -> io::Result<()>;
-    /// Makes the rename durable.
-    fn sync_dir(&mut self) -> io::Result<()>;
+    /// Makes the rename durable and lets others write again; without a rename, makes durable what another program
+    /// has left in the directory. How many syncs that took.
+    fn sync_rename(&mut self) -> io::Result<u64>;
     /// Removes the temporary file and lets others write again; called when a step up to the rename failed.
     fn give_up(&mut self);
 }

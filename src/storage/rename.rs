@@ -1,4 +1,10 @@
-//! A regular file on a real file system, replaced as a whole: temporary file beside it, sync, rename.
+//! A regular file on a real file system, replaced as a whole: temporary file beside it, sync, rename, sync.
+//!
+//! A journal makes a rename one step. FAT has none, and Linux (`fs/fat/namei_vfat.c`, `vfat_rename`) makes
+//! several: the temporary file's entry in the directory goes, the old content's clusters are free when nobody has it
+//! open any more, and only when the *file* is written does the entry of that name lead to the new content. In
+//! any other order than the one here a power cut leaves a name that leads to free clusters, also long after the
+//! sync of the directory.
 
 use std::ffi::{CString, OsString};
 use std::fs::{self, File, OpenOptions};
@@ -40,7 +46,7 @@ pub struct RenamedFile {
     target: PathBuf,
     directory: PathBuf,
     name: OsString,
-    /// The file, from `lock` to `rename`.
+    /// The file as it was, from `lock` to `sync_rename`.
     locked: Option<File>,
     temp: Option<Temp>,
 }
@@ -104,6 +110,10 @@ impl RenamedFile {
         }
     }
 
+    fn sync_directory(&self) -> io::Result<()> {
+        File::open(&self.directory)?.sync_all()
+    }
+
     fn locked(&self) -> io::Result<&File> {
         self.locked.as_ref().ok_or_else(out_of_order)
     }
@@ -139,12 +149,23 @@ impl ReplaceFile for RenamedFile {
         Ok(written)
     }
 
-    fn sync_temp(&mut self) -> io::Result<()> {
+    fn sync_temp(&mut self) -> io::Result<u64> {
         let file = self.temp.as_mut().and_then(|temp| temp.file.take()).ok_or_else(out_of_order)?;
+        let mut syncs = 1;
+        if sys::is_on_fat(&self.directory)? {
+            // A program that was killed after its rename has not written the entry of the file; then the next sync
+            // alone would put down that the clusters are free to which it still leads.
+            self.locked()?.sync_all()?;
+            // Puts the clusters down as used before the entry of the temporary file leads to them. An entry that
+            // leads to free ones can't even be removed: the kernel would make the file system read-only.
+            self.sync_directory()?;
+            syncs += 2;
+        }
         file.sync_all()?;
         // Only a clean page can be dropped, and only then `read_temp` reads from the medium.
         sys::drop_cache(&file, 0, 0)?;
-        sys::close(file)
+        sys::close(file)?;
+        Ok(syncs)
     }
 
     fn verify_temp(&mut self, offset: u64, new: &[u8]) -> io::Result<Option<u64>> {
@@ -168,12 +189,20 @@ impl ReplaceFile for RenamedFile {
     fn rename(&mut self) -> io::Result<()> {
         fs::rename(&self.temp()?.path, &self.target)?;
         self.temp = None;
-        self.locked = None;
         Ok(())
     }
 
-    fn sync_dir(&mut self) -> io::Result<()> {
-        File::open(&self.directory)?.sync_all()
+    fn sync_rename(&mut self) -> io::Result<u64> {
+        // First the end of the temporary file's name, so that never two names lead to one content.
+        self.sync_directory()?;
+        let mut syncs = 1;
+        // Then the way to the new content. That of the old one stays in use until it is closed.
+        if let Some(old) = self.locked.take() {
+            File::open(&self.target)?.sync_all()?;
+            syncs += 1;
+            drop(old);
+        }
+        Ok(syncs)
     }
 
     fn give_up(&mut self) {

@@ -22,8 +22,8 @@ impl ReplaceCopy {
         Place::new(self.region.path(), step)
     }
 
-    /// Everything up to the rename. How many bytes were written.
-    fn replace(&mut self, new: &[u8]) -> Result<u64> {
+    /// Everything up to the rename.
+    fn replace(&mut self, new: &[u8]) -> Result<WriteStats> {
         let offset = self.offset();
         let size = self.file.lock().map_err(|e| self.place("locking the file").io(e))?;
         if offset.saturating_add(new.len() as u64) > size {
@@ -37,14 +37,18 @@ impl ReplaceCopy {
         let written = self.file.write_temp(offset, new);
         let bytes = written.map_err(|e| self.place("writing the temporary file").io(e))?;
         // Without this a file system may make the rename durable before the data.
-        self.file.sync_temp().map_err(|e| self.place("syncing the temporary file").io(e))?;
+        let syncs = self.file.sync_temp().map_err(|e| self.place("syncing the temporary file").io(e))?;
         // Once renamed there is no old file to go back to, so the new one is proven first.
         let step = "reading back";
         if let Some(at) = self.file.verify_temp(offset, new).map_err(|e| self.place(step).io(e))? {
             return Err(Error::Verify { place: self.place(step).at(at) });
         }
         self.file.rename().map_err(|e| self.place("renaming the temporary file").io(e))?;
-        Ok(bytes)
+        Ok(WriteStats { bytes, erases: 0, syncs })
+    }
+
+    fn sync_rename(&mut self) -> Result<u64> {
+        self.file.sync_rename().map_err(|e| self.place("syncing the renamed file").io(e))
     }
 }
 
@@ -76,8 +80,7 @@ impl EnvCopy for ReplaceCopy {
     fn settle(&mut self) -> Result<WriteStats> {
         // The file may also have been written in place, by another tool.
         let mut stats = self.region.settle()?;
-        self.file.sync_dir().map_err(|e| self.place("syncing the directory").io(e))?;
-        stats.syncs += 1;
+        stats.syncs += self.sync_rename()?;
         Ok(stats)
     }
 
@@ -86,9 +89,9 @@ impl EnvCopy for ReplaceCopy {
         if renamed.is_err() {
             self.file.give_up();
         }
-        let bytes = renamed?;
-        self.file.sync_dir().map_err(|e| self.place("syncing the directory").io(e))?;
-        Ok(WriteStats { bytes, erases: 0, syncs: 2 })
+        let mut stats = renamed?;
+        stats.syncs += self.sync_rename()?;
+        Ok(stats)
     }
 
     fn erase(&mut self) -> Result<WriteStats> {

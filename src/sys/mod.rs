@@ -110,16 +110,30 @@ pub fn block_device_size(file: &File) -> io::Result<u64> {
     Ok(size)
 }
 
+/// File systems by their numbers (include/uapi/linux/magic.h).
+const SYSFS_MAGIC: i64 = 0x6265_6572;
+const MSDOS_SUPER_MAGIC: i64 = 0x4d44;
+
 /// Whether `path` lies on sysfs, whose files can be written but not replaced.
 pub fn is_on_sysfs(path: &Path) -> io::Result<bool> {
+    Ok(file_system(path)? == SYSFS_MAGIC)
+}
+
+/// Whether `path` lies on FAT, which has no journal.
+pub fn is_on_fat(path: &Path) -> io::Result<bool> {
+    Ok(file_system(path)? == MSDOS_SUPER_MAGIC)
+}
+
+/// The number of the kind of file system on which `path` lies.
+fn file_system(path: &Path) -> io::Result<i64> {
     let path = c_path(path)?;
     // SAFETY: all-zero bytes are a valid statfs, a structure of integers.
     let mut stat: libc::statfs = unsafe { std::mem::zeroed() };
     // SAFETY: the path ends with NUL, and the kernel fills the structure that `stat` is.
     check(unsafe { libc::statfs(path.as_ptr(), &mut stat) })?;
-    // The types of both differ between architectures and C libraries.
+    // Its type differs between architectures and C libraries.
     #[allow(clippy::unnecessary_cast)]
-    Ok(stat.f_type as i64 == libc::SYSFS_MAGIC as i64)
+    Ok(stat.f_type as i64)
 }
 
 /// Whether `path` is itself a mount point, as a file that was bind-mounted is. Kernels before 5.8
@@ -264,9 +278,11 @@ mod tests {
     }
 
     #[test]
-    fn sysfs_is_told_from_a_directory() {
+    fn file_systems_are_told_apart() {
         assert!(is_on_sysfs(Path::new("/sys/kernel")).unwrap());
         assert!(!is_on_sysfs(&std::env::temp_dir()).unwrap());
+        // FAT itself is in qemu/test-disk.sh.
+        assert!(!is_on_fat(Path::new("/sys/kernel")).unwrap());
     }
 
     #[test]

@@ -181,7 +181,7 @@ impl ByHand {
                 if self.is(Fault::NoDirSync) {
                     return Ok(());
                 }
-                file.sync_dir()
+                file.sync_rename().map(drop)
             }
             Place::Region { medium, spec } => {
                 let geometry = medium.geometry();

@@ -279,8 +279,9 @@ impl ReplaceFile for SimMedium {
         Ok(content.len() as u64)
     }
 
-    fn sync_temp(&mut self) -> io::Result<()> {
-        self.on_file(Op::SyncTemp, 0, |disk, extent| disk.sync_temp(extent))
+    fn sync_temp(&mut self) -> io::Result<u64> {
+        self.on_file(Op::SyncTemp, 0, |disk, extent| disk.sync_temp(extent))?;
+        Ok(1)
     }
 
     fn verify_temp(&mut self, offset: u64, new: &[u8]) -> io::Result<Option<u64>> {
@@ -294,8 +295,9 @@ impl ReplaceFile for SimMedium {
         self.on_file(Op::Rename, 0, |disk, extent| disk.rename(extent))
     }
 
-    fn sync_dir(&mut self) -> io::Result<()> {
-        self.on_file(Op::SyncDir, 0, |disk, extent| disk.sync_dir(extent))
+    fn sync_rename(&mut self) -> io::Result<u64> {
+        self.on_file(Op::SyncDir, 0, |disk, extent| disk.sync_dir(extent))?;
+        Ok(1)
     }
 
     fn give_up(&mut self) {

@@ -391,7 +391,7 @@ fn a_file_renamed_before_its_data_is_synced_can_be_anything() {
         assert!(states.contains(&state), "{:?}", state.first());
     }
     assert_eq!(states.len(), 6);
-    file.sync_dir().unwrap();
+    file.sync_rename().unwrap();
     let fork = board.fork();
     assert!(!found(&fork, &file.on(&fork)).contains(&vec![1; 600]), "the rename is durable, the data is not");
 }
@@ -412,7 +412,7 @@ fn a_synced_file_is_old_or_new_until_the_directory_is_synced() {
         let fork = board.fork();
         assert_eq!(found(&fork, &file.on(&fork)), [vec![1; 600], new.clone()].into());
     }
-    file.sync_dir().unwrap();
+    file.sync_rename().unwrap();
     assert_eq!(found(&board, &file), [new].into());
 }
 
