@@ -33,9 +33,10 @@ bench: ## instructions, bytes, syncs, sizes, crowds: ours beside libubootenv's a
 fuzz: ## every fuzz target for a minute; FUZZ_SECONDS=600 for longer (needs a nightly toolchain)
 	@tools/fuzz.sh $(or $(FUZZ_SECONDS),60)
 
-soak: ## millions of random power cuts on simulated media, thousands on devices in QEMU; STATES=5000000 CUTS=2000
+soak: ## millions of random power cuts on simulated media, thousands on disks and devices in QEMU; STATES=5000000 CUTS=2000
 	BOOTSLOT_SOAK_STATES=$(or $(STATES),5000000) cargo test --locked --release --features sim --test power_cut -- \
 		--ignored soak --nocapture
+	qemu/test-disk.sh --stores 250 --states 5000 --recovered 12
 	qemu/test-device.sh --soak --cuts $(or $(CUTS),2000)
 
 clean-cache: ## removes what the tests built and keep outside the checkout: tools, QEMU's root, kernel, U-Boot

@@ -43,6 +43,7 @@ all)
     step qemu-media qemu/test-media.sh
     step uboot-script cargo test --locked --all-features --test uboot_script -- --ignored --nocapture
     step qemu-device qemu/test-device.sh
+    step qemu-disk qemu/test-disk.sh
     step fuzz tools/fuzz.sh 5
     ;;
 quick) quick ;;
