@@ -39,6 +39,24 @@ fn noheader_prints_the_value_of_exactly_one_variable() {
 }
 
 #[test]
+fn long_options_may_be_cut_short() {
+    // As getopt_long has it.
+    let place = Place::redundant(&TWO);
+    let print = |args: &[&str]| run(place.command("fw_printenv").args(args));
+    assert_eq!(print(&["--conf", "fw_env.config", "--lo=lock", "--nohead", "bar"]).ok(), "x\n");
+    place.write("script", b"foo 3\n");
+    place.set(&["--scr", "script"]).ok();
+    assert_eq!(place.print(&["foo"]).ok(), "foo=3\n");
+    // More than one begins so, or none; and what the existing tools do not have is spelled out.
+    for option in ["--n", "--configs", "--init-u", "--forc"] {
+        assert_eq!(place.set(&[option, "foo", "4"]).code, Some(2), "{option}");
+        assert_eq!(place.print(&["foo"]).ok(), "foo=3\n");
+    }
+    place.set(&["--", "foo", "4"]).ok();
+    assert_eq!(place.print(&["foo"]).ok(), "foo=4\n");
+}
+
+#[test]
 fn every_spelling_of_the_options() {
     let place = Place::redundant(&TWO);
     let print = |args: &[&str]| run(place.command("fw_printenv").args(args)).ok();

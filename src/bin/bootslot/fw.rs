@@ -66,6 +66,7 @@ fn parse(tool: Tool, args: impl Iterator<Item = OsString>) -> Outcome<Action> {
     let mut parser = lexopt::Parser::from_args(args);
     let mut options = Options::default();
     while let Some(arg) = parser.next()? {
+        let arg = if let Long(given) = arg { Long(in_full(given).unwrap_or(given)) } else { arg };
         match (tool, arg) {
             (_, Short('c') | Long("config")) => options.target.config = Some(parser.value()?.into()),
             (_, Short('f') | Long("defenv")) => options.base.defaults = Some(parser.value()?.into()),
@@ -106,6 +107,15 @@ fn parse(tool: Tool, args: impl Iterator<Item = OsString>) -> Outcome<Action> {
         }
         _ => Ok(Action::Run(options)),
     }
+}
+
+/// The long option that begins so, if just one does: scripts may rely on this habit of getopt_long. Only for
+/// the options of the existing tools.
+fn in_full(given: &str) -> Option<&'static str> {
+    const NAMES: [&str; 8] =
+        ["config", "defenv", "help", "lock", "namespace", "noheader", "script", "version"];
+    let mut begin_so = NAMES.into_iter().filter(|name| name.starts_with(given));
+    begin_so.next().filter(|_| begin_so.next().is_none())
 }
 
 fn print_variables(options: &Options) -> Outcome {
