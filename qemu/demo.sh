@@ -5,7 +5,6 @@ set -eu
 . "$(dirname "$0")/lib.sh"
 
 need python3:python3
-work=$(mktemp -d "$cache/device.XXXXXX")
-trap 'rm -rf "$work"' EXIT
+work_folder demo
 "$here/device.sh" "$work" nor
 python3 -B "$here/device/demo.py" "$work" "$here/run.sh" "$(host_program)"

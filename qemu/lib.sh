@@ -113,6 +113,27 @@ in_root() {
 		$as unshare --mount --propagation private sh -c "$enter" sh "$@"
 }
 
+# work_folder NAME : sets $work to a new folder in the cache, which goes when the script has passed. What has
+# failed is there to be looked at (for a month, see build_locked), and all is with BOOTSLOT_KEEP=1.
+work_folder() {
+	work=$(mktemp -d "$cache/work-$1.XXXXXX")
+	trap 'if [ $? != 0 ] || [ -n "${BOOTSLOT_KEEP:-}" ]; then say "kept: $work"; else remove "$work"; fi' EXIT
+}
+
+# test_initramfs PROGRAM TEST... : makes $work/initramfs, the guest with PROGRAM under its three names; its init
+# runs each TEST of guest/ that ends in .sh.
+test_initramfs() {
+	mkdir -p "$work/files/opt/bootslot" "$work/files/tests"
+	install -m 755 "$here/guest/init" "$work/files/init"
+	install -m 755 "$1" "$work/files/opt/bootslot/bootslot"
+	ln -s bootslot "$work/files/opt/bootslot/fw_printenv"
+	ln -s bootslot "$work/files/opt/bootslot/fw_setenv"
+	shift
+	for test; do cp "$here/guest/$test" "$work/files/tests"; done
+	guest=$("$here/guest.sh")
+	(cd "$work/files" && find . | cpio --quiet -o -H newc) | cat "$guest/guest.cpio" - >"$work/initramfs"
+}
+
 # Builds bootslot for this machine and prints its path.
 host_program() {
 	manifest=$here/../Cargo.toml

@@ -7,8 +7,7 @@ set -eu
 root=$("$here/root.sh")
 uboot=$("$here/uboot.sh" nor)
 need python3:python3
-work=$(mktemp -d "$cache/fixtures.XXXXXX")
-trap 'rm -rf "$work"' EXIT
+work_folder fixtures
 mkdir "$work/uboot" "$work/tools"
 
 python3 "$here/fixtures.py" "$here/run.sh" "$uboot/u-boot.bin" "$work/uboot"

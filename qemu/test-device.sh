@@ -6,7 +6,6 @@ set -eu
 . "$(dirname "$0")/lib.sh"
 
 need python3:python3
-work=$(mktemp -d "$cache/device.XXXXXX")
-if [ -n "${BOOTSLOT_KEEP:-}" ]; then say "kept: $work"; else trap 'rm -rf "$work"' EXIT; fi
+work_folder device
 "$here/device.sh" "$work"
 python3 -B "$here/device/main.py" "$work" "$here/run.sh" "$(host_program)" "$@"

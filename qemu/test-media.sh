@@ -12,10 +12,9 @@ PATH=$PATH:/usr/sbin:/sbin
 need python3:python3 cpio:cpio mkfs.vfat:dosfstools
 uboot=$("$here/uboot.sh" nor)
 kernel=$("$here/kernel.sh")
-guest=$("$here/guest.sh")
 program=$("$here/build-bin.sh")
-work=$(mktemp -d "$cache/media.XXXXXX")
-trap 'rm -rf "$work"' EXIT
+host=$(host_program)
+work_folder media
 
 answer() { python3 "$here/console.py" "$here/run.sh" "$uboot/u-boot.bin" "$work/flash.img" "$@"; }
 
@@ -24,13 +23,7 @@ head -c 67108864 /dev/zero | tr '\0' '\377' >"$work/flash.img"
 answer 'setenv step from U-Boot' "setenv back 'a\\\\b'" 'saveenv' >"$work/uboot-first.txt"
 
 say "Linux tests every medium"
-mkdir -p "$work/files/opt/bootslot" "$work/files/tests"
-install -m 755 "$here/guest/init" "$work/files/init"
-cp "$here/guest/media.sh" "$work/files/tests"
-install -m 755 "$program" "$work/files/opt/bootslot/bootslot"
-ln -s bootslot "$work/files/opt/bootslot/fw_printenv"
-ln -s bootslot "$work/files/opt/bootslot/fw_setenv"
-(cd "$work/files" && find . | cpio --quiet -o -H newc) | cat "$guest/guest.cpio" - >"$work/initramfs"
+test_initramfs "$program" media.sh
 truncate -s 64M "$work/card.img" "$work/disk.img"
 mkfs.vfat "$work/disk.img" >/dev/null
 timeout "${BOOTSLOT_TIMEOUT:-600}" "$here/run.sh" -M virt -cpu cortex-a57 -m 512 -nographic -nodefaults -no-reboot \
@@ -53,28 +46,26 @@ verdict() {
 }
 verdict "U-Boot reads bootslot's environment" grep -qx 'for_uboot=written by Linux' "$work/uboot-last.txt"
 verdict "U-Boot reads it all" grep -qx 'locked=written twice' "$work/uboot-last.txt"
-cargo build --quiet --locked --manifest-path "$here/../Cargo.toml" --bin bootslot
-target=${CARGO_TARGET_DIR:-$here/../target}
 printf '%s 0x0 0x40000\n%s 0x40000 0x40000\n' "$work/flash.img" "$work/flash.img" >"$work/host.config"
 read_back() {
-	"$target/debug/bootslot" fw_printenv -c "$work/host.config" back_to_linux | grep -qx 'back_to_linux=from U-Boot again'
+	"$host" fw_printenv -c "$work/host.config" back_to_linux | grep -qx 'back_to_linux=from U-Boot again'
 }
 verdict "bootslot reads what U-Boot stored next" read_back
 
 say "U-Boot and bootslot exchange text environments"
-python3 "$here/text.py" "$here/run.sh" "$uboot/u-boot.bin" "$target/debug/bootslot" "$work" | tee -a "$work/checks"
+python3 "$here/text.py" "$here/run.sh" "$uboot/u-boot.bin" "$host" "$work" | tee -a "$work/checks"
 
 say "U-Boot counts boots in the environment"
 printf '[bootcount]\ntype = "environment"\n' >"$work/bootslot.toml"
 count() {
-	[ "$("$target/debug/bootslot" bootcount get --settings "$work/bootslot.toml" -c "$work/host.config")" = "$1" ]
+	[ "$("$host" bootcount get --settings "$work/bootslot.toml" -c "$work/host.config")" = "$1" ]
 }
 answer 'setenv bootcount 0' 'setenv upgrade_available 1' 'saveenv' >/dev/null
 answer '' >/dev/null
 answer 'printenv bootcount' >"$work/uboot-count.txt"
 verdict "U-Boot has counted two boots" grep -qx 'bootcount=2' "$work/uboot-count.txt"
 verdict "bootslot bootcount get says so" count 2
-"$target/debug/bootslot" bootcount reset --settings "$work/bootslot.toml" -c "$work/host.config" -l "$work"
+"$host" bootcount reset --settings "$work/bootslot.toml" -c "$work/host.config" -l "$work"
 answer '' >/dev/null
 verdict "after bootslot bootcount reset U-Boot counts no more" count 0
 

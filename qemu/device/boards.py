@@ -113,10 +113,10 @@ BOARDS = [Scripted("nor"), Flash("nor-modern"), Files("fat"), Card("mmc"), Guard
 
 
 def encode(variables, size, flags):
-    """A copy of a redundant environment."""
+    """A copy of a redundant environment; `flags` is b"" for a single copy, which has none."""
     data = b"".join(name.encode() + b"=" + value.encode() + b"\0" for name, value in variables.items())
-    data = (data + b"\0").ljust(size - 5, b"\xff")
-    return struct.pack("<IB", binascii.crc32(data), flags) + data
+    data = (data + b"\0").ljust(size - 4 - len(flags), b"\xff")
+    return struct.pack("<I", binascii.crc32(data)) + flags + data
 
 
 def data_of(copy):

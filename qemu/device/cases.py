@@ -59,6 +59,9 @@ class Stories:
         (old_current, _), (current, standby) = current_first(before), current_first(self.device.copies())
         self.check(f"{name}: one store", standby is not None and standby == old_current and current != standby)
 
+    def nothing_stored(self, name, heard, before):
+        self.check(f"{name}: no store", self.device.copies() == before and not values(heard, "saving"))
+
     # ---- the stories ----
 
     def factory(self):
@@ -77,7 +80,7 @@ class Stories:
         before, expected = device.copies(), device.environment()
         heard = device.reboots()
         self.slots("normal boot: the confirmed slot", heard, "A")
-        self.check("normal boot: no store", device.copies() == before and not values(heard, "saving"))
+        self.nothing_stored("normal boot", heard, before)
         self.agree("normal boot", heard, expected)
         device.cut()
         self.confirmed = device.environment()
@@ -102,8 +105,9 @@ class Stories:
         device.run("bootslot confirm")
         self.one_store("update: confirm", before)
         before = device.copies()
-        self.slots("update: B stays", device.reboots(), "B")
-        self.check("update: no store in a normal boot of B", device.copies() == before)
+        heard = device.reboots()
+        self.slots("update: B stays", heard, "B")
+        self.nothing_stored("update: a normal boot of B", heard, before)
         device.run("bootslot try A")
         self.slots("update: back to A", device.reboots(), "A")
         device.run("bootslot confirm")

@@ -12,9 +12,6 @@ class Counted(Stories):
         seen = [int(values(heard, "environment")[-1]["bootcount"]), int(self.device.run("bootslot bootcount get"))]
         self.is_(f"{name}: U-Boot's count and user space's", seen, [wanted] * 2)
 
-    def nothing_stored(self, name, heard, before):
-        self.check(f"{name}: no store", self.device.copies() == before and not values(heard, "saving"))
-
     def guard(self):
         """A confirmed slot whose boots are reported healthy stays. One that never gets so far gives way to
         the other good one, with one store. The commands that the environment holds have no part in it."""

@@ -120,7 +120,7 @@ class Device:
 
     def write_environment(self, variables):
         """Both copies as U-Boot leaves them: the first is current, the other one holds the same."""
-        self.board.write(self.folder, [boards.encode(variables, self.board.size, flags) for flags in (1, 0)])
+        self.board.write(self.folder, [boards.encode(variables, self.board.size, flags) for flags in (b"\1", b"\0")])
 
     def change(self, **variables):
         """Changes variables from outside; None deletes."""

@@ -1,5 +1,5 @@
 """A disk of the guest: how it begins, where its log is, and what an environment on it is worth after a cut."""
-import json, pathlib, struct, subprocess, sys
+import json, pathlib, subprocess, sys
 
 sys.path.append(str(pathlib.Path(__file__).parents[1] / "device"))
 import boards
@@ -34,10 +34,8 @@ class Disk:
 
     def make(self):
         """The disk with environment number 0."""
-        copies = [boards.encode(variables_of(0), ENVIRONMENT, flags) for flags in (1, 0)]
-        if self.single:  # without the flags byte
-            data = copies[0][5:].ljust(ENVIRONMENT - 4, b"\xff")
-            copies = [struct.pack("<I", boards.binascii.crc32(data)) + data]
+        flags = [b""] if self.single else [b"\1", b"\0"]
+        copies = [boards.encode(variables_of(0), ENVIRONMENT, byte) for byte in flags]
         files = self.work / f"{self.name}.files"
         files.mkdir()
         for name, copy in zip(self.names, copies):

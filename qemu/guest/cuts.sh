@@ -3,6 +3,7 @@
 # the disk's log tells how far the stores had come at any moment.
 
 [ -n "$disks" ] || exit 0
+. /tests/disks
 size=16384
 
 # mark TEXT: the kernel writes it out when the last one closes the partition
@@ -43,15 +44,7 @@ for disk in /sys/block/vd*; do
 	name=$(echo "$disks" | cut -d, -f$(($(cat "$disk/serial") + 1)))
 	device=/dev/${disk##*/}
 	marks=${device}2
-	case $name in
-	raw*) printf '%s1 0x0 0x4000\n%s1 0x4000 0x4000\n' "$device" "$device" ;;
-	*-single*) echo '/mnt/env0 0x0 0x4000' ;;
-	*) printf '/mnt/env0 0x0 0x4000\n/mnt/env1 0x0 0x4000\n' ;;
-	esac >/tmp/config
-	case $name in
-	fat*) mount -t vfat "${device}1" /mnt ;;
-	ext4*) mount -t ext4 "${device}1" /mnt ;;
-	esac
+	take "$name" "${device}1"
 	case $name in
 	*-libubootenv) set_from() { exec /usr/bin/fw_setenv -c /tmp/config -s "$1"; } ;;
 	*-uboot) set_from() { exec /opt/uboot/fw_setenv -c /tmp/config -s "$1"; } ;;
@@ -86,6 +79,6 @@ for disk in /sys/block/vd*; do
 		esac
 		[ $n = 5 ] && took=$((($(now) - began) / 5))
 	done
-	case $name in raw*) ;; *) umount /mnt ;; esac
+	leave "$name"
 	echo "STORED $name $n $killed"
 done
