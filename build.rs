@@ -6,7 +6,7 @@
 //! time.
 //!
 //! **Little room**, where everything is compiled for size (`opt-level = "z"`, the profile `small`): the
-//! unwinder stays outside, and the tables that it would read are left out.
+//! unwinder stays outside, the tables that it would read are left out, and `cfg(small)` says so to the code.
 //!
 //! The C library (feature `capi`) is linked with the unwinder too, since it stops panics at its border.
 //! The library crate is left alone otherwise: programs that use it link as they like.
@@ -22,7 +22,9 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed={TABLES_LEFT_OUT}");
     println!("cargo::rustc-check-cfg=cfg(static_unwinder)");
+    println!("cargo::rustc-check-cfg=cfg(small)");
     if var("OPT_LEVEL") == "z" {
+        println!("cargo::rustc-cfg=small");
         if var("CARGO_CFG_TARGET_OS") == "linux" && links_with_gcc() {
             let script = PathBuf::from(var("CARGO_MANIFEST_DIR")).join(TABLES_LEFT_OUT);
             println!("cargo::rustc-link-arg-bins=-Wl,-T,{}", script.display());

@@ -17,8 +17,21 @@ from pathlib import Path
 KIB, M = 1024, 1_000_000
 HERE = Path(__file__).resolve().parent
 
-# Stripped. What is above the goal is the standard library's: 170 KiB to print a backtrace, and what comes with it.
-SIZE_GOAL, SIZE_NOW = 500 * KIB, 808 * KIB
+# Stripped. Why the goal is not reached is in docs/c-api.md, part by part, as `parts` prints it.
+SIZE_GOAL, SIZE_NOW = 600 * KIB, 880 * KIB
+
+# Parts of the library, by what the name of a function holds; the first that fits counts.
+PARTS = [
+    ("YAML: saphyr-parser and the reader of the configuration", r"saphyr|config::yaml"),
+    ("backtraces of panics, in Rust's standard library", r"gimli|addr2line|miniz|rustc_demangle|backtrace"),
+    ("CRC-32 and the search in memory", r"crc32|memchr"),
+    ("devices and files", r"bootslot::(storage|sys|lock)"),
+    ("environments, their stores and configuration", r"bootslot::(env|store|config|error)"),
+    ("slots and boot counters", r"bootslot::(slot|device|bootcount)|^bootslot_slots"),
+    ("both C interfaces", r"bootslot::capi|^(bootslot|libuboot)_"),
+    ("the rest of Rust's standard library, and the unwinder", ""),
+]
+TABLES = r"\.(eh_frame|eh_frame_hdr|gcc_except_table)$"
 
 
 def image(size, variables, value):
@@ -48,6 +61,21 @@ def stripped_size(file, folder):
     copy = Path(folder) / "stripped"
     subprocess.run(["strip", "-s", "-o", copy, file], check=True)
     return copy.stat().st_size
+
+
+def parts(file, stripped):
+    """What the library is made of: (what, bytes)."""
+    lines = subprocess.run(["nm", "-C", "-S", file], check=True, capture_output=True, text=True).stdout.splitlines()
+    symbols = {(fields[0], fields[1]): fields[3] for fields in (line.split(None, 3) for line in lines)
+               if len(fields) == 4 and fields[2] in "tTrRdDvVwW"}
+    sizes = dict.fromkeys((what for what, _ in PARTS), 0)
+    for (_, size), name in symbols.items():
+        sizes[next(what for what, pattern in PARTS if re.search(pattern, name))] += int(size, 16)
+    sections = subprocess.run(["size", "-A", file], check=True, capture_output=True, text=True).stdout.splitlines()
+    tables = sum(int(line.split()[1]) for line in sections if re.search(TABLES, line.split(" ")[0]))
+    sizes["tables by which a panic is stopped at the border to C"] = tables
+    sizes["texts, relocations, names"] = stripped - sum(sizes.values())
+    return sizes.items()
 
 
 def main():
@@ -87,6 +115,8 @@ def main():
         small = stripped_size(arguments.small / "libbootslot.so", folder)
         row("libbootslot.so, stripped: environment, slots, both interfaces",
             SIZE_NOW if arguments.check else SIZE_GOAL, small, form=kib)
+        for what, size in parts(arguments.small / "libbootslot.so", small):
+            print(f"{'  of that: ' + what:66}{'':12}{kib(size):>16}")
         whole = stripped_size(arguments.libraries / "libbootslot.so", folder)
         print(f"{'the same with the file of settings':66}{'':12}{kib(whole):>16}")
     print(f"{passed} passed, {failed} failed")

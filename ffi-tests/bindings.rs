@@ -27,7 +27,7 @@ unsafe fn text(pointer: *const c_char) -> String {
 fn layout() {
     assert_eq!(size_of::<c::bootslot_env_options>(), 40);
     assert_eq!(size_of::<c::bootslot_health>(), 72);
-    assert_eq!(size_of::<c::bootslot_slots_options>(), 72);
+    assert_eq!(size_of::<c::bootslot_slots_options>(), 80);
     assert_eq!(size_of::<c::bootslot_status>(), 80);
     assert_eq!(size_of::<c::bootslot_slot>(), 24);
     assert_eq!(align_of::<c::bootslot_health>(), 8);
@@ -36,9 +36,10 @@ fn layout() {
     assert_eq!(offset_of!(c::bootslot_health, reserved), 27);
     assert_eq!(offset_of!(c::bootslot_health, size), 32);
     assert_eq!(offset_of!(c::bootslot_health, findings), 64);
-    assert_eq!(offset_of!(c::bootslot_slots_options, reserved), 65);
-    assert_eq!(offset_of!(c::bootslot_status, reserved), 73);
-    assert_eq!(offset_of!(c::bootslot_slot, reserved), 22);
+    assert_eq!(offset_of!(c::bootslot_slots_options, reserved), 66);
+    assert_eq!(offset_of!(c::bootslot_slots_options, last_resort), 72);
+    assert_eq!(offset_of!(c::bootslot_status, reserved), 76);
+    assert_eq!(offset_of!(c::bootslot_slot, reserved), 23);
     assert_eq!(size_of::<c::bootslot_code>(), 4);
     // libubootenv 0.3.7's.
     assert_eq!(size_of::<c::uboot_env_device>(), 40);

@@ -192,6 +192,54 @@ static void iterations_keep_their_strings(void)
 	bootslot_env_free(env);
 }
 
+/* What is lent lives until the handle loads, changes or goes: whatever reads comes in between. */
+static void borrowed_strings_stay(void)
+{
+	bootslot_env *env = filled();
+	bootslot_health health = BOOTSLOT_INIT(bootslot_health), other = BOOTSLOT_INIT(bootslot_health);
+	const char *a = value(env, "a"), *b = value(env, "b"), *name = NULL, *text = NULL, *error, *later;
+	char both[64], number[16], *exported = NULL;
+	int i;
+
+	snprintf(both, sizeof both, "%s %s", a, b);
+	CHECK_TEXT(both, "1 two words");
+	CHECK_NUMBER(bootslot_env_rewind(env), BOOTSLOT_OK);
+	CHECK_NUMBER(bootslot_env_next(env, &name, &text), BOOTSLOT_OK);
+	CHECK_NUMBER(bootslot_env_check(env, &health), BOOTSLOT_OK);
+	CHECK_NUMBER(bootslot_env_set(env, "a", "2"), BOOTSLOT_ERROR_STATE);
+	error = bootslot_env_last_error(env);
+	CHECK_NUMBER(bootslot_env_get(env, NULL, &a), BOOTSLOT_ERROR_NULL);
+	later = bootslot_env_last_error(env);
+	CHECK_NUMBER(bootslot_env_rewind(env), BOOTSLOT_OK);
+	CHECK_NUMBER(bootslot_env_export(env, &exported), BOOTSLOT_OK);
+	bootslot_string_free(exported);
+	CHECK_NUMBER(bootslot_env_check(env, &other), BOOTSLOT_OK);
+	for (i = 0; i < 1000; i++) {
+		snprintf(number, sizeof number, "none%d", i);
+		CHECK(value(env, number) == NULL && value(env, "a") == a && value(env, "b") == b);
+	}
+	CHECK_TEXT(a, "1");
+	CHECK_TEXT(b, "two words");
+	CHECK_TEXT(name, "a");
+	CHECK_TEXT(text, "1");
+	CHECK(strstr(health.findings, "copy 1") != NULL && strstr(other.findings, "copy 1") != NULL);
+	CHECK(strstr(error, "no transaction is under way") != NULL);
+	CHECK_TEXT(later, "name is NULL");
+
+	/* They may be arguments of what ends them. */
+	CHECK_NUMBER(bootslot_env_begin(env), BOOTSLOT_OK);
+	CHECK_NUMBER(bootslot_env_set(env, "c", value(env, "b")), BOOTSLOT_OK);
+	CHECK_NUMBER(bootslot_env_script(env, value(env, "a")), BOOTSLOT_OK);
+	CHECK_NUMBER(bootslot_env_unset(env, value(env, "a")), BOOTSLOT_OK);
+	a = value(env, "a");
+	b = value(env, "c");
+	CHECK_TEXT(a, "1");
+	CHECK_TEXT(b, "two words");
+	CHECK_NUMBER(bootslot_env_commit(env), BOOTSLOT_OK);
+	CHECK_TEXT(value(env, "c"), "two words");
+	bootslot_env_free(env);
+}
+
 static void wrong_order_is_refused(void)
 {
 	bootslot_env *env = bootslot_env_new(), *open;
@@ -377,6 +425,7 @@ int main(int argc, char **argv)
 	null_is_an_error_everywhere();
 	values_are_read_and_changed();
 	iterations_keep_their_strings();
+	borrowed_strings_stay();
 	wrong_order_is_refused();
 	errors_name_their_place();
 	health_and_repair();

@@ -90,6 +90,9 @@ static void slots(void)
 	PANICS(slots, bootslot_slots_begin_install(slots, "B"));
 	PANICS(slots, bootslot_slots_finish_install(slots, "B", 1, NULL));
 	PANICS(slots, bootslot_slots_try(slots, "B", 1));
+	PANICS(slots, bootslot_slots_finish_install_again(slots, "B", 1, NULL));
+	PANICS(slots, bootslot_slots_try_again(slots, "B", 1));
+	PANICS(slots, bootslot_slots_acknowledge(slots));
 	PANICS(slots, bootslot_slots_confirm(slots, NULL));
 	PANICS(slots, bootslot_slots_roll_back(slots, BOOTSLOT_REASON_USER));
 	PANICS(slots, bootslot_slots_mark_good(slots, "B"));

@@ -22,7 +22,7 @@ done
 folder=$(place examples-place)
 head -c 32768 /dev/zero >"$folder/env.img"
 printf '%s 0x0 0x4000\n%s 0x4000 0x4000\n' "$folder/env.img" "$folder/env.img" >"$folder/fw_env.config"
-printf '[environment]\nconfig = "%s"\n' "$folder/fw_env.config" >"$folder/bootslot.toml"
+printf 'script = 2\n[environment]\nconfig = "%s"\n' "$folder/fw_env.config" >"$folder/bootslot.toml"
 export BOOTSLOT_SETTINGS=$folder/bootslot.toml BOOTSLOT_RUNNING=A LD_LIBRARY_PATH=$prefix/lib
 fw_setenv=$prefix/bin/fw_setenv fw_printenv=$prefix/bin/fw_printenv
 # says COMMAND... : its output is what stands on standard input

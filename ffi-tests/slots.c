@@ -1,6 +1,8 @@
 /* Every function of the slots: a device's life, borrowed strings, NULL for each pointer, wrong order, refusals. */
 #include "bootslot.h"
 #include "check.h"
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define SIZE 0x2000
 
@@ -28,6 +30,7 @@ static bootslot_slots *running(const char *slot)
 	options.config = in(folder, "fw_env.config");
 	options.lock_directory = folder;
 	options.running = slot;
+	options.script = 2;
 	CHECK_NUMBER(bootslot_slots_open(slots, &options), BOOTSLOT_OK);
 	return slots;
 }
@@ -126,11 +129,26 @@ static void a_life(void)
 	CHECK_TEXT(found.next, "A");
 	CHECK_TEXT(found.failed, "B:health:0123456789abcdef");
 	CHECK_NUMBER(found.standing, BOOTSLOT_CONFIRMED);
-	CHECK_NUMBER(mark(b, 1), BOOTSLOT_BAD);
+	CHECK_NUMBER(mark(b, 1), BOOTSLOT_FAILED);
 	bootslot_slots_free(b);
 
-	/* Marks, and a trial without an installation. */
+	/* The same update once more, and the slot as it is: only if that is said. */
 	CHECK_NUMBER(bootslot_slots_try(a, "B", 0), BOOTSLOT_ERROR_REFUSED);
+	CHECK_NUMBER(bootslot_slots_begin_install(a, "B"), BOOTSLOT_OK);
+	CHECK_NUMBER(mark(a, 1), BOOTSLOT_BAD);
+	CHECK_NUMBER(bootslot_slots_finish_install(a, "B", 2, "0123456789abcdef"), BOOTSLOT_ERROR_REFUSED);
+	CHECK(strstr(bootslot_slots_last_error(a), "update 0123456789abcdef has failed in slot B (health)") != NULL);
+	CHECK_NUMBER(bootslot_slots_finish_install_again(a, "B", 10, NULL), BOOTSLOT_ERROR_ARGUMENT);
+	CHECK_NUMBER(bootslot_slots_finish_install_again(a, "B", 2, "0123456789abcdef"), BOOTSLOT_OK);
+	CHECK_TEXT(status(a).active, "B");
+	CHECK_NUMBER(bootslot_slots_roll_back(a, BOOTSLOT_REASON_HEALTH), BOOTSLOT_OK);
+	CHECK_NUMBER(mark(a, 1), BOOTSLOT_FAILED);
+	CHECK_NUMBER(bootslot_slots_try_again(a, "B", 10), BOOTSLOT_ERROR_ARGUMENT);
+	CHECK_NUMBER(bootslot_slots_try_again(a, "B", 1), BOOTSLOT_OK);
+	CHECK_NUMBER(status(a).tries, 1);
+	CHECK_NUMBER(bootslot_slots_roll_back(a, BOOTSLOT_REASON_HEALTH), BOOTSLOT_OK);
+
+	/* Marks, and a trial without an installation. */
 	CHECK_NUMBER(bootslot_slots_set_active(a, "B"), BOOTSLOT_ERROR_REFUSED);
 	CHECK_NUMBER(bootslot_slots_mark_good(a, "B"), BOOTSLOT_OK);
 	CHECK_NUMBER(mark(a, 1), BOOTSLOT_GOOD);
@@ -138,7 +156,7 @@ static void a_life(void)
 	CHECK_TEXT(status(a).active, "B");
 	CHECK_NUMBER(bootslot_slots_set_active(a, "A"), BOOTSLOT_OK);
 	CHECK_NUMBER(bootslot_slots_mark_bad(a, "B"), BOOTSLOT_OK);
-	CHECK_NUMBER(mark(a, 1), BOOTSLOT_BAD);
+	CHECK_NUMBER(mark(a, 1), BOOTSLOT_FAILED);
 	CHECK_NUMBER(bootslot_slots_mark_bad(a, "A"), BOOTSLOT_ERROR_REFUSED);
 	CHECK_NUMBER(bootslot_slots_mark_good(a, "B"), BOOTSLOT_OK);
 	CHECK_NUMBER(bootslot_slots_try(a, "B", 0), BOOTSLOT_OK);
@@ -147,17 +165,48 @@ static void a_life(void)
 	b = running("B");
 	CHECK_NUMBER(bootslot_slots_confirm(b, NULL), BOOTSLOT_OK);
 	CHECK_NUMBER(mark(b, 1), BOOTSLOT_GOOD);
+	/* The evidence stays until it was heard of. */
+	CHECK_TEXT(status(b).failed, "B:health:");
+	CHECK_NUMBER(bootslot_slots_acknowledge(b), BOOTSLOT_OK);
+	CHECK_NUMBER(bootslot_slots_acknowledge(b), BOOTSLOT_OK);
 	CHECK_TEXT(status(b).failed, NULL);
 	bootslot_slots_free(b);
 	bootslot_slots_free(a);
 }
 
-/* A slot's name as bootslot_slots_get lends it: until the next call, which may be one that takes it. */
+/* A slot's name as bootslot_slots_get lends it: until the next change, which may be one that takes it. */
 static const char *borrowed(bootslot_slots *slots, size_t number)
 {
 	bootslot_slot slot = BOOTSLOT_INIT(bootslot_slot);
 	CHECK_NUMBER(bootslot_slots_get(slots, number, &slot), BOOTSLOT_OK);
 	return slot.name;
+}
+
+/* What is lent lives until an order changes the state or the handle goes. */
+static void borrowed_strings_stay(void)
+{
+	bootslot_slots *a;
+	bootslot_status first, second;
+	const char *names[2], *error;
+	uint32_t count = 0;
+	char all[128];
+
+	make_place(folder, SIZE);
+	set("active_slot B\nboot_success 0\nboot_try_count 2\nrollback_slot A\nslot_A good\nboot_update 0123456789abcdef\n");
+	a = running("B");
+	first = status(a);
+	names[0] = borrowed(a, 0);
+	names[1] = borrowed(a, 1);
+	CHECK_NUMBER(bootslot_slots_get(a, 0, NULL), BOOTSLOT_ERROR_NULL);
+	error = bootslot_slots_last_error(a);
+	second = status(a);
+	(void)bootslot_slots_boot_count(a, &count);
+	snprintf(all, sizeof all, "%s %s %s %s %s %s", first.active, first.running, first.rollback, first.update, names[0],
+		names[1]);
+	CHECK_TEXT(all, "B B A 0123456789abcdef A B");
+	CHECK_TEXT(second.next, first.next);
+	CHECK(strstr(error, "NULL") != NULL);
+	bootslot_slots_free(a);
 }
 
 static void what_is_borrowed_may_be_an_argument(void)
@@ -206,6 +255,11 @@ static void null_is_an_error_everywhere(void)
 	CHECK_NUMBER(bootslot_slots_finish_install(slots, NULL, 1, "x"), BOOTSLOT_ERROR_NULL);
 	CHECK_NUMBER(bootslot_slots_try(NULL, "B", 1), BOOTSLOT_ERROR_NULL);
 	CHECK_NUMBER(bootslot_slots_try(slots, NULL, 1), BOOTSLOT_ERROR_NULL);
+	CHECK_NUMBER(bootslot_slots_finish_install_again(NULL, "B", 1, "x"), BOOTSLOT_ERROR_NULL);
+	CHECK_NUMBER(bootslot_slots_finish_install_again(slots, NULL, 1, "x"), BOOTSLOT_ERROR_NULL);
+	CHECK_NUMBER(bootslot_slots_try_again(NULL, "B", 1), BOOTSLOT_ERROR_NULL);
+	CHECK_NUMBER(bootslot_slots_try_again(slots, NULL, 1), BOOTSLOT_ERROR_NULL);
+	CHECK_NUMBER(bootslot_slots_acknowledge(NULL), BOOTSLOT_ERROR_NULL);
 	CHECK_NUMBER(bootslot_slots_confirm(NULL, "A"), BOOTSLOT_ERROR_NULL);
 	CHECK_NUMBER(bootslot_slots_roll_back(NULL, BOOTSLOT_REASON_USER), BOOTSLOT_ERROR_NULL);
 	CHECK_NUMBER(bootslot_slots_mark_good(NULL, "A"), BOOTSLOT_ERROR_NULL);
@@ -226,6 +280,7 @@ static void wrong_order_and_bad_arguments(void)
 
 	CHECK_NUMBER(bootslot_slots_status(slots, &found), BOOTSLOT_ERROR_STATE);
 	CHECK_NUMBER(bootslot_slots_confirm(slots, NULL), BOOTSLOT_ERROR_STATE);
+	CHECK_NUMBER(bootslot_slots_acknowledge(slots), BOOTSLOT_ERROR_STATE);
 	CHECK(found.active == NULL);
 	options.config = in(folder, "fw_env.config");
 	options.lock_directory = folder;
@@ -236,6 +291,10 @@ static void wrong_order_and_bad_arguments(void)
 	options.tries = 10;
 	CHECK_NUMBER(bootslot_slots_open(slots, &options), BOOTSLOT_ERROR_ARGUMENT);
 	options.tries = 0;
+	options.script = 3;
+	CHECK_NUMBER(bootslot_slots_open(slots, &options), BOOTSLOT_ERROR_ARGUMENT);
+	CHECK_TEXT(bootslot_slots_last_error(slots), "script 3: 1 to 2, or 0");
+	options.script = 0;
 	options.slots = " ";
 	CHECK_NUMBER(bootslot_slots_open(slots, &options), BOOTSLOT_ERROR_ARGUMENT);
 	options.slots = "one two one";
@@ -250,9 +309,9 @@ static void wrong_order_and_bad_arguments(void)
 	options.struct_size = 1;
 	CHECK_NUMBER(bootslot_slots_open(slots, &options), BOOTSLOT_ERROR_ARGUMENT);
 	options.struct_size = sizeof options;
-	options.reserved[6] = 1;
+	options.reserved[5] = 1;
 	CHECK_NUMBER(bootslot_slots_open(slots, &options), BOOTSLOT_ERROR_UNSUPPORTED);
-	options.reserved[6] = 0;
+	options.reserved[5] = 0;
 	CHECK_NUMBER(bootslot_slots_open(slots, &options), BOOTSLOT_OK);
 	CHECK_NUMBER(bootslot_slots_open(slots, &options), BOOTSLOT_ERROR_STATE);
 	CHECK_NUMBER(bootslot_slots_status(slots, &found), BOOTSLOT_OK);
@@ -261,6 +320,91 @@ static void wrong_order_and_bad_arguments(void)
 	CHECK_TEXT(found.running, NULL);
 	CHECK_NUMBER(bootslot_slots_begin_install(slots, "two"), BOOTSLOT_ERROR_RUNNING_UNKNOWN);
 	CHECK_NUMBER(bootslot_slots_begin_install(slots, "t-o"), BOOTSLOT_ERROR_ARGUMENT);
+	bootslot_slots_free(slots);
+}
+
+/* Without the script, nothing is said of the next boot, and nothing is ordered. */
+static void which_script_runs(void)
+{
+	bootslot_slots_options options = BOOTSLOT_INIT(bootslot_slots_options);
+	bootslot_slots *slots = bootslot_slots_new();
+
+	make_place(folder, SIZE);
+	set("active_slot A\nboot_success 1\nslot_A good\nslot_B good\nboot_slots A B C\n");
+	options.config = in(folder, "fw_env.config");
+	options.lock_directory = folder;
+	options.running = "A";
+	options.slots = "A B";
+	CHECK_NUMBER(bootslot_slots_open(slots, &options), BOOTSLOT_OK);
+	CHECK_NUMBER(status(slots).script, 0);
+	CHECK_TEXT(status(slots).next, NULL);
+	CHECK(status(slots).slots_differ);
+	CHECK_NUMBER(bootslot_slots_mark_bad(slots, "B"), BOOTSLOT_ERROR_SCRIPT_UNKNOWN);
+	CHECK_NUMBER(mark(slots, 1), BOOTSLOT_GOOD);
+	CHECK_NUMBER(bootslot_slots_acknowledge(slots), BOOTSLOT_OK);
+	/* Version 1 has one mark. */
+	set("bootcmd run bootslot\nbootslot x\n");
+	CHECK_NUMBER(status(slots).script, 1);
+	CHECK_TEXT(status(slots).next, "A");
+	CHECK_NUMBER(bootslot_slots_mark_bad(slots, "B"), BOOTSLOT_OK);
+	CHECK_NUMBER(mark(slots, 1), BOOTSLOT_BAD);
+	CHECK_NUMBER(bootslot_slots_mark_bad(slots, "C"), BOOTSLOT_ERROR_REFUSED);
+	set("bootslot_script 2\nslot_B good\n");
+	CHECK_NUMBER(status(slots).script, 2);
+	CHECK(!status(slots).guard);
+	set("altbootcmd run bootslot_guard\n");
+	CHECK(status(slots).guard);
+	CHECK_NUMBER(bootslot_slots_mark_bad(slots, "B"), BOOTSLOT_OK);
+	CHECK_NUMBER(mark(slots, 1), BOOTSLOT_FAILED);
+	bootslot_slots_free(slots);
+}
+
+/* The last resort is one of the slots, with a word about it. */
+static void last_resort(void)
+{
+	bootslot_slots_options options = BOOTSLOT_INIT(bootslot_slots_options);
+	bootslot_slots *slots = bootslot_slots_new();
+	bootslot_slot slot = BOOTSLOT_INIT(bootslot_slot);
+
+	write_text(in(folder, "last.toml"), "script = 2\n[[slot]]\nname = \"A\"\n[[slot]]\nname = \"B\"\n"
+		"[[slot]]\nname = \"R\"\nrole = \"last-resort\"\n");
+	make_place(folder, SIZE);
+	set("active_slot A\nboot_success 1\nslot_A good\n");
+	options.settings = in(folder, "last.toml");
+	options.config = in(folder, "fw_env.config");
+	options.lock_directory = folder;
+	options.running = "A";
+	CHECK_NUMBER(bootslot_slots_open(slots, &options), BOOTSLOT_OK);
+	CHECK_NUMBER(status(slots).slots, 3);
+	CHECK(!status(slots).slots_differ);
+	CHECK_NUMBER(bootslot_slots_get(slots, 1, &slot), BOOTSLOT_OK);
+	CHECK(!slot.last_resort);
+	CHECK_NUMBER(bootslot_slots_get(slots, 2, &slot), BOOTSLOT_OK);
+	CHECK(slot.last_resort);
+	CHECK_TEXT(slot.name, "R");
+	CHECK_NUMBER(bootslot_slots_begin_install(slots, "R"), BOOTSLOT_ERROR_REFUSED);
+	bootslot_slots_free(slots);
+
+	/* Without a file of settings the options name it. */
+	slots = bootslot_slots_new();
+	write_text(in(folder, "plain.toml"), "script = 2\n");
+	options.settings = in(folder, "plain.toml");
+	options.config = in(folder, "fw_env.config");
+	options.last_resort = "R";
+	CHECK_NUMBER(bootslot_slots_open(slots, &options), BOOTSLOT_OK);
+	CHECK_NUMBER(status(slots).slots, 3);
+	CHECK_NUMBER(bootslot_slots_get(slots, 2, &slot), BOOTSLOT_OK);
+	CHECK(slot.last_resort);
+	CHECK_TEXT(slot.name, "R");
+	CHECK_NUMBER(bootslot_slots_begin_install(slots, "R"), BOOTSLOT_ERROR_REFUSED);
+	CHECK_NUMBER(bootslot_slots_begin_install(slots, "B"), BOOTSLOT_OK);
+	bootslot_slots_free(slots);
+	slots = bootslot_slots_new();
+	options.last_resort = "B";
+	CHECK_NUMBER(bootslot_slots_open(slots, &options), BOOTSLOT_ERROR_ARGUMENT);
+	CHECK_TEXT(bootslot_slots_last_error(slots), "slot B is the last resort, and among the other slots as well");
+	options.last_resort = "no name";
+	CHECK_NUMBER(bootslot_slots_open(slots, &options), BOOTSLOT_ERROR_ARGUMENT);
 	bootslot_slots_free(slots);
 }
 
@@ -360,15 +504,45 @@ static void boot_counter(void)
 	CHECK_NUMBER(bootslot_slots_boot_count(slots, &count), BOOTSLOT_OK);
 	CHECK_NUMBER(count, 0);
 	bootslot_slots_free(slots);
+
+	/* To confirm is to reset it, where the settings name it. */
+	slots = bootslot_slots_new();
+	options.running = "A";
+	options.script = 2;
+	CHECK_NUMBER(bootslot_slots_open(slots, &options), BOOTSLOT_OK);
+	set("active_slot A\nboot_success 0\nboot_try_count 2\nslot_A\nbootcount 3\nupgrade_available 1\n");
+	CHECK_NUMBER(bootslot_slots_confirm(slots, NULL), BOOTSLOT_OK);
+	CHECK_NUMBER(status(slots).standing, BOOTSLOT_CONFIRMED);
+	CHECK_NUMBER(bootslot_slots_boot_count(slots, &count), BOOTSLOT_OK);
+	CHECK_NUMBER(count, 0);
+	bootslot_slots_free(slots);
+	slots = bootslot_slots_new();
+	options.settings = in(folder, "file.toml");
+	CHECK_NUMBER(bootslot_slots_open(slots, &options), BOOTSLOT_OK);
+	write_file(in(folder, "failures"), "\xbd\x01\x05\x01", 4);
+	CHECK_NUMBER(bootslot_slots_confirm(slots, NULL), BOOTSLOT_OK);
+	CHECK_NUMBER(bootslot_slots_boot_count(slots, &count), BOOTSLOT_OK);
+	CHECK_NUMBER(count, 0);
+	/* The counter's file can't be one: the slot is confirmed all the same. */
+	CHECK(remove(in(folder, "failures")) == 0);
+	CHECK(mkdir(in(folder, "failures"), 0700) == 0);
+	set("boot_success 0\nboot_try_count 2\nslot_A\n");
+	CHECK_NUMBER(bootslot_slots_confirm(slots, NULL), BOOTSLOT_ERROR_COUNTER);
+	CHECK_NUMBER(status(slots).standing, BOOTSLOT_CONFIRMED);
+	CHECK(rmdir(in(folder, "failures")) == 0);
+	bootslot_slots_free(slots);
 }
 
 int main(int argc, char **argv)
 {
 	folder = argc > 1 ? argv[1] : ".";
 	a_life();
+	borrowed_strings_stay();
 	what_is_borrowed_may_be_an_argument();
 	null_is_an_error_everywhere();
 	wrong_order_and_bad_arguments();
+	which_script_runs();
+	last_resort();
 	a_configuration_of_its_own();
 	no_rollback_slot_outside_of_a_trial();
 	boot_counter();

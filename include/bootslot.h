@@ -5,26 +5,26 @@
  *
  * Rules, for every function
  *
- *   Arguments   The object comes first, inputs follow, outputs come last. An output is written only when the
- *               function returns BOOTSLOT_OK; nothing is both input and output, but for struct_size.
- *   Errors      Codes from 10 on are errors; their numbers never change. bootslot_strerror says what a code
- *               means; the last_error function of the handle says in a sentence what went wrong and where:
+ *   Arguments   The object comes first, then the inputs, then the outputs. A function writes an output only when
+ *               it returns BOOTSLOT_OK. Only struct_size is both input and output.
+ *   Errors      Codes from 10 on are errors. Their numbers never change. bootslot_strerror says what a code
+ *               means. The last_error function of the handle says in a sentence what went wrong and where:
  *               the file, the offset or line, the step.
- *   NULL        may be given for every pointer: it is an error (BOOTSLOT_ERROR_NULL) where something has to
- *               be there, has the meaning that is told where something may be left out, and is never a crash.
- *   Handles     Each kind is made by its _new function and freed by its _free function, once; freeing NULL
- *               does nothing. After that it may not be used. A handle is made first and opened then, so that
- *               it can tell what went wrong in opening.
- *   Strings     `const char *` is borrowed from the handle: it is valid until the next call with this handle,
- *               and nobody frees it. `char *` is yours: free it with bootslot_string_free. Strings that go in
- *               are copied. Names and values are bytes without NUL, in no particular encoding.
+ *   NULL        You may give NULL for every pointer. It never crashes. Where something has to be there, it is an
+ *               error (BOOTSLOT_ERROR_NULL). Where something may be left out, the function says what NULL means.
+ *   Handles     The _new function makes a handle. Then you open it. It can tell you why opening failed. The _free
+ *               function frees it, once. Freeing NULL does nothing. Do not use a handle after that.
+ *   Strings     `const char *` is borrowed from the handle. It is valid until the handle loads the environment
+ *               again, changes it, or is freed. Do not free it. `char *` is yours: free it with
+ *               bootslot_string_free. Strings that go in are copied. Names and values are bytes without NUL, in
+ *               no particular encoding.
  *   const       An argument that is const is not changed.
- *   Threads     Different handles may be used by different threads at the same time. One handle is used by
- *               one thread at a time, not always the same: take a lock of your own. Who fails to is turned
- *               away with BOOTSLOT_ERROR_BUSY.
- *   Structures  start with struct_size, which you set to the sizeof of the structure: BOOTSLOT_INIT does, and
- *               sets all else to zero, as reserved members have to be. They only grow at their end, or into what
- *               was reserved, so that a program runs with an older or a newer library than it was built with.
+ *   Threads     Different threads may use different handles at the same time. One handle is for one thread at a
+ *               time, not always the same one: take a lock of your own. Without it, the second thread gets
+ *               BOOTSLOT_ERROR_BUSY.
+ *   Structures  start with struct_size. Set it to the sizeof of the structure, and all reserved members to zero.
+ *               BOOTSLOT_INIT does both. Structures grow only at their end, or into what was reserved. So a
+ *               program runs with an older or a newer library than it was built with.
  *   Locks       What changes the environment takes the lock files of U-Boot's tools and of libubootenv.
  *               Reading takes none.
  *   Signals     No function may be called from a signal handler, or between fork and exec.
@@ -94,7 +94,8 @@ typedef enum bootslot_code {
      */
     BOOTSLOT_ERROR_PANIC = 14,
     /**
-     * A system call failed. What was being written may be torn; the current copy is untouched.
+     * A system call failed. Where it ended a store, the old environment is in force or the new one, whole. Only a single
+     * copy that is written in place may be lost.
      */
     BOOTSLOT_ERROR_IO = 20,
     /**
@@ -138,7 +139,7 @@ typedef enum bootslot_code {
      */
     BOOTSLOT_ERROR_LOCKED = 30,
     /**
-     * The medium returns other bytes than were written. The copy is damaged, the other is untouched.
+     * The medium returns other bytes than were written. That copy is damaged; the other one, if there is one, is good.
      */
     BOOTSLOT_ERROR_VERIFY = 31,
     /**
@@ -161,6 +162,14 @@ typedef enum bootslot_code {
      * The order needs to know which slot runs. Nothing was written.
      */
     BOOTSLOT_ERROR_RUNNING_UNKNOWN = 36,
+    /**
+     * It is not known whether U-Boot runs the boot script, or which version. Nothing was written.
+     */
+    BOOTSLOT_ERROR_SCRIPT_UNKNOWN = 37,
+    /**
+     * The slot is confirmed, and that is stored. U-Boot's boot counter could not be reset.
+     */
+    BOOTSLOT_ERROR_COUNTER = 38,
 } bootslot_code;
 
 /**
@@ -187,6 +196,10 @@ typedef enum bootslot_copy_state {
      * The medium returned an error.
      */
     BOOTSLOT_COPY_UNREADABLE = 4,
+    /**
+     * A single copy, from before there were two. It is used where the other one is not valid.
+     */
+    BOOTSLOT_COPY_SINGLE = 5,
 } bootslot_copy_state;
 
 /**
@@ -220,9 +233,13 @@ typedef enum bootslot_mark {
      */
     BOOTSLOT_GOOD = 1,
     /**
-     * It failed its trial, or is being written. It never boots.
+     * It is being written. It never boots.
      */
     BOOTSLOT_BAD = 2,
+    /**
+     * It was written whole, and has failed or was given up. It boots when nothing better is left.
+     */
+    BOOTSLOT_FAILED = 3,
 } bootslot_mark;
 
 /**
@@ -250,7 +267,7 @@ typedef struct bootslot_env bootslot_env;
 typedef struct bootslot_slots bootslot_slots;
 
 /**
- * Which environment, and how. Set to zero what shall have its default.
+ * Which environment to open, and how. Leave zero in what shall have its default.
  */
 typedef struct bootslot_env_options {
     /**
@@ -271,7 +288,7 @@ typedef struct bootslot_env_options {
      */
     const char *lock_directory;
     /**
-     * How long to wait for another process that holds the lock, in milliseconds. 0: 10 s.
+     * How long to wait for another process that holds the lock, in milliseconds. 0: 60 s.
      */
     uint32_t lock_timeout;
     /**
@@ -376,7 +393,7 @@ typedef struct bootslot_slots_options {
      */
     const char *slots;
     /**
-     * The slot that runs. NULL: the one in bootslot.slot= on the kernel's command line.
+     * The slot that runs. NULL: by bootslot.slot= on the kernel's command line and the device of /.
      */
     const char *running;
     /**
@@ -384,9 +401,17 @@ typedef struct bootslot_slots_options {
      */
     bool hardened;
     /**
+     * The version of the boot script. 0: by the kernel's command line and the stored environment.
+     */
+    uint8_t script;
+    /**
      * For later versions: has to be zero.
      */
-    uint8_t reserved[7];
+    uint8_t reserved[6];
+    /**
+     * The small system for emergencies (BOOTSLOT_LAST), which is none of `slots`. NULL: that of the settings, if any.
+     */
+    const char *last_resort;
 } bootslot_slots_options;
 
 /**
@@ -410,7 +435,7 @@ typedef struct bootslot_status {
      */
     const char *rollback;
     /**
-     * The slot that the next boot ends in if every slot loads; NULL if every slot is bad.
+     * The slot that the next boot ends in if every slot loads; NULL if no slot may boot, or if `script` is 0.
      */
     const char *next;
     /**
@@ -438,9 +463,21 @@ typedef struct bootslot_status {
      */
     bool healthy;
     /**
+     * The version of the boot script that U-Boot runs; 0 if it is not known whether it runs one.
+     */
+    uint8_t script;
+    /**
+     * Whether the environment names other slots than the settings.
+     */
+    bool slots_differ;
+    /**
+     * Whether a confirmed slot that loads and then hangs is left, by U-Boot's boot counter.
+     */
+    bool guard;
+    /**
      * For later versions: zero.
      */
-    uint8_t reserved[7];
+    uint8_t reserved[4];
 } bootslot_status;
 
 /**
@@ -468,9 +505,13 @@ typedef struct bootslot_slot {
      */
     bool running;
     /**
+     * Whether it is the one for emergencies, which is never installed to and never active.
+     */
+    bool last_resort;
+    /**
      * For later versions: zero.
      */
-    uint8_t reserved[2];
+    uint8_t reserved[1];
 } bootslot_slot;
 
 #ifdef __cplusplus
@@ -498,51 +539,53 @@ const char *bootslot_strerror(int32_t code);
 void bootslot_string_free(char *string);
 
 /**
- * The boots since U-Boot's boot counter was reset, as U-Boot will read it. BOOTSLOT_UNDEFINED where the
- * place of the counter holds none, which U-Boot reads as 0.
+ * Gets the number of boots since U-Boot's boot counter was reset, as U-Boot will read it. The result is
+ * BOOTSLOT_UNDEFINED if the place of the counter holds none. U-Boot reads that as 0.
  */
 enum bootslot_code bootslot_slots_boot_count(struct bootslot_slots *slots, uint32_t *count);
 
 /**
- * Tells U-Boot's boot counter that the system is healthy: back to 0, and upgrade_available with it where
- * the counter has that. A place that holds no counter is left alone.
+ * Sets U-Boot's boot counter back to 0, because the system is healthy. If the counter has upgrade_available, that
+ * is cleared, too. A place that holds no counter is left alone.
  */
 enum bootslot_code bootslot_slots_reset_boot_count(struct bootslot_slots *slots);
 
 /**
- * A new handle, not open yet. Never NULL, except by a mistake in this library.
+ * Makes a new handle, which is not open yet. It is never NULL, except by a mistake in this library.
  */
 struct bootslot_env *bootslot_env_new(void);
 
 /**
- * Frees the handle; a transaction that is under way is given up, and its lock with it. NULL is
- * nothing to free.
+ * Frees the handle. A transaction that is under way is given up, and its lock with it. Freeing NULL does
+ * nothing.
  */
 void bootslot_env_free(struct bootslot_env *env);
 
 /**
- * What went wrong in the last call with this handle, and where: file, offset or line, step. "" if it
- * did not fail. Borrowed until the next call with the handle; never NULL, not even for NULL.
+ * Says what went wrong in the last call with this handle, and where: file, offset or line, step. It is "" if
+ * that call did not fail. Borrowed. It is never NULL, not even for NULL.
  */
 const char *bootslot_env_last_error(const struct bootslot_env *env);
 
 /**
- * Opens the environment. Nothing is read from its copies yet, nothing is written. With NULL for
+ * Opens the environment. This reads nothing from its copies yet, and writes nothing. With NULL for
  * `options`, all of them have their default.
  */
 enum bootslot_code bootslot_env_open(struct bootslot_env *env, const struct bootslot_env_options *options);
 
 /**
- * Reads the environment, without a lock. The other functions do it themselves when nothing has been
- * read yet; call this to see what others have stored since. Not in a transaction.
+ * Reads the environment, without a lock. The other functions do this themselves when nothing has been read
+ * yet. Call it to see what others have stored since. Not possible in a transaction.
  */
 enum bootslot_code bootslot_env_load(struct bootslot_env *env);
 
 /**
- * The value of a variable, in a transaction the one that it would have after the commit. Borrowed.
- * BOOTSLOT_UNDEFINED where there is no such variable.
+ * Gets the value of a variable. In a transaction it is the one that the commit will store. Borrowed. The result is
+ * BOOTSLOT_UNDEFINED if there is no such variable.
  */
-enum bootslot_code bootslot_env_get(struct bootslot_env *env, const char *name, const char **value);
+enum bootslot_code bootslot_env_get(struct bootslot_env *env,
+                                    const char *name,
+                                    const char **value);
 
 /**
  * Starts an iteration over all variables as they are now, in the order in which they are stored.
@@ -550,75 +593,82 @@ enum bootslot_code bootslot_env_get(struct bootslot_env *env, const char *name, 
 enum bootslot_code bootslot_env_rewind(struct bootslot_env *env);
 
 /**
- * The next variable of the iteration; BOOTSLOT_END after the last one. Both strings are valid until the
- * next bootslot_env_rewind or bootslot_env_free; changes do not show in an iteration that goes on.
+ * Gets the next variable of the iteration, or returns BOOTSLOT_END after the last one. Changes do not show in an
+ * iteration that goes on. Both strings stay valid until the bootslot_env_rewind after a change or a load.
  */
-enum bootslot_code bootslot_env_next(struct bootslot_env *env, const char **name, const char **value);
+enum bootslot_code bootslot_env_next(struct bootslot_env *env,
+                                     const char **name,
+                                     const char **value);
 
 /**
- * All variables as text, one `name=value` a line, sorted: what bootslot_env_script takes and U-Boot's
- * `env import -t`. To be freed with bootslot_string_free.
+ * Gets all variables as text, with one `name=value` in each line, sorted. bootslot_env_script and U-Boot's
+ * `env import -t` take such a text. Free it with bootslot_string_free.
  */
 enum bootslot_code bootslot_env_export(struct bootslot_env *env, char **exported);
 
 /**
- * Begins a transaction: takes the lock and reads the environment. Any number of changes follow, then
+ * Begins a transaction: takes the lock and reads the environment. Then make any number of changes, and end with
  * bootslot_env_commit or bootslot_env_abort.
  */
 enum bootslot_code bootslot_env_begin(struct bootslot_env *env);
 
 /**
- * As bootslot_env_begin, but where no copy is valid it starts an empty environment, and the commit
- * writes even if nothing is set. The only way to make an environment out of nothing.
+ * As bootslot_env_begin. But if no copy is valid, it starts an empty environment, and the commit writes even if
+ * nothing is set. Nothing else makes an environment out of nothing.
  */
 enum bootslot_code bootslot_env_begin_or_init(struct bootslot_env *env);
 
 /**
- * Sets a variable in the transaction; an empty value deletes it, as in U-Boot. An error leaves the
- * transaction as it was.
+ * Sets a variable in the transaction. An empty value deletes it, as in U-Boot. An error leaves the transaction as it
+ * was.
  */
-enum bootslot_code bootslot_env_set(struct bootslot_env *env, const char *name, const char *value);
+enum bootslot_code bootslot_env_set(struct bootslot_env *env,
+                                    const char *name,
+                                    const char *value);
 
 /**
- * Deletes a variable in the transaction; one that is not defined is deleted already.
+ * Deletes a variable in the transaction. It is no error if the variable is not defined.
  */
 enum bootslot_code bootslot_env_unset(struct bootslot_env *env, const char *name);
 
 /**
- * Makes the changes of a script in the transaction: lines `name value` or `name=value`; a name alone
- * deletes; `#` starts a comment. All of them or, with an error, none.
+ * Makes the changes of a script in the transaction. Its lines are `name value` or `name=value`. A name alone deletes
+ * the variable, and `#` starts a comment. With an error, none of the changes is made.
  */
-enum bootslot_code bootslot_env_script(struct bootslot_env *env, const char *script);
+enum bootslot_code bootslot_env_script(struct bootslot_env *env,
+                                       const char *script);
 
 /**
- * Stores all changes at once, or nothing where there are none, and ends the transaction. After an
- * error the old environment is still the current one, and the transaction has ended too.
+ * Stores all changes at once, and ends the transaction. Without changes it stores nothing. An error ends the
+ * transaction, too. Then the old environment is in force or the new one, whole. The medium decides which one, since
+ * a sync that fails may have done its work. bootslot_env_load tells.
  */
 enum bootslot_code bootslot_env_commit(struct bootslot_env *env);
 
 /**
- * Gives the transaction up: nothing is written, the lock is free.
+ * Gives the transaction up. Nothing is written, and the lock is free.
  */
 enum bootslot_code bootslot_env_abort(struct bootslot_env *env);
 
 /**
- * Looks at every copy, whatever state they are in, without a lock. Not in a transaction.
+ * Looks at every copy, whatever its state, without a lock. Not possible in a transaction.
  */
 enum bootslot_code bootslot_env_check(struct bootslot_env *env, struct bootslot_health *health);
 
 /**
- * Writes a damaged copy again from the current one. `repaired` is the copy that was written, or -1
- * where there was no need. Not in a transaction.
+ * Writes a damaged copy again from the current one. `repaired` is the copy that was written, or -1 if there was no
+ * need. Not possible in a transaction.
  */
-enum bootslot_code bootslot_env_repair(struct bootslot_env *env, int32_t *repaired);
+enum bootslot_code bootslot_env_repair(struct bootslot_env *env,
+                                       int32_t *repaired);
 
 /**
- * A new handle, not open yet. Never NULL, except by a mistake in this library.
+ * Makes a new handle, which is not open yet. It is never NULL, except by a mistake in this library.
  */
 struct bootslot_slots *bootslot_slots_new(void);
 
 /**
- * Frees the handle. NULL is nothing to free.
+ * Frees the handle. Freeing NULL does nothing.
  */
 void bootslot_slots_free(struct bootslot_slots *slots);
 
@@ -635,36 +685,38 @@ enum bootslot_code bootslot_slots_open(struct bootslot_slots *slots,
                                        const struct bootslot_slots_options *options);
 
 /**
- * Reads the boot state, without a lock. Where no copy of the environment is valid, it is the
- * factory's, to which U-Boot falls back.
+ * Reads the boot state, without a lock. If no copy of the environment is valid, it is the factory's, to which U-Boot
+ * falls back. The result is BOOTSLOT_ERROR_REFUSED if the options name a running slot that does not exist.
  */
-enum bootslot_code bootslot_slots_status(struct bootslot_slots *slots, struct bootslot_status *status);
+enum bootslot_code bootslot_slots_status(struct bootslot_slots *slots,
+                                         struct bootslot_status *status);
 
 /**
- * One slot of the boot state that bootslot_slots_status read last, in the board's order from 0 on;
- * BOOTSLOT_END after the last one.
+ * Gets one slot of the boot state that bootslot_slots_status read last. The number counts in the board's order, from
+ * 0 on. The result is BOOTSLOT_END behind the last one.
  */
 enum bootslot_code bootslot_slots_get(struct bootslot_slots *slots,
                                       size_t number,
                                       struct bootslot_slot *slot);
 
 /**
- * Starts with the factory's trial where no boot state is stored yet. `defaults`, which may be NULL, is
- * what to start from where no copy of the environment is valid: lines `name=value`, as in U-Boot's
- * u-boot-initial-env. It has to be all that U-Boot needs to boot, for U-Boot then loads what is stored
- * and nothing else, unless the board is hardened: without bootcmd it is refused. With NULL, nothing is
- * made out of nothing: BOOTSLOT_ERROR_NO_VALID_COPY.
+ * Starts with the factory's trial, if no boot state is stored yet. `defaults` may be NULL. It is what to start from if
+ * no copy of the environment is valid: lines `name=value`, as in U-Boot's u-boot-initial-env. Unless the board is
+ * hardened, U-Boot then loads what is stored and nothing else. So `defaults` has to be all that U-Boot needs to
+ * boot. Without bootcmd it is refused. With NULL, nothing is made out of nothing: BOOTSLOT_ERROR_NO_VALID_COPY.
  */
-enum bootslot_code bootslot_slots_init(struct bootslot_slots *slots, const char *defaults);
+enum bootslot_code bootslot_slots_init(struct bootslot_slots *slots,
+                                       const char *defaults);
 
 /**
- * Before a slot is written: it is bad from now on, so that no power cut can make it boot half-written.
+ * Call this before you write a slot. From now on nothing boots it, so no power cut can make it boot half-written.
  */
-enum bootslot_code bootslot_slots_begin_install(struct bootslot_slots *slots, const char *slot);
+enum bootslot_code bootslot_slots_begin_install(struct bootslot_slots *slots,
+                                                const char *slot);
 
 /**
- * After a slot was written and verified: it is on trial. `tries` of 0 are the board's; `update`, which
- * may be NULL, is the id of what was installed.
+ * Call this after you have written and verified a slot. It puts the slot on trial. With 0 for `tries`, it has the
+ * board's number of tries. `update` may be NULL. It is the id of what was installed.
  */
 enum bootslot_code bootslot_slots_finish_install(struct bootslot_slots *slots,
                                                  const char *slot,
@@ -672,14 +724,35 @@ enum bootslot_code bootslot_slots_finish_install(struct bootslot_slots *slots,
                                                  const char *update);
 
 /**
- * Puts a slot that is not bad on trial. `tries` of 0 are the board's.
+ * Puts a slot that was written whole on trial. With 0 for `tries`, it has the board's number of tries.
  */
 enum bootslot_code bootslot_slots_try(struct bootslot_slots *slots, const char *slot, uint32_t tries);
 
 /**
- * The running slot is healthy: its trial ends, it is good. `slot`, which may be NULL, must be that one.
+ * As bootslot_slots_finish_install, but it also takes an update that has failed before.
  */
-enum bootslot_code bootslot_slots_confirm(struct bootslot_slots *slots, const char *slot);
+enum bootslot_code bootslot_slots_finish_install_again(struct bootslot_slots *slots,
+                                                       const char *slot,
+                                                       uint32_t tries,
+                                                       const char *update);
+
+/**
+ * As bootslot_slots_try, but it also takes a slot that has failed before.
+ */
+enum bootslot_code bootslot_slots_try_again(struct bootslot_slots *slots, const char *slot, uint32_t tries);
+
+/**
+ * Says that the last failure was heard of. It is no longer on record then.
+ */
+enum bootslot_code bootslot_slots_acknowledge(struct bootslot_slots *slots);
+
+/**
+ * Says that the running slot is healthy. Its trial ends, and it is good. `slot` may be NULL; if not, it must be the
+ * running slot. If the settings name U-Boot's boot counter, that is reset as well. The result is
+ * BOOTSLOT_ERROR_COUNTER if only this failed.
+ */
+enum bootslot_code bootslot_slots_confirm(struct bootslot_slots *slots,
+                                          const char *slot);
 
 /**
  * Gives up the running slot, or a trial that has not been booted yet. It takes a reboot to leave the
@@ -688,12 +761,12 @@ enum bootslot_code bootslot_slots_confirm(struct bootslot_slots *slots, const ch
 enum bootslot_code bootslot_slots_roll_back(struct bootslot_slots *slots, int32_t reason);
 
 /**
- * Marks a slot good that the caller knows to be good.
+ * Marks a slot as good. The caller knows that it is.
  */
 enum bootslot_code bootslot_slots_mark_good(struct bootslot_slots *slots, const char *slot);
 
 /**
- * Marks a slot bad: it will not boot.
+ * Marks a slot as failed. It boots when nothing better is left.
  */
 enum bootslot_code bootslot_slots_mark_bad(struct bootslot_slots *slots, const char *slot);
 

@@ -4,14 +4,17 @@
 # requires, made now and thrown away, and with boot counters), FOLDER/COUNTER.dtb (the same with another
 # counter chosen), FOLDER/systems/*.itb (signed systems that turn out good, exit,
 # panic and hang, and a good one signed with another key), FOLDER/BOARD.bin (U-Boot for each
-# board, as the first flash bank), and FOLDER/boot.scr and FOLDER/BOARD.txt (the boot script for a
-# U-Boot that has none, with three slots).
+# board, as the first flash bank), FOLDER/boot.scr and FOLDER/BOARD.txt (the boot script for a
+# U-Boot that has none, with three slots), FOLDER/distro.txt (the variables of distro boot), and FOLDER/bootslot-1.txt
+# (the variables of the script's version 1).
 set -eu
 . "$(dirname "$0")/lib.sh"
 
 work=$(cd "$1" && pwd)
 shift
-boards=${*:-nor nor-modern fat mmc guarded}
+boards=${*:-nor nor-modern fat mmc guarded stock}
+# The others have the modern parser, or a counter whose settings had other names.
+[ "${BOOTSLOT_UBOOT:-2025.01}" != 2023.01 ] || boards=nor
 # QEMU's tree depends on the machine, its processor, memory and serial ports: as in device/device.py.
 # (With ACPI it would leave out the GPIO that is in the tree as soon as there is firmware.)
 machine="-M virt,acpi=off -cpu cortex-a57 -m 256 -nodefaults -nographic -serial null"
@@ -23,7 +26,10 @@ scripts=$here/../uboot-scripts
 mkdir "$work/include"
 ln -s "$(cd "$scripts" && pwd)" "$work/include/env"
 for board in $boards; do
-	uboot=$("$here/uboot.sh" "device-$board")
+	case $board in
+	stock) uboot=$("$here/uboot.sh" stock) ;;
+	*) uboot=$("$here/uboot.sh" "device-$board") ;;
+	esac
 	cp "$uboot/u-boot.bin" "$work/$board.bin"
 	truncate -s 64M "$work/$board.bin"
 	# shellcheck disable=SC2046  # a list of options without blanks
@@ -33,6 +39,13 @@ for board in $boards; do
 			"$uboot/config") >"$work/$board.txt"
 done
 rm -r "$work/include"
+# The commands of distro boot, as boards of before standard boot have them: a C string literal for each line of them.
+include=$("$here/uboot-tree.sh")/tree/include
+printf '%s\n' '#define BOOT_TARGET_DEVICES(func) func(VIRTIO, virtio, 0)' '#include <config_distro_bootcmd.h>' 'BOOTENV' |
+	cpp -P -I "$include" -DCONFIG_CMD_VIRTIO - |
+	python3 -c 'import ast, sys; print("\n".join(ast.literal_eval("(" + sys.stdin.read() + ")").split("\0")).strip())' \
+		>"$work/distro.txt"
+"$scripts/expand.sh" "$here/../tests/data/scripts/bootslot-1.env" >"$work/bootslot-1.txt"
 kernel=$("$here/kernel.sh")
 guest=$("$here/guest.sh")
 program=$("$here/build-bin.sh")

@@ -2,17 +2,20 @@
 # Builds the guest's Linux 6.12 (arm64) with the settings of
 # kernel/bootslot.config. Prints the folder that holds Image.
 #
-# The kernel's test device, mtdram, is built twice more: as NOR, whose bits only an
-# erase sets again (QEMU's own flash stores what it is given), and as DataFlash,
-# whose pages every write erases by itself.
+# The kernel's test device, mtdram, is built three times more: as NOR, whose bits only an
+# erase sets again (QEMU's own flash stores what it is given), as NOR with ECC, which
+# refuses to program a unit that holds something, and as DataFlash, whose pages every
+# write erases by itself. A last device only answers as NOR does (kernel/pretended-nor.c).
 set -eu
 . "$(dirname "$0")/lib.sh"
 
 fragment=$here/kernel/bootslot.config
+pretended=$here/kernel/pretended-nor.c
 
 build() {
 	mkdir "$tmp/src" "$tmp/build"
 	cp "$fragment" "$tmp/src/fragment"
+	cp "$pretended" "$tmp/src/"
 	chmod 777 "$tmp/build"
 	in_root "$root" "$tmp/src:/src" "$tmp/build:/build" -- sh -ec '
 		cd /build
@@ -27,9 +30,15 @@ build() {
 		device mtdnor MTD_NORFLASH MTD_CAP_NORFLASH \
 			"s/memcpy((char .*, buf, len);/for (size_t i = 0; i < len; i++) ((u8 *)mtd->priv)[to + i] \&= buf[i];/"
 		grep -q "&= buf" drivers/mtd/devices/mtdnor.c
+		device mtdecc MTD_NORFLASH MTD_WRITEABLE \
+			"s/memcpy((char .*, buf, len);/if ((to | len) % 16) return -EINVAL; for (size_t i = 0; i < len; i++) if (((u8 *)mtd->priv)[to + i] != 0xff) return -EIO; memcpy((u8 *)mtd->priv + to, buf, len);/; s/writesize = 1;/writesize = 16;/"
+		grep -q "return -EIO" drivers/mtd/devices/mtdecc.c
+		grep -q "writesize = 16" drivers/mtd/devices/mtdecc.c
 		device mtddataflash MTD_DATAFLASH MTD_WRITEABLE \
 			"s/writesize = 1;/writesize = 512;/; s/erasesize = MTDRAM_ERASE_SIZE/erasesize = 512/"
 		grep -q "erasesize = 512" drivers/mtd/devices/mtddataflash.c
+		cp /src/pretended-nor.c drivers/mtd/devices/
+		echo "obj-\$(CONFIG_MTD_MTDRAM) += pretended-nor.o" >>drivers/mtd/devices/Makefile
 		export ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-
 		export KBUILD_BUILD_TIMESTAMP=2025-01-01 KBUILD_BUILD_USER=bootslot KBUILD_BUILD_HOST=bootslot
 		make -s tinyconfig
@@ -50,5 +59,5 @@ build() {
 }
 
 root=$("$here/root.sh")
-artefact kernel "$0" "$fragment" "$(basename "$(dirname "$root")")"
+artefact kernel "$0" "$fragment" "$pretended" "$(basename "$(dirname "$root")")"
 echo "$out"

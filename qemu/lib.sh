@@ -20,14 +20,9 @@ need() {
 		command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair#*:}"
 	done
 	[ -n "$missing" ] || return 0
-	if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-		say "installing$missing"
-		# shellcheck disable=SC2086  # a list of packages
-		{ apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends $missing; } \
-			>"$cache/log/apt.log" 2>&1 || { tail -n 20 "$cache/log/apt.log" >&2; die "cannot install$missing"; }
-	else
-		die "please install these Debian packages:$missing"
-	fi
+	say "needed:$missing"
+	# shellcheck disable=SC2086  # a list of packages
+	"$here/../tools/need.sh" $missing >"$cache/log/apt.log" 2>&1 || { tail -n 20 "$cache/log/apt.log" >&2; die "cannot install$missing"; }
 }
 
 # artefact NAME INPUT... : sets $out to the folder of NAME made from the INPUT

@@ -6,7 +6,7 @@ set -eu
 . "$(dirname "$0")/lib.sh"
 
 # How many checks guest/media.sh has to report: a guest that dies must not pass.
-expected=350
+expected=567
 
 PATH=$PATH:/usr/sbin:/sbin
 need python3:python3 cpio:cpio mkfs.vfat:dosfstools

@@ -31,8 +31,8 @@ impl Place {
     }
 
     /// Turns the error of a system call into an [`Error`] that knows this place.
-    pub fn io(self, source: io::Error) -> Error {
-        Error::Io { place: self, source }
+    pub fn io(self, error: io::Error) -> Error {
+        Error::Io { place: self, error }
     }
 }
 
@@ -47,16 +47,19 @@ impl fmt::Display for Place {
 }
 
 /// Everything that can go wrong. Each variant says whether the medium was changed.
+///
+/// The message says it all, the system's reason included. There is no [`source`](std::error::Error::source), so that
+/// a chain of errors tells nothing twice.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A system call failed. What was being written may be torn, or complete; the copy that was current is untouched.
-    #[error("{place} failed: {source}")]
+    #[error("{place} failed: {error}")]
     Io {
         /// Where.
         place: Place,
-        /// The system's reason.
-        source: io::Error,
+        /// The system's reason. The message holds it, so [`source`](std::error::Error::source) does not return it.
+        error: io::Error,
     },
 
     /// A configuration file says something wrong. Nothing was touched.
@@ -109,6 +112,8 @@ pub enum Error {
     NoValidCopy {
         /// The finding for each copy.
         report: String,
+        /// Whether every copy was read and has a wrong checksum. Otherwise one that can't be read may be valid.
+        read: bool,
     },
 
     /// The variables need more room than the environment has. Nothing was written.
@@ -151,12 +156,14 @@ pub enum Error {
     },
 
     /// Another process held the lock for longer than the time limit. Nothing was written.
-    #[error("{}: still locked by another process after {seconds} s", path.display())]
+    #[error("{}: still locked by {holder} after {seconds} s", path.display())]
     Locked {
         /// The lock file.
         path: PathBuf,
         /// How long we waited, in seconds.
         seconds: u64,
+        /// Who holds it, as a phrase: "process 7 (fw_setenv)", "another process" if that can't be told.
+        holder: String,
     },
 
     /// What was read back is not what was written. The copy named is damaged, the other is untouched.
@@ -189,6 +196,15 @@ pub enum Error {
     #[error("which slot runs is unknown: {0}")]
     RunningUnknown(String),
 
+    /// It is not known whether U-Boot runs the boot script, or which version of it. Nothing was written.
+    #[error("does U-Boot run the boot script? {0}")]
+    ScriptUnknown(String),
+
+    /// The slot is confirmed and that is stored, but U-Boot's boot counter still counts. To confirm again is
+    /// to try again.
+    #[error("the slot is confirmed, but U-Boot's boot counter could not be reset: {0}")]
+    CounterNotReset(Box<Error>),
+
     /// The boot state can't be read from the variables. Nothing was written.
     #[error("{name}: {reason}")]
     BootState {
@@ -215,3 +231,31 @@ impl Error {
 
 /// The crate's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::error::Error as _;
+
+    /// What a program prints that shows an error with all that led to it.
+    fn chain(error: &dyn std::error::Error) -> String {
+        let mut text = error.to_string();
+        let mut source = error.source();
+        while let Some(error) = source {
+            text += &format!(": {error}");
+            source = error.source();
+        }
+        text
+    }
+
+    #[test]
+    fn a_chain_of_errors_tells_nothing_twice() {
+        let io = Place::new("/dev/mtd1", "reading").at(64).io(io::Error::from_raw_os_error(libc::EIO));
+        assert_eq!(chain(&io), "/dev/mtd1 at 0x40: reading failed: Input/output error (os error 5)");
+        assert!(io.source().is_none());
+        // Wrapped by somebody else, the reason comes once.
+        let reason = "Input/output error (os error 5)";
+        let wrapped = io::Error::other(io);
+        assert_eq!(chain(&wrapped).matches(reason).count(), 1);
+    }
+}

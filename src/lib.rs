@@ -15,6 +15,9 @@ pub mod config;
 pub mod device;
 pub mod env;
 pub mod error;
+#[cfg(test)]
+mod figures;
+pub mod find;
 pub mod lock;
 pub mod settings;
 pub mod slot;
@@ -22,5 +25,7 @@ pub mod storage;
 pub mod store;
 #[allow(unsafe_code)]
 mod sys;
+#[cfg(feature = "update")]
+pub mod update;
 
 pub use error::{Error, Place, Result};

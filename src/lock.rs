@@ -1,37 +1,40 @@
 //! One exclusive lock over every lock file in use.
 //!
-//! U-Boot's fw_setenv holds a flock on `/run/fw_printenv.lock`, libubootenv's one on
-//! `/var/lock/fw_printenv.lock`; neither sees the other. [`Lock`] takes both, always in this order, so
-//! that it excludes each of them and never waits in a circle.
+//! U-Boot's fw_setenv holds a flock on `/run/fw_printenv.lock`, libubootenv's one on `/var/lock/fw_printenv.lock`.
+//! Neither sees the other. [`Lock`] takes both, always in this order. So it excludes each of them, and never waits in a
+//! circle.
 //!
-//! Anybody may write to `/var/lock`, so a lock file there may be a trap: a symbolic link to a file that
-//! must not be touched, a FIFO whose opening never returns, or a file of another user, which
-//! `fs.protected_regular` keeps even root from opening with `O_CREAT`. Hence: open without creating
-//! first, create only with `O_EXCL`, never follow a link, never wait in `open`, accept regular files
-//! only, and write nothing into them.
+//! Anybody may write to `/var/lock`. So a lock file there may be a trap: a symbolic link to a file that must not be
+//! touched, or a FIFO whose opening never returns. It may also be a file of another user, which `fs.protected_regular`
+//! keeps even root from opening with `O_CREAT`. So we first open without creating, and create only with `O_EXCL`. We
+//! never follow a link, never wait in `open`, accept regular files only, and write nothing into them. New ones have the
+//! mode 0600: whoever may open a lock file can hold its lock and keep all others from storing.
+//!
+//! Scripts of vendors run `flock /var/lock/fw_printenv.lock fw_setenv ...`. There the parent holds the lock for us, on a
+//! descriptor that we inherit. Waiting for it would never end. So such a lock counts as ours. Several programs may run
+//! under one such lock. So they exclude each other by a record lock on the same file.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::error::{Error, Place, Result};
-use crate::sys;
+use crate::sys::flock;
 
 /// The name of both tools' lock files.
 const NAME: &str = "fw_printenv.lock";
 
 /// The lock files of U-Boot's tools (tools/env/fw_env_main.c) and of libubootenv (src/uboot_env.c).
-const DEFAULT: [&str; 2] = ["/run/fw_printenv.lock", "/var/lock/fw_printenv.lock"];
+pub(crate) const DEFAULT: [&str; 2] = ["/run/fw_printenv.lock", "/var/lock/fw_printenv.lock"];
 
 /// Which files are locked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum LockPath {
     /// Those of U-Boot's tools and of libubootenv: `/run/fw_printenv.lock` and
-    /// `/var/lock/fw_printenv.lock`. One whose directory does not exist is left out: no tool can
-    /// hold it.
+    /// `/var/lock/fw_printenv.lock`. One that can't be made, because its directory does not exist or lies on
+    /// a read-only file system, is left out: no tool can hold it.
     #[default]
     Default,
     /// `fw_printenv.lock` in this directory (option `-l` of U-Boot's tools).
@@ -60,86 +63,135 @@ impl Lock {
     pub fn acquire(path: &LockPath, timeout: Duration) -> Result<Lock> {
         match path {
             LockPath::Default => Self::acquire_all(&DEFAULT.map(Path::new), timeout),
+            // A name relative to nothing: the lock would be another one in each working directory.
+            LockPath::Directory(directory) if directory.as_os_str().is_empty() => {
+                Err(trap(Path::new(NAME), "the name of its directory is empty"))
+            }
             LockPath::Directory(directory) => Self::acquire_all(&[&directory.join(NAME)], timeout),
             LockPath::File(file) => Self::acquire_all(&[file], timeout),
             LockPath::None => Ok(Lock { held: Vec::new() }),
         }
     }
 
-    /// Locks all of `paths` in their order, each file once, leaving out those whose directory is missing
-    /// unless none is left.
+    /// Locks all of `paths` in their order, each file once, leaving out those that nobody can make, unless none is
+    /// left.
+    ///
+    /// One of them or all: nothing is held while another one is waited for, so that nobody waits for us who holds
+    /// it.
     fn acquire_all(paths: &[&Path], timeout: Duration) -> Result<Lock> {
-        let deadline = Deadline::after(timeout);
-        let mut lock = Lock { held: Vec::new() };
-        let mut missing = None;
-        for path in paths {
-            match lock.add(path, &deadline) {
-                Err(Error::Io { place, source }) if source.kind() == io::ErrorKind::NotFound => {
-                    missing.get_or_insert(place.io(source));
+        let mut busy = None;
+        let lock = flock::patiently(timeout, || {
+            let mut lock = Lock { held: Vec::new() };
+            let mut missing = None;
+            for path in paths {
+                match lock.add(path) {
+                    Ok(None) => {}
+                    Ok(held @ Some(_)) => {
+                        busy = held;
+                        return Ok(None);
+                    }
+                    Err(Error::Io { place, error }) if nobody_can_make_it(&error) => {
+                        missing.get_or_insert(place.io(error));
+                    }
+                    Err(error) => return Err(error),
                 }
-                result => result?,
             }
-        }
-        match missing {
-            Some(error) if lock.held.is_empty() => Err(error),
-            _ => Ok(lock),
-        }
+            match missing {
+                Some(error) if lock.held.is_empty() => Err(error),
+                _ => Ok(Some(lock)),
+            }
+        })?;
+        let seconds = timeout.as_secs();
+        lock.ok_or_else(|| match busy {
+            Some(busy) => Error::Locked { holder: busy.holder(), path: busy.path, seconds },
+            None => Error::Locked { path: PathBuf::new(), seconds, holder: "another process".into() },
+        })
     }
 
-    /// Locks `path` too, unless it is a file that is held already.
-    fn add(&mut self, path: &Path, deadline: &Deadline) -> Result<()> {
+    /// Locks `path` too, unless it is a file that is held already; what is in the way if that is not possible now.
+    fn add(&mut self, path: &Path) -> Result<Option<Busy>> {
         let place = |step| Place::new(path, step);
-        let mut pause = Duration::from_millis(1);
-        loop {
-            let file = open(path)?;
-            let id = |meta: &fs::Metadata| (meta.dev(), meta.ino());
-            let opened = id(&file.metadata().map_err(|e| place("examining the lock file").io(e))?);
-            for held in &self.held {
-                if id(&held.metadata().map_err(|e| place("examining the lock file").io(e))?) == opened {
-                    return Ok(());
-                }
+        let mut file = open(path)?;
+        let id = |meta: &fs::Metadata| (meta.dev(), meta.ino());
+        let opened = id(&file.metadata().map_err(|e| place("examining the lock file").io(e))?);
+        for held in &self.held {
+            if id(&held.metadata().map_err(|e| place("examining the lock file").io(e))?) == opened {
+                return Ok(None);
             }
-            while !sys::try_flock(&file).map_err(|e| place("locking").io(e))? {
-                deadline.sleep(pause).map_err(|()| Error::Locked {
-                    path: path.to_path_buf(),
-                    seconds: deadline.timeout.as_secs(),
-                })?;
-                pause = (pause * 2).min(Duration::from_millis(16));
+        }
+        if !flock::try_flock(&file).map_err(|e| place("locking").io(e))? {
+            let inherited = flock::inherited_flock(&file);
+            match inherited.then(|| among_siblings(path)).flatten() {
+                Some(ours) => file = ours,
+                None => return Ok(Some(Busy { path: path.to_path_buf(), file })),
             }
-            // Whoever owns the file may have removed it while we waited; then the next one locks a new
-            // file of this name, and both would go on.
-            match fs::symlink_metadata(path) {
-                Ok(meta) if id(&meta) == opened => {
-                    self.held.push(file);
-                    return Ok(());
-                }
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(place("examining the lock file").io(error)),
+        }
+        // Whoever owns the file may have removed it while we waited; then the next one locks a new
+        // file of this name, and both would go on.
+        match fs::symlink_metadata(path) {
+            Ok(meta) if id(&meta) == opened => {
+                self.held.push(file);
+                Ok(None)
             }
-            deadline.sleep(pause).map_err(|()| {
-                place("locking").io(io::Error::other("the lock file is replaced again and again"))
-            })?;
+            Ok(_) => Ok(Some(Busy { path: path.to_path_buf(), file })),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Ok(Some(Busy { path: path.to_path_buf(), file }))
+            }
+            Err(error) => Err(place("examining the lock file").io(error)),
         }
     }
+}
+
+/// A lock file that somebody else holds.
+struct Busy {
+    path: PathBuf,
+    file: File,
+}
+
+impl Busy {
+    /// Who holds it, as a phrase.
+    fn holder(&self) -> String {
+        let Some(holder) = flock::holder(&self.file) else { return "another process".into() };
+        if !holder.ancestor {
+            return holder.to_string();
+        }
+        format!(
+            "{holder}, which has started this one and waits for it (run it without this lock; flock's -o and -s keep \
+             bootslot from seeing that the lock is meant for it)"
+        )
+    }
+}
+
+/// Whether no process at all can make the lock file: its directory is missing, or the file system is read-only.
+fn nobody_can_make_it(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ReadOnlyFilesystem)
+}
+
+/// The lock file under the parent's lock, held against all others that were started under the same one. `None`: not
+/// now, or it can't be told.
+fn among_siblings(path: &Path) -> Option<File> {
+    let file = OpenOptions::new().read(true).write(true).custom_flags(FLAGS).open(path).ok()?;
+    flock::try_record_lock(&file).ok()?.then_some(file)
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
         // The last one first. A failure needs no report: closing the file, which follows, unlocks too.
         while let Some(file) = self.held.pop() {
-            let _ = sys::unflock(&file);
+            let _ = flock::record_unlock(&file);
+            let _ = flock::unflock(&file);
         }
     }
 }
 
+/// How a lock file is opened. Without O_NONBLOCK the opening of a FIFO waits for a writer that never comes.
+const FLAGS: libc::c_int = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;
+
 /// Opens the lock file, makes it where it is missing.
 fn open(path: &Path) -> Result<File> {
-    // Without O_NONBLOCK the opening of a FIFO waits for a writer that never comes.
-    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;
     // Others may make and remove the file between the two attempts, but not for ever.
     for _ in 0..100 {
-        match OpenOptions::new().read(true).custom_flags(flags).open(path) {
+        match OpenOptions::new().read(true).custom_flags(FLAGS).open(path) {
             Ok(file) => {
                 let meta = file.metadata().map_err(|e| Place::new(path, "examining the lock file").io(e))?;
                 if !meta.is_file() {
@@ -153,14 +205,10 @@ fn open(path: &Path) -> Result<File> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(Place::new(path, "opening the lock file").io(error)),
         }
-        // O_EXCL: the file is ours or we open it as above. Readable for all, as the other tools make
-        // theirs: flock needs no more.
-        match OpenOptions::new().write(true).create_new(true).mode(0o666).custom_flags(flags).open(path) {
-            Ok(file) => {
-                // Whatever the umask: somebody without root's rights may have to lock as well.
-                let readable = file.set_permissions(fs::Permissions::from_mode(0o644));
-                return readable.map(|()| file).map_err(|e| Place::new(path, "making the lock file").io(e));
-            }
+        // O_EXCL: the file is ours or we open it as above. flock needs no more than reading, so whoever may read the
+        // file may keep all others from storing: nobody but its owner, unless somebody made it for more users.
+        match OpenOptions::new().write(true).create_new(true).mode(0o600).custom_flags(FLAGS).open(path) {
+            Ok(file) => return Ok(file),
             // A dangling symbolic link comes here too, and is refused by the next attempt to open.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(Place::new(path, "making the lock file").io(error)),
@@ -173,34 +221,11 @@ fn trap(path: &Path, reason: &'static str) -> Error {
     Place::new(path, "opening the lock file").io(io::Error::new(io::ErrorKind::InvalidInput, reason))
 }
 
-/// When waiting ends.
-struct Deadline {
-    /// The whole time.
-    timeout: Duration,
-    /// `None`: later than the clock can tell.
-    end: Option<Instant>,
-}
-
-impl Deadline {
-    fn after(timeout: Duration) -> Self {
-        Deadline { timeout, end: Instant::now().checked_add(timeout) }
-    }
-
-    /// Sleeps for `pause` or until the end; an error if the end is past.
-    fn sleep(&self, pause: Duration) -> Result<(), ()> {
-        let left = self.end.map(|end| end.saturating_duration_since(Instant::now()));
-        if left.is_some_and(|left| left.is_zero()) {
-            return Err(());
-        }
-        thread::sleep(left.map_or(pause, |left| left.min(pause)));
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::symlink;
+    use std::os::unix::fs::{symlink, PermissionsExt};
+    use std::thread;
 
     const AT_ONCE: Duration = Duration::ZERO;
 
@@ -282,16 +307,20 @@ mod tests {
 
         fs::remove_file(&d.var).unwrap();
         fs::remove_dir(d.var.parent().unwrap()).unwrap();
-        let Err(Error::Io { place, source }) = both(&d) else { panic!("locked nothing") };
-        assert_eq!((place.path, source.kind()), (d.run, io::ErrorKind::NotFound));
+        let Err(Error::Io { place, error }) = both(&d) else { panic!("locked nothing") };
+        assert_eq!((place.path, error.kind()), (d.run, io::ErrorKind::NotFound));
     }
 
     #[test]
-    fn the_file_is_made_readable_for_all_and_stays() {
+    fn the_file_is_made_for_its_owner_alone_and_stays() {
         let d = directories();
         drop(both(&d).unwrap());
         let mode = fs::metadata(&d.run).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o644, "{mode:o}");
+        assert_eq!(mode & 0o777, 0o600, "{mode:o}");
+        // What somebody has made for more users stays as it is.
+        fs::set_permissions(&d.run, fs::Permissions::from_mode(0o660)).unwrap();
+        drop(both(&d).unwrap());
+        assert_eq!(fs::metadata(&d.run).unwrap().permissions().mode() & 0o777, 0o660);
     }
 
     #[test]
@@ -308,9 +337,9 @@ mod tests {
         let victim = d.run.with_file_name("victim");
         symlink(&victim, &d.run).unwrap();
         // Dangling: following it would make the victim.
-        let Err(Error::Io { place, source }) = both(&d) else { panic!("followed the link") };
+        let Err(Error::Io { place, error }) = both(&d) else { panic!("followed the link") };
         assert_eq!(place.path, d.run);
-        assert!(source.to_string().contains("symbolic link"), "{source}");
+        assert!(error.to_string().contains("symbolic link"), "{error}");
         assert!(!victim.exists());
         fs::write(&victim, "old").unwrap();
         assert!(both(&d).is_err());
@@ -322,13 +351,13 @@ mod tests {
         let d = directories();
         let status = std::process::Command::new("mkfifo").arg(&d.run).status().unwrap();
         assert!(status.success());
-        let Err(Error::Io { source, .. }) = both(&d) else { panic!("locked a FIFO") };
-        assert!(source.to_string().contains("not a regular file"), "{source}");
+        let Err(Error::Io { error, .. }) = both(&d) else { panic!("locked a FIFO") };
+        assert!(error.to_string().contains("not a regular file"), "{error}");
 
         let d = directories();
         fs::create_dir(&d.var).unwrap();
-        let Err(Error::Io { source, .. }) = both(&d) else { panic!("locked a directory") };
-        assert!(source.to_string().contains("not a regular file"), "{source}");
+        let Err(Error::Io { error, .. }) = both(&d) else { panic!("locked a directory") };
+        assert!(error.to_string().contains("not a regular file"), "{error}");
 
         assert!(one(Path::new("/dev/null")).is_err());
     }
@@ -346,6 +375,35 @@ mod tests {
         let _lock = waiter.join().unwrap();
         // What the waiter holds is the file that the next one finds.
         assert!(matches!(one(&d.run), Err(Error::Locked { .. })));
+    }
+
+    #[test]
+    fn the_holder_is_named() {
+        let d = directories();
+        let _first = one(&d.run).unwrap();
+        let error = one(&d.run).unwrap_err().to_string();
+        assert!(error.contains(&format!("locked by process {} (", std::process::id())), "{error}");
+    }
+
+    #[test]
+    fn nothing_is_held_while_another_lock_is_waited_for() {
+        let d = directories();
+        let var = one(&d.var).unwrap();
+        let paths = [d.run.clone(), d.var.clone()];
+        let waiter = thread::spawn(move || {
+            Lock::acquire_all(&[&paths[0], &paths[1]], Duration::from_secs(60)).unwrap();
+        });
+        // In between the waiter's attempts the first lock is free.
+        Lock::acquire(&LockPath::File(d.run.clone()), Duration::from_secs(30)).unwrap();
+        drop(var);
+        waiter.join().unwrap();
+    }
+
+    #[test]
+    fn a_directory_without_a_name_is_refused() {
+        let error = Lock::acquire(&LockPath::Directory(PathBuf::new()), AT_ONCE).unwrap_err().to_string();
+        assert!(error.contains("the name of its directory is empty"), "{error}");
+        assert!(!Path::new(NAME).exists());
     }
 
     #[test]

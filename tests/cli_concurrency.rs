@@ -153,3 +153,99 @@ fn no_update_is_lost_beside_libubootenv() {
         }
     });
 }
+
+/// Runs a shell script beside the programs, in a mount namespace of its own with `unshare`.
+fn script(place: &Place, unshare: bool, text: &str) -> Ran {
+    let mut command = if unshare { Command::new("unshare") } else { Command::new("sh") };
+    if unshare {
+        command.args(["--mount", "--propagation", "private", "sh"]);
+    }
+    let path = format!("{}:{}", place.path("bin").display(), std::env::var("PATH").unwrap());
+    run(command.args(["-euc", text]).current_dir(place.path("")).env("PATH", path))
+}
+
+#[test]
+fn a_store_under_the_lock_of_its_parent_goes_on() {
+    let place = place();
+    place.write("lock/fw_printenv.lock", b"");
+    let set = "fw_setenv -c fw_env.config -l lock";
+    for (who, idiom) in [
+        ("flock", format!("flock lock/fw_printenv.lock {set} who flock")),
+        ("shell", format!("flock lock/fw_printenv.lock sh -c '{set} who shell; :'")),
+        ("descriptor", format!("exec 9<lock/fw_printenv.lock; flock 9; {set} who descriptor")),
+    ] {
+        let start = std::time::Instant::now();
+        script(&place, false, &idiom).ok();
+        assert!(start.elapsed().as_secs() < 20, "{idiom}");
+        assert_eq!(place.print(&["who"]).ok(), format!("who={who}\n"));
+    }
+    // Many under one lock do not lose each other's updates.
+    let loops = format!(
+        "flock lock/fw_printenv.lock sh -c 'for p in 1 2 3 4; do (for i in $(seq 20); do {set} v$p-$i $i; done) & done; wait'"
+    );
+    script(&place, false, &loops).ok();
+    assert_eq!(place.print(&[]).ok().lines().filter(|line| line.starts_with('v')).count(), 80);
+    // And the lock is free afterwards.
+    script(&place, false, "flock -n lock/fw_printenv.lock true").ok();
+}
+
+#[test]
+fn a_parents_lock_that_is_not_meant_for_the_store_is_named_and_waited_for() {
+    let place = place();
+    place.write("lock/fw_printenv.lock", b"");
+    let before = std::fs::read(place.path("env.img")).unwrap();
+    // The waiting takes a minute, so it is ended; nothing may have been written until then.
+    for flags in ["-o", "-s"] {
+        let text = format!(
+            "flock {flags} lock/fw_printenv.lock timeout 2 fw_setenv -c fw_env.config -l lock x 1 && exit 9; exit 0"
+        );
+        script(&place, false, &text).ok();
+        assert_eq!(std::fs::read(place.path("env.img")).unwrap(), before, "{flags}");
+    }
+}
+
+#[test]
+fn a_lock_directory_on_a_read_only_file_system_is_passed_over() {
+    let place = place();
+    if script(&place, true, "mount -t tmpfs none /run").code != Some(0) {
+        eprintln!("left out: needs the right to mount");
+        return;
+    }
+    let set = "fw_setenv -c fw_env.config";
+    // /var/lock may be a symbolic link into /run.
+    let layout = "mkdir -p keep/run keep/lock; mount -t tmpfs none /run; mkdir -p /run/lock; ";
+    script(
+        &place,
+        true,
+        &format!("{layout} mount -t tmpfs -o ro none /var/lock; {set} one read-only; ls /run"),
+    )
+    .ok();
+    assert_eq!(place.print(&["one"]).ok(), "one=read-only\n");
+    script(
+        &place,
+        true,
+        &format!(
+            "{layout} mount -t tmpfs none /mnt; mkdir /mnt/lock; mount -o remount,ro /run; \
+             mount --bind /mnt/lock /var/lock; {set} two other; test -e /var/lock/fw_printenv.lock"
+        ),
+    )
+    .ok();
+    assert_eq!(place.print(&["two"]).ok(), "two=other\n");
+    // Not both: then nobody could be kept out.
+    let neither = script(
+        &place,
+        true,
+        &format!("{layout} mount -o remount,ro /run; mount -t tmpfs -o ro none /var/lock/; {set} three none"),
+    );
+    assert_eq!(neither.code, Some(4));
+    assert!(neither.err.contains("fw_printenv.lock") && neither.err.contains("Read-only"), "{}", neither.err);
+}
+
+#[test]
+fn nobody_else_can_hold_a_new_lock() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = place();
+    place.set(&["a", "1"]).ok();
+    let mode = std::fs::metadata(place.path("lock/fw_printenv.lock")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "{mode:o}");
+}

@@ -145,6 +145,92 @@ fn without_a_valid_copy_nothing_is_printed() {
     assert_eq!(place.print(&["-f", "defaults", "foo"]).ok(), "foo=4\n");
 }
 
+#[test]
+fn a_lost_environment_is_called_by_the_words_that_scripts_look_for() {
+    // They make a new one where they find these words, so a good or unreadable copy must not bring them up.
+    const WORDS: &str = "Warning: Bad CRC";
+    let place = Place::redundant(&["foo=1"]);
+    let says = |ran: Ran| ran.err.lines().any(|line| line.starts_with(WORDS));
+    assert!(!says(place.print(&[])), "copy 1 is blank, copy 0 good");
+    assert!(!says(place.set(&["foo", "2"])));
+    place.patch("env.img", 100, b"damage");
+    assert!(!says(place.print(&[])), "copy 0 is damaged, copy 1 good");
+    place.patch("env.img", SIZE as u64 + 100, b"damage");
+    assert!(says(place.print(&[])));
+    assert!(says(place.print(&["-n", "foo"])));
+    assert!(says(place.set(&["foo", "3"])));
+    place.write("defaults", b"foo=4\n");
+    let printed = place.print(&["-f", "defaults"]);
+    assert!(printed.err.starts_with("Warning: Bad CRC, using default environment\n"), "{}", printed.err);
+    // One that ends before its copy can't be read, and may be a good one.
+    let cut = place.read("env.img")[..SIZE + 7].to_vec();
+    place.write("env.img", &cut);
+    assert!(!says(place.print(&[])));
+}
+
+#[test]
+fn a_file_that_is_not_there_yet_is_made_on_request() {
+    let place = Place::new();
+    place.configure(&[("uboot.env", 0, SIZE as u64), ("uboot-redund.env", 0, SIZE as u64)]);
+    let sizes =
+        || ["uboot.env", "uboot-redund.env"].map(|name| place.path(name).metadata().map_or(0, |m| m.len()));
+    assert_eq!(place.print(&[]).code, Some(3));
+    assert_eq!(place.set(&["a", "1"]).code, Some(3));
+    assert_eq!(sizes(), [0, 0]);
+    place.set(&["--init", "a", "1"]).ok();
+    assert_eq!(sizes(), [SIZE as u64; 2]);
+    place.set(&["a", "2"]).ok();
+    std::fs::remove_file(place.path("uboot-redund.env")).unwrap();
+    let refused = place.set(&["a", "3"]);
+    if !CLI {
+        return;
+    }
+    assert!(refused.err.contains("made by a repair"), "{}", refused.err);
+    let check = place.env(&["check"]);
+    assert_eq!(check.code, Some(1));
+    assert!(
+        check.out.contains("make the file") && check.out.contains("bootslot env repair"),
+        "{}",
+        check.out
+    );
+    place.env(&["repair"]).ok();
+    assert_eq!(sizes(), [SIZE as u64; 2]);
+    assert_eq!(place.env(&["check"]).code, Some(0));
+}
+
+#[test]
+fn columns_of_sectors_on_a_file_are_passed_over() {
+    // U-Boot's tool refuses the first three; libubootenv passes over them.
+    let place = Place::new();
+    for (i, (first, second)) in [
+        ("0x583 0x1000 0x4", "0x1583 0x1000 0x4"),
+        ("0x0 0x1000 0x400 1", "0x1000 0x1000 0x400 1"),
+        ("0x0 0x1000 0x2000", "0x1000 0x1000 0x2000"),
+        ("0x0 0x1000 0x200 256", "0x1000 0x1000 0x200 256"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        place.write("env.img", &vec![0; 0x4000]);
+        let line = |columns| format!("{} {columns}\n", place.path("env.img").display());
+        place.write("fw_env.config", (line(first) + &line(second)).as_bytes());
+        let init = place.set(&["--init", "round", &i.to_string()]);
+        assert_eq!(init.code, Some(0), "{}", init.err);
+        assert!(init.err.contains("passed over"), "{}", init.err);
+        assert_eq!(place.set(&["second", "store"]).code, Some(0));
+        let printed = place.print(&["round"]);
+        assert_eq!(
+            (printed.code, printed.out, printed.err),
+            (Some(0), format!("round={i}\n"), String::new())
+        );
+        if CLI {
+            let check = place.env(&["check"]);
+            assert_eq!(check.code, Some(0));
+            assert!(check.out.contains("note:") && check.out.contains("passed over"), "{}", check.out);
+        }
+    }
+}
+
 /// Every command with this configuration fails with a message that holds `expected`.
 fn configuration_refused(place: &Place, expected: &str) {
     let commands: [&dyn Fn(&Place) -> Ran; 4] = [

@@ -1,5 +1,5 @@
 //! The demo runs, and shows what it says.
-#![cfg(feature = "cli")]
+#![cfg(all(feature = "cli", feature = "bundle"))]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod cli_support;
@@ -29,6 +29,10 @@ fn the_demo_shows_what_it_says() {
         "copy 1: bad CRC     standby  env.img at 0x4000, file",
         "Copy 1 was rewritten from copy 0",
         "0 times neither",
+        "Version 1.1 (",
+        "is in slot B, read back, and on trial from the next boot on",
+        " were there already\n",
+        "Already done, nothing stored: version 1.1 (",
     ] {
         assert!(output.contains(line), "{line}\n{output}");
     }

@@ -122,6 +122,57 @@ fn a_damaged_standby_is_reported_and_repaired() {
 }
 
 #[test]
+fn a_single_copy_becomes_two_and_back() {
+    let place = Place::single(&["foo=1", "bar=x"]);
+    let bytes = place.read("env.img");
+    place.write("env.img", &[bytes, vec![0xff; SIZE]].concat());
+    let one_line = place.env(&["convert", "redundant"]);
+    assert_eq!(one_line.code, Some(4), "{one_line:?}");
+    assert!(one_line.err.contains("needs both places"), "{}", one_line.err);
+
+    place.configure(&[("env.img", 0, SIZE as u64), ("env.img", SIZE as i64, SIZE as u64)]);
+    let before = place.read("env.img");
+    for ran in [place.print(&["foo"]), place.env(&["get", "foo"])] {
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert!(ran.out.contains('1') && ran.err.contains("it is a single copy"), "{ran:?}");
+    }
+    let check = place.env(&["check"]);
+    assert_eq!(check.code, Some(1), "{check:?}");
+    for part in [
+        "copy 0: single",
+        "CONFIG_ENV_REDUNDANT_UPGRADE",
+        "CONFIG_SYS_REDUNDAND_ENVIRONMENT",
+        "bootslot env convert redundant",
+    ] {
+        assert!(check.out.contains(part), "{part}: {}", check.out);
+    }
+    let report = json_of(place.env(&["check", "--json"]));
+    assert_eq!((&report["status"], &report["copies"][0]["state"]), (&json!("damaged"), &json!("single")));
+    assert_eq!((&report["readers_agree"], &report["copies"][0]["flags"]), (&json!(false), &Value::Null));
+    assert!(place.read("env.img") == before, "looking writes nothing");
+
+    let said = place.env(&["convert", "redundant"]).ok();
+    assert!(said.starts_with("Two copies now"), "{said}");
+    let both = place.read("env.img");
+    for copy in both.chunks(SIZE) {
+        assert_eq!(records(copy, 5).unwrap(), ["foo=1", "bar=x"]);
+    }
+    place.env(&["check"]).ok();
+    assert_eq!(json_of(place.env(&["convert", "--json", "redundant"])), json!({ "converted": false }));
+    assert!(place.read("env.img") == both);
+
+    let back = json_of(place.env(&["convert", "--json", "single"]));
+    assert_eq!(back["converted"], true);
+    let single = place.read("env.img");
+    assert_eq!(records(&single[..SIZE], 4).unwrap(), ["foo=1", "bar=x"]);
+    assert!(single[SIZE..].iter().all(|&byte| byte == 0xff));
+    let again = place.env(&["convert", "single"]).ok();
+    assert!(again.contains("it was so already"), "{again}");
+    assert!(place.read("env.img") == single);
+    assert_eq!(place.env(&["convert", "twice"]).code, Some(2));
+}
+
+#[test]
 fn a_lost_environment_is_reported_and_never_invented() {
     let place = Place::redundant(&["foo=1"]);
     place.patch("env.img", 100, b"damage");

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod cli_support;
+mod support;
 
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
@@ -11,6 +12,7 @@ use std::process::{Command, Stdio};
 
 use bootslot::config::nvmem_environment;
 use cli_support::*;
+use support::copy_of_a_program;
 
 const TWO: [&str; 2] = ["foo=1 2", "bar=x"];
 
@@ -125,7 +127,7 @@ fn the_program_is_what_it_is_called() {
     symlink(place.path("bin/bootslot"), place.path("sbin/fw_printenv")).unwrap();
     assert_eq!(run(place.command("../sbin/fw_printenv").args(args)).ok(), "y\n");
     // As a copy, not a link.
-    fs::copy(env!("CARGO_BIN_EXE_bootslot"), place.path("sbin/fw_setenv")).unwrap();
+    copy_of_a_program(env!("CARGO_BIN_EXE_bootslot").as_ref(), &place.path("sbin/fw_setenv"));
     run(place.command("../sbin/fw_setenv").args(&set[1..])).ok();
 }
 
@@ -260,4 +262,69 @@ fn what_is_printed_can_be_given_back_as_a_script() {
     let other = Place::redundant(&["start=1"]);
     other.script(format!("start\n{printed}").as_bytes()).ok();
     assert_eq!(other.stored().unwrap(), records);
+}
+
+/// Every default that a help text names is one of the library's.
+#[test]
+#[cfg(all(feature = "cli", feature = "settings"))]
+fn help_names_the_defaults_of_the_library() {
+    let place = Place::new();
+    let tries = bootslot::slot::Board::default().tries;
+    let config = bootslot::config::DEFAULT_CONFIG;
+    let known = [
+        config.to_owned(),
+        bootslot::settings::DEFAULT_SETTINGS.to_owned(),
+        "/run and /var/lock, both".into(),
+        format!("the settings', else {tries}"),
+        format!("the settings', else {config}"),
+        "the settings', else as for `bootslot env`".into(),
+        "the one that the device tree names, else the first".into(),
+        "bootslot.slot= in /proc/cmdline, and the device of /".into(),
+        "the settings', else as /proc/cmdline and the stored environment say".into(),
+        "/proc/device-tree".into(),
+        "user".into(),
+    ];
+    let mut seen = std::collections::BTreeSet::new();
+    let commands = [
+        "env",
+        "env get",
+        "env set",
+        "env unset",
+        "env list",
+        "env check",
+        "env repair",
+        "env convert",
+        "env export",
+        "env import",
+        "status",
+        "next",
+        "init",
+        "begin-install",
+        "finish-install",
+        "try",
+        "confirm",
+        "rollback",
+        "mark",
+        "set-active",
+        "bootcount",
+        "fw_printenv",
+        "fw_setenv",
+    ];
+    for command in commands {
+        let mut program = place.command("bootslot");
+        let text = run(program.args(command.split(' ')).arg("--help")).ok();
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let ends = [("[default: ", ']'), ("(default: ", ')')];
+        for (begin, end) in ends {
+            for default in text.split(begin).skip(1) {
+                let default = default.split(end).next().unwrap();
+                assert!(known.iter().any(|known| known == default), "{command}: {default:?} is no default");
+                seen.insert(default.to_owned());
+            }
+        }
+        if text.contains("--tries") {
+            assert!(text.contains(&format!("1 to {}", bootslot::slot::MAX_TRIES)), "{text}");
+        }
+    }
+    assert_eq!(seen.len(), known.len(), "not all of them are named: {seen:?}");
 }

@@ -19,7 +19,7 @@ fn slots(place: &Place, running: &str, args: &[&str]) -> Ran {
     let mut command = place.command("bootslot");
     place.write("bootslot.toml", b"");
     command.args(args).args(["-c", "fw_env.config", "-l", "lock", "--settings", "bootslot.toml"]);
-    run(command.args(["--slot", running]))
+    run(command.args(["--slot", running, "--script", "2"]))
 }
 
 fn json_of(ran: Ran) -> Value {
@@ -78,7 +78,7 @@ fn a_whole_update_with_one_trial_boot_is_four_stores() {
 
     let before = stores(&place);
     let said = once(&place, "A", &["begin-install", "B"]);
-    assert_eq!(said, "slot A: active, confirmed; slot B: bad\n");
+    assert_eq!(said, "slot A: active, confirmed; slot B: being written\n");
     let said = once(&place, "A", &["finish-install", "B", "--tries", "2", "--update", "0123456789abcdef"]);
     assert_eq!(
         said,
@@ -112,9 +112,10 @@ fn a_trial_that_nobody_confirms_ends_where_it_came_from() {
     let said = slots(&place, "B", &["next"]).ok();
     assert_eq!(
         said,
-        "Slot A boots.\nwhy:    slot B was not confirmed and has no tries left: now bad\n\
+        "Slot A boots.\nwhy:    slot B was not confirmed and has no tries left: it has failed\n\
          why:    back to slot A, which is good\n\
-         stores: active_slot=A boot_success=1 rollback_slot= boot_failed=B:tries: slot_B=bad\n"
+         stores: active_slot=A boot_success=1 rollback_slot=B boot_failed=B:tries: slot_B=failed\n\
+         order:  A; then the recovery, if the board has one; a minute's wait, a reset, and the next round\n"
     );
     assert_eq!(boot(&place), "A");
     let said = slots(&place, "A", &["status"]).ok();
@@ -127,7 +128,8 @@ fn a_trial_that_nobody_confirms_ends_where_it_came_from() {
 fn user_space_gives_a_slot_up_marks_it_and_chooses() {
     let place = Place::redundant(&ON_TRIAL);
     once(&place, "B", &["rollback", "--reason", "health"]);
-    let back = "active_slot=A boot_failed=B:health: boot_success=1 boot_try_count=0 slot_A=good slot_B=bad";
+    let back =
+        "active_slot=A boot_failed=B:health: boot_success=1 boot_try_count=0 slot_A=good slot_B=failed";
     assert_eq!(state(&place), back);
 
     let place = Place::redundant(&ON_TRIAL);
@@ -146,7 +148,8 @@ fn user_space_gives_a_slot_up_marks_it_and_chooses() {
 fn every_refusal_has_its_code_and_leaves_every_byte() {
     let unknown: &[&str] = &["active_slot=A", "boot_success=1", "slot_A=good"];
     let failed: &[&str] =
-        &["active_slot=A", "boot_success=1", "slot_A=good", "slot_B=bad", "boot_failed=B:load:"];
+        &["active_slot=A", "boot_success=1", "slot_A=good", "slot_B=failed", "boot_failed=B:load:"];
+    let writing: &[&str] = &["active_slot=A", "boot_success=1", "slot_A=good", "slot_B=bad"];
     let alone: &[&str] = &["active_slot=A", "boot_success=0", "boot_try_count=2", "slot_B=bad"];
     let cases: &[(&[&str], &str, &[&str], &str)] = &[
         (&CONFIRMED, "A", &["begin-install", "A"], "slot A is running"),
@@ -163,24 +166,25 @@ fn every_refusal_has_its_code_and_leaves_every_byte() {
             unknown,
             "A",
             &["finish-install", "B"],
-            "no install into slot B was begun: it is marked neither good nor bad",
+            "no install into slot B was begun: it is marked neither good nor being written",
         ),
         (&CONFIRMED, "A", &["finish-install", "B"], "no install into slot B was begun: it is marked good"),
-        (failed, "A", &["finish-install", "B", "--tries", "0"], "0 tries are not possible: 1 to 9"),
+        (writing, "A", &["finish-install", "B", "--tries", "0"], "0 tries are not possible: 1 to 9"),
         (&CONFIRMED, "A", &["try", "B", "--tries", "10"], "10 tries are not possible: 1 to 9"),
         (&CONFIRMED, "A", &["try", "A"], "slot A is running"),
         (
             failed,
             "A",
             &["try", "B"],
-            "slot B is bad: it failed, load; install into it, or mark it good if you know better",
+            "slot B has failed (load); install another update, or say that it is to be tried again (--again)",
         ),
-        (alone, "A", &["try", "B"], "slot B is bad: it was not written completely, or somebody marked it"),
+        (alone, "A", &["try", "B"], "slot B is being written, by what is stored: install into it"),
         (&ON_TRIAL, "B", &["try", "A"], "slot A is the rollback slot of the trial"),
         (&CONFIRMED, "A", &["confirm", "B"], "slot B is not the one that runs, that is A"),
-        (failed, "B", &["confirm"], "slot B is bad"),
+        (writing, "B", &["confirm"], "slot B is being written"),
+        (writing, "A", &["mark", "good", "B"], "slot B is being written"),
         (&CONFIRMED, "A", &["rollback"], "there is no trial to roll back from; slot A is confirmed"),
-        (alone, "A", &["rollback"], "every slot other than A is bad: there is nothing to roll back to"),
+        (alone, "A", &["rollback"], "no slot other than A may boot: there is nothing to roll back to"),
         (
             &ON_TRIAL,
             "B",
@@ -190,7 +194,7 @@ fn every_refusal_has_its_code_and_leaves_every_byte() {
         (&ON_TRIAL, "A", &["mark", "bad", "B"], "slot B is on trial"),
         (&CONFIRMED, "A", &["mark", "bad", "A"], "slot A is running"),
         (&CONFIRMED, "A", &["mark", "good", "Z"], "there is no slot Z"),
-        (failed, "A", &["set-active", "B"], "slot B is bad"),
+        (failed, "A", &["set-active", "B"], "slot B has failed (load)"),
         (unknown, "A", &["set-active", "B"], "slot B was never confirmed; use try, which counts its boots"),
         (&ON_TRIAL, "B", &["set-active", "A"], "the running slot B is not confirmed"),
     ];
@@ -222,7 +226,7 @@ fn what_is_wrong_is_said_and_nothing_is_written() {
     assert!(said.contains("\"a b\" is no update id"), "{said}");
     // Without --slot: this machine was not booted by the script.
     let said = place.refused(4, |place| {
-        run(place.command("bootslot").args(["confirm", "-c", "fw_env.config", "-l", "lock"]))
+        run(place.command("bootslot").args(["confirm", "-c", "fw_env.config", "-l", "lock", "--script", "2"]))
     });
     assert!(said.contains("which slot runs is unknown: /proc/cmdline has no bootslot.slot="), "{said}");
     // The settings: a wrong one is an error with its place, for showing too.
@@ -245,14 +249,26 @@ fn status_is_one_screen() {
     let status = |args: &[&str]| {
         let mut command = place.command("bootslot");
         run(command
-            .args(["status", "-c", "fw_env.config", "--settings", "board.toml", "--slot", "B"])
+            .args([
+                "status",
+                "-c",
+                "fw_env.config",
+                "--settings",
+                "board.toml",
+                "--slot",
+                "B",
+                "--script",
+                "2",
+            ])
             .args(args))
     };
     let good = format!("  slot A  {:<58}/dev/mmcblk0p2", "good");
     let trial = "  slot B  active, on trial, 2 tries left, then back to A, runs now  /dev/mmcblk0p3";
     let lines = [
         "running:      slot B",
+        "boot script:  version 2",
         "next boot:    slot B, on trial, counted",
+        "guard:        none, a confirmed slot that loads and then hangs is not left",
         "last failure: none",
         "environment:  healthy, both copies",
         "",
@@ -267,7 +283,13 @@ fn status_is_one_screen() {
         (&shown["running"], &shown["active"], &shown["standing"], &shown["tries_left"], &shown["rollback"]),
         (&json!("B"), &json!("B"), &json!("trial"), &json!(2), &json!("A"))
     );
-    assert_eq!(shown["slots"], json!([{ "name": "A", "mark": "good" }, { "name": "B", "mark": "unknown" }]));
+    assert_eq!(
+        shown["slots"],
+        json!([
+            { "name": "A", "mark": "good", "role": "ordinary" },
+            { "name": "B", "mark": "unknown", "role": "ordinary" }
+        ])
+    );
     assert_eq!(shown["next_boot"]["slot"], json!("B"));
     assert_eq!(shown["next_boot"]["stores"], json!([{ "boot_try_count": "1" }]));
     assert_eq!(shown["devices"], json!({ "A": "/dev/mmcblk0p2", "B": "/dev/mmcblk0p3" }));
@@ -320,7 +342,10 @@ fn hostile_values_are_shown_harmlessly_and_overwritten() {
         slots(&place, "A", &["finish-install", "B"]).ok();
         assert_eq!(boot(&place), "B");
         slots(&place, "B", &["confirm"]).ok();
-        assert_eq!(state(&place), "active_slot=B boot_success=1 boot_try_count=0 slot_A=good slot_B=good");
+        let kept = format!(
+            "active_slot=B boot_failed={value} boot_success=1 boot_try_count=0 slot_A=good slot_B=good"
+        );
+        assert_eq!(state(&place), kept);
         assert!(!place.files().contains(&"pwned".to_owned()));
     }
 }
@@ -334,9 +359,116 @@ fn settings_choose_the_environment_the_slots_and_the_tries() {
     );
     place.write("board.toml", text.as_bytes());
     let mut command = place.command("bootslot");
-    run(command.args(["init", "-l", "lock", "--settings", "board.toml", "--slot", "two"])).ok();
+    run(command.args(["init", "-l", "lock", "--settings", "board.toml", "--slot", "two", "--script", "2"]))
+        .ok();
     assert_eq!(
         state(&place),
         "active_slot=two boot_slots=one two boot_success=0 boot_try_count=7 rollback_slot=one"
     );
+}
+
+/// `bootslot ARGS` with nothing said about the slot that runs and the script.
+fn unsaid(place: &Place, args: &[&str]) -> Ran {
+    run(place.command("bootslot").args(args).args([
+        "-c",
+        "fw_env.config",
+        "-l",
+        "lock",
+        "--settings",
+        "bootslot.toml",
+    ]))
+}
+
+#[test]
+fn the_evidence_stays_until_it_is_acknowledged() {
+    let place = Place::redundant(&[&CONFIRMED[..3], &["slot_B=failed", "boot_failed=B:health:1.2"]].concat());
+    once(&place, "A", &["begin-install", "B"]);
+    let said = place.refused(REFUSED, |place| slots(place, "A", &["finish-install", "B", "--update", "1.2"]));
+    assert!(
+        said.contains("update 1.2 has failed in slot B (health); to try it all the same, say so (--again)"),
+        "{said}"
+    );
+    once(&place, "A", &["finish-install", "B", "--update", "1.2", "--again"]);
+    once(&place, "B", &["rollback"]);
+    once(&place, "A", &["try", "B", "--again"]);
+    once(&place, "B", &["confirm"]);
+    assert!(slots(&place, "B", &["status"]).ok().contains("last failure: slot B was given up by order"));
+    // Who reports it need not know anything else.
+    unsaid(&place, &["acknowledge"]).ok();
+    assert!(slots(&place, "B", &["status"]).ok().contains("last failure: none\n"));
+    assert_eq!(state(&place), "active_slot=B boot_success=1 boot_try_count=0 slot_A=good slot_B=good");
+    assert!(unsaid(&place, &["acknowledge"]).ok().starts_with("Already done"));
+}
+
+#[test]
+fn where_nothing_tells_of_the_script_only_status_goes_on() {
+    let place = Place::redundant(&CONFIRMED);
+    place.write("bootslot.toml", b"");
+    for args in [&["next"][..], &["init"], &["mark", "good", "B"], &["begin-install", "B", "--slot", "A"]] {
+        let said = place.refused(4, |place| unsaid(place, args));
+        assert!(said.starts_with("bootslot: does U-Boot run the boot script? "), "{said}");
+    }
+    let said = unsaid(&place, &["status"]).ok();
+    assert!(said.contains("boot script:  unknown: does U-Boot run the boot script? "), "{said}");
+    assert!(said.contains("next boot:    slot A; if U-Boot runs the boot script\n"), "{said}");
+    let shown = json_of(unsaid(&place, &["status", "--json"]));
+    assert_eq!(shown["script"], Value::Null);
+    assert!(shown["script_unknown"]
+        .as_str()
+        .unwrap()
+        .contains("the stored environment has no variable bootslot"));
+    place.write("bootslot.toml", b"script = 1\n");
+    assert!(unsaid(&place, &["status"]).ok().contains("boot script:  version 1\n"));
+    assert!(unsaid(&place, &["status", "--script", "2"]).ok().contains("boot script:  version 2\n"));
+    let said = place.refused(2, |place| unsaid(place, &["status", "--script", "3"]));
+    assert!(said.contains("the versions are 1 to 2"), "{said}");
+}
+
+#[test]
+fn status_tells_of_the_guard_and_refuses_a_slot_that_does_not_exist() {
+    let guarded = Place::redundant(&[&CONFIRMED[..], &["altbootcmd=run bootslot_guard"]].concat());
+    let line = "guard:        a confirmed slot that hangs is left, by U-Boot's boot counter\n";
+    assert!(slots(&guarded, "A", &["status"]).ok().contains(line));
+    assert_eq!(json_of(slots(&guarded, "A", &["status", "--json"]))["guard"], json!(true));
+
+    let place = Place::redundant(&CONFIRMED);
+    place.write("bootslot.toml", b"");
+    for command in ["status", "next"] {
+        let said = place.refused(REFUSED, |place| slots(place, "Q", &[command]));
+        assert_eq!(said, "bootslot: refused: there is no slot Q; the slots are A, B\n");
+    }
+}
+
+#[test]
+fn next_shows_the_whole_order_and_its_end() {
+    let place = Place::redundant(&[
+        "active_slot=B",
+        "boot_success=1",
+        "slot_B=good",
+        "slot_C=failed",
+        "boot_slots=A B C",
+    ]);
+    let said = slots(&place, "B", &["next"]).ok();
+    let order = "order:  B, A, C; then the recovery, if the board has one; a minute's wait, a reset, and the next round\n";
+    assert!(said.ends_with(order), "{said}");
+    let shown = json_of(slots(&place, "B", &["next", "--json"]));
+    assert_eq!((&shown["order"], &shown["end"]), (&json!(["B", "A", "C"]), &json!("recovery")));
+}
+
+#[test]
+fn status_tells_of_other_slots_in_the_environment_and_of_the_last_resort() {
+    let place = Place::redundant(&[&CONFIRMED[..], &["boot_slots=A B C"]].concat());
+    let text = "script = 2\n[[slot]]\nname = \"A\"\n[[slot]]\nname = \"B\"\n[[slot]]\nname = \"R\"\nrole = \"last-resort\"\n";
+    place.write("bootslot.toml", text.as_bytes());
+    let said = unsaid(&place, &["status", "--slot", "A"]).ok();
+    let line = "slots:        DIFFERENT, A, B, C, R in the environment, A, B, R in the settings\n";
+    assert!(said.contains(line), "{said}");
+    assert!(said.ends_with("  slot R  last resort\n"), "{said}");
+    let said = place.refused(REFUSED, |place| unsaid(place, &["begin-install", "C", "--slot", "A"]));
+    assert!(said.contains("slot C is in the environment's boot_slots, but not in the settings"), "{said}");
+    let said = place.refused(REFUSED, |place| unsaid(place, &["begin-install", "R", "--slot", "A"]));
+    assert!(said.contains("slot R is the last resort"), "{said}");
+    let shown = json_of(unsaid(&place, &["status", "--slot", "A", "--json"]));
+    assert_eq!(shown["slots_differ"], json!(true));
+    assert_eq!(shown["slots"][3], json!({ "name": "R", "mark": "unknown", "role": "last-resort" }));
 }

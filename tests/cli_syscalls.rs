@@ -217,3 +217,86 @@ fn the_old_file_is_held_until_the_new_one_is_synced() {
         assert!(found, "{call} {what} in\n{trace}");
     }
 }
+
+/// Two files that are not there yet.
+fn unmade() -> Place {
+    let place = Place::new();
+    place.configure(&[("a.env", 0, SIZE as u64), ("b.env", 0, SIZE as u64)]);
+    place
+}
+
+/// `fw_setenv --init foo 2` under strace.
+fn init_with(place: &Place, options: &[&str]) -> Ran {
+    let mut command = Command::new("strace");
+    command.current_dir(place.path("")).args(["-f", "-qq", "-y", "-o", "trace"]).args(options);
+    let tool = place.path("bin/fw_setenv");
+    run(command.arg(tool).args(["-c", "fw_env.config", "-l", "lock", "--init", "foo", NEW]))
+}
+
+#[test]
+fn files_are_made_whole_and_durable_before_anything_is_stored_in_them() {
+    if !have("strace") {
+        return;
+    }
+    let place = unmade();
+    let ran =
+        init_with(&place, &["-e", "trace=ftruncate,fsync,fdatasync,rename,renameat,renameat2,pwrite64"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let trace = String::from_utf8(place.read("trace")).unwrap();
+    let steps: Vec<&str> = trace
+        .lines()
+        .filter_map(|line| {
+            let call = line.split(' ').find(|word| word.contains('('))?.split('(').next()?;
+            let what = match line {
+                _ if call.starts_with("rename") => "rename",
+                _ if line.contains(".bootslot-") => "temporary",
+                _ if line.contains(".env>") => "file",
+                _ => "directory",
+            };
+            Some(match (call, what) {
+                ("ftruncate", "temporary") => "size",
+                ("fsync", "temporary") => "sync temporary",
+                ("fsync", "directory") => "sync directory",
+                ("fsync", "file") => "sync file",
+                (_, "rename") => "rename",
+                ("pwrite64", "file") => "write",
+                ("fdatasync", "file") => "sync copy",
+                _ => "other",
+            })
+        })
+        .collect();
+    let made = ["size", "sync directory", "sync temporary", "rename", "sync directory", "sync file"];
+    assert_eq!(steps[..12], [made, made].concat(), "{trace}");
+    assert_eq!(steps[12..].iter().filter(|step| **step == "write").count(), 1, "{trace}");
+    assert_eq!(*steps.last().unwrap(), "sync copy", "{trace}");
+}
+
+#[test]
+fn a_file_that_can_not_be_made_leaves_nothing_half_made() {
+    if !have("strace") {
+        return;
+    }
+    let all = "ftruncate,fsync,fdatasync,rename,renameat,renameat2,pwrite64,fchmod";
+    for how in ["error=EIO", "error=ENOSPC", "signal=SIGKILL"] {
+        for step in 1..=16 {
+            let place = unmade();
+            let ran = init_with(&place, &["-e", &format!("inject={all}:{how}:when={step}")]);
+            let killed = how.starts_with("signal");
+            for name in ["a.env", "b.env"] {
+                let size = place.path(name).metadata().map_or(0, |meta| meta.len());
+                assert!(size == 0 || size == SIZE as u64, "{how} {step}: {name} has {size} bytes");
+            }
+            let left = place.files().iter().filter(|name| name.contains(".bootslot-")).count();
+            assert!(killed || left == 0, "{how} {step}: {:?}", place.files());
+            if ran.code == Some(0) {
+                // strace counts each kind of call by itself, and six syncs make the two files.
+                assert!(step > 6, "{how} {step} was not noticed");
+                break;
+            }
+            // The next one goes on from there.
+            place.set(&["--init", "foo", NEW]).ok();
+            assert_eq!(value(&place), NEW);
+            assert!(!place.files().iter().any(|name| name.contains(".bootslot-")), "{how} {step}");
+        }
+    }
+}

@@ -202,14 +202,6 @@ fn an_error_has_its_place_and_says_what_is_expected() {
             "u:\n  size: 20\n  devices:\n    - path: /a\n    - path: /a\n".into(),
             "5:7: the copies overlap: 0x0..0x14 and 0x0..0x14 of /a".into(),
         ),
-        (
-            "u:\n  size: 20\n  devices:\n    - path: /a\n      sectorsize: 16\n      offset: 8\n".into(),
-            "6:15: offset 0x8 is not the start of a sector of 0x10 bytes".into(),
-        ),
-        (
-            "u:\n  size: 20\n  devices:\n    - path: /a\n      sectorsize: 0xfffffffffffffff0\n".into(),
-            "5:19: sector size times sectors is too big".into(),
-        ),
         // Not this subset of YAML.
         (format!("u: &u\n  size: 9\n{dev}v: *u\n"), "4:4: aliases are not supported here; write the value out".into()),
         (format!("u:\n  size: 9\n{dev}---\nv:\n  size: 9\n{dev}"), "4:1: a second YAML document; put all namespaces into one".into()),

@@ -1,5 +1,5 @@
 //! Runs what README.md and docs/ show: `console` blocks as shell sessions with the real programs, each
-//! document in a directory of its own, and `fw_env.config` blocks through the parser.
+//! document in a directory of its own beside uboot-scripts/, and `fw_env.config` blocks through the parser.
 
 use std::fs;
 #[cfg(feature = "cli")]
@@ -50,8 +50,8 @@ fn documents() -> Vec<PathBuf> {
     files
 }
 
-#[cfg(feature = "cli")]
 /// The commands of a session, each with the output that the document shows.
+#[cfg(feature = "cli")]
 fn commands(session: &str) -> Vec<(String, String)> {
     let mut commands: Vec<(String, String)> = Vec::new();
     for shown in session.lines() {
@@ -66,8 +66,25 @@ fn commands(session: &str) -> Vec<(String, String)> {
     commands
 }
 
-// The sessions use `bootslot env` too.
-#[cfg(feature = "cli")]
+/// Runs a command of a document in a folder, and compares what it prints.
+#[cfg(all(feature = "cli", feature = "bundle"))]
+#[track_caller]
+fn perform(place: &str, (command, expected): &(String, String), home: &Path, path: &str) {
+    let output =
+        Command::new("sh").args(["-c", command]).current_dir(home).env("PATH", path).output().unwrap();
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let place = format!("{place}: {command}");
+    assert!(output.status.success(), "{place}\n{printed}{errors}");
+    // A command without output in the document is there for its effect, or prints more than the document wants to
+    // show.
+    if !expected.is_empty() {
+        assert_eq!(printed, *expected, "{place}\n{errors}");
+    }
+}
+
+// The sessions use `bootslot env` and `bootslot bundle` too.
+#[cfg(all(feature = "cli", feature = "bundle"))]
 #[test]
 fn every_console_session_prints_what_the_document_shows() {
     let mut sessions = 0;
@@ -75,32 +92,57 @@ fn every_console_session_prints_what_the_document_shows() {
         let text = fs::read_to_string(&document).unwrap();
         let home = tempfile::tempdir().unwrap();
         let programs = tempfile::tempdir().unwrap();
+        symlink(
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("uboot-scripts"),
+            home.path().join("uboot-scripts"),
+        )
+        .unwrap();
         for name in ["bootslot", "fw_printenv", "fw_setenv"] {
             symlink(env!("CARGO_BIN_EXE_bootslot"), programs.path().join(name)).unwrap();
         }
         let path = format!("{}:{}", programs.path().display(), std::env::var("PATH").unwrap());
         for (line, session) in blocks(&text, "console") {
             sessions += 1;
-            for (command, expected) in commands(&session) {
-                let output = Command::new("sh")
-                    .args(["-c", &command])
-                    .current_dir(home.path())
-                    .env("PATH", &path)
-                    .output()
-                    .unwrap();
-                let printed = String::from_utf8_lossy(&output.stdout);
-                let errors = String::from_utf8_lossy(&output.stderr);
-                let place = format!("{}:{line}: {command}", document.display());
-                assert!(output.status.success(), "{place}\n{printed}{errors}");
-                // A command without output in the document is there for its effect, or prints more than
-                // the document wants to show.
-                if !expected.is_empty() {
-                    assert_eq!(printed, expected, "{place}\n{errors}");
-                }
+            for command in commands(&session) {
+                perform(&format!("{}:{line}", document.display()), &command, home.path(), &path);
             }
         }
     }
     assert!(sessions >= 2, "only {sessions} sessions found");
+}
+
+/// docs/signing.md from its top to its end, with an HSM where OpenSSL can use SoftHSM here.
+#[cfg(all(feature = "cli", feature = "bundle", feature = "cms"))]
+#[test]
+fn the_page_on_signing_does_what_it_says() {
+    let text = include_str!("../docs/signing.md");
+    let home = tempfile::tempdir().unwrap();
+    symlink(env!("CARGO_BIN_EXE_bootslot"), home.path().join("bootslot")).unwrap();
+    let path = format!("{}:{}", home.path().display(), std::env::var("PATH").unwrap());
+    for file in ["acme.cnf", "hsm.cnf"] {
+        let found = blocks(text, &format!("ini {file}"));
+        fs::write(home.path().join(file), &found[0].1).unwrap();
+    }
+    let libraries = Path::new("/usr/lib").join(format!("{}-linux-gnu", std::env::consts::ARCH));
+    let module = Path::new("/usr/lib/softhsm/libsofthsm2.so").exists();
+    let provider = module && libraries.join("ossl-modules/pkcs11.so").exists();
+    let engine = module && !provider && libraries.join("engines-3/pkcs11.so").exists();
+    let mut sessions: Vec<(usize, String)> = blocks(text, "console signing");
+    for (tag, wanted) in
+        [("console hsm", provider || engine), ("console provider", provider), ("console engine", engine)]
+    {
+        match wanted {
+            true => sessions.extend(blocks(text, tag)),
+            false => eprintln!("not tried here: {tag}"),
+        }
+    }
+    sessions.sort();
+    assert!(sessions.len() >= 8, "{}", sessions.len());
+    for (line, session) in sessions {
+        for command in commands(&session) {
+            perform(&format!("docs/signing.md:{line}"), &command, home.path(), &path);
+        }
+    }
 }
 
 #[test]

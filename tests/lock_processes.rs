@@ -102,7 +102,7 @@ fn waiting_ends_in_time_and_names_the_file() {
     let start = Instant::now();
     let result = lock(&file, Duration::from_millis(1200));
     let waited = start.elapsed();
-    let Err(Error::Locked { path, seconds }) = result else { panic!("locked twice") };
+    let Err(Error::Locked { path, seconds, .. }) = result else { panic!("locked twice") };
     assert_eq!((path, seconds), (file, 1));
     assert!(waited >= Duration::from_millis(1200) && waited < Duration::from_secs(60), "{waited:?}");
 }
@@ -134,6 +134,44 @@ fn a_child_does_not_keep_the_lock() {
 }
 
 #[test]
+#[ignore = "a child of the test below"]
+fn wait_for_the_parents_lock() {
+    let Err(error) = lock(&argument("LOCK"), Duration::from_millis(200)) else { panic!("locked") };
+    let text = error.to_string();
+    assert!(text.contains("(flock), which has started this one"), "{text}");
+}
+
+#[test]
+#[ignore = "a child of the test below"]
+fn share_the_parents_lock() {
+    let file = argument("LOCK");
+    let first = lock(&file, AT_ONCE).unwrap();
+    // Another thread of this process is kept out, and so is another store under the same lock.
+    assert!(matches!(lock(&file, Duration::from_millis(50)), Err(Error::Locked { .. })));
+    drop(first);
+    lock(&file, AT_ONCE).unwrap();
+}
+
+#[test]
+fn the_lock_of_a_parent_is_recognised_where_it_is_meant_for_us() {
+    let directory = open_directory();
+    let file = directory.path().join("lock");
+    fs::write(&file, "").unwrap();
+    let cases: [(&[&str], &str); 3] = [
+        (&[], "share_the_parents_lock"),
+        // The descriptor is closed, or the lock does not exclude others.
+        (&["-o"], "wait_for_the_parents_lock"),
+        (&["-s"], "wait_for_the_parents_lock"),
+    ];
+    for (options, name) in cases {
+        let inner = child(name, &[]);
+        let mut flock = Command::new("flock");
+        flock.args(options).arg(&file).arg(inner.get_program()).args(inner.get_args()).env("LOCK", &file);
+        assert_passed(&flock.output().unwrap());
+    }
+}
+
+#[test]
 fn the_directory_of_option_l_holds_fw_printenv_lock() {
     let directory = open_directory();
     let _lock = Lock::acquire(&LockPath::Directory(directory.path().into()), AT_ONCE).unwrap();
@@ -147,9 +185,9 @@ fn a_missing_directory_is_an_error_that_names_the_file() {
     let directory = open_directory();
     let missing = directory.path().join("none");
     let result = Lock::acquire(&LockPath::Directory(missing.clone()), AT_ONCE);
-    let Err(Error::Io { place, source }) = result else { panic!("locked nothing") };
+    let Err(Error::Io { place, error }) = result else { panic!("locked nothing") };
     assert_eq!(place.path, missing.join("fw_printenv.lock"));
-    assert_eq!(source.kind(), io::ErrorKind::NotFound);
+    assert_eq!(error.kind(), io::ErrorKind::NotFound);
 }
 
 #[test]
@@ -195,6 +233,6 @@ fn a_lock_that_can_not_be_made_or_opened_is_an_error() {
 #[ignore = "a child of the test above"]
 fn be_refused() {
     let file = argument("LOCK");
-    let Err(Error::Io { place, source }) = lock(&file, AT_ONCE) else { panic!("locked") };
-    assert_eq!((place.path, source.kind()), (file, io::ErrorKind::PermissionDenied));
+    let Err(Error::Io { place, error }) = lock(&file, AT_ONCE) else { panic!("locked") };
+    assert_eq!((place.path, error.kind()), (file, io::ErrorKind::PermissionDenied));
 }

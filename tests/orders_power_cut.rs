@@ -9,11 +9,12 @@
 
 use std::collections::BTreeMap;
 
+use bootslot::bootcount::{Layout as Counter, Source};
 use bootslot::device::{Device, Done};
 use bootslot::env::image::{encode, Layout};
 use bootslot::env::Environment;
 use bootslot::settings::Settings;
-use bootslot::slot::{Name, Reason, Standing, State};
+use bootslot::slot::{Name, Reason, Script, Standing, State};
 use bootslot::storage::region::{RegionCopy, RegionSpec};
 use bootslot::storage::sim::{mix, Board, Cut, Entry, Moment, SimMedium, SimVolume, Torn};
 use bootslot::storage::volume::VolumeCopy;
@@ -36,19 +37,43 @@ fn life() -> Vec<(&'static str, &'static str, Order)> {
         ("boot", "A", boot),
         ("confirm A", "A", |d| d.confirm(None)),
         ("begin install B", "A", |d| d.begin_install(&name("B"))),
-        ("finish install B", "A", |d| d.finish_install(&name("B"), None, Some(b"0123456789abcdef"))),
+        ("finish install B", "A", |d| d.finish_install(&name("B"), None, Some(b"0123456789abcdef"), false)),
         ("boot", "A", boot),
         ("confirm B", "B", |d| d.confirm(None)),
         ("begin install A", "B", |d| d.begin_install(&name("A"))),
-        ("finish install A", "B", |d| d.finish_install(&name("A"), Some(1), None)),
+        ("finish install A", "B", |d| d.finish_install(&name("A"), Some(1), None, false)),
         ("boot", "B", boot),
         ("roll back from A", "A", |d| d.roll_back(Reason::Health)),
+        ("acknowledge", "B", |d| d.acknowledge()),
+        ("try A again", "B", |d| d.try_slot(&name("A"), Some(2), true)),
+        ("set active B again", "B", |d| d.set_active(&name("B"))),
         ("mark good A", "B", |d| d.mark_good(&name("A"))),
-        ("try A", "B", |d| d.try_slot(&name("A"), Some(2))),
+        ("try A", "B", |d| d.try_slot(&name("A"), Some(2), false)),
         ("begin install A instead", "B", |d| d.begin_install(&name("A"))),
-        ("mark good A again", "B", |d| d.mark_good(&name("A"))),
-        ("set active A", "B", |d| d.set_active(&name("A"))),
+        ("finish install A instead", "B", |d| d.finish_install(&name("A"), Some(1), None, false)),
+        ("boot", "B", boot),
+        ("confirm A again", "A", |d| d.confirm(None)),
+        ("set active B", "A", |d| d.set_active(&name("B"))),
         ("mark bad B", "A", |d| d.mark_bad(&name("B"))),
+    ]
+}
+
+/// The same on a board whose script is the first one: it has one mark for what is being written and what failed.
+fn life_with_version_1() -> Vec<(&'static str, &'static str, Order)> {
+    vec![
+        ("init", "A", |d| d.init(None)),
+        ("boot", "A", boot),
+        ("confirm A", "A", |d| d.confirm(None)),
+        ("begin install B", "A", |d| d.begin_install(&name("B"))),
+        ("finish install B", "A", |d| d.finish_install(&name("B"), None, Some(b"1.1"), false)),
+        ("boot", "A", boot),
+        ("roll back from B", "B", |d| d.roll_back(Reason::Health)),
+        ("acknowledge", "A", |d| d.acknowledge()),
+        ("begin install B anew", "A", |d| d.begin_install(&name("B"))),
+        ("finish install B anew", "A", |d| d.finish_install(&name("B"), Some(1), Some(b"1.2"), false)),
+        ("boot", "A", boot),
+        ("confirm B", "B", |d| d.confirm(None)),
+        ("mark bad A", "B", |d| d.mark_bad(&name("A"))),
     ]
 }
 
@@ -77,10 +102,11 @@ enum Copies {
 struct Rig {
     board: Board,
     copies: Copies,
+    script: Script,
 }
 
 impl Rig {
-    fn all() -> BTreeMap<&'static str, Rig> {
+    fn all(script: Script) -> BTreeMap<&'static str, Rig> {
         type Make = fn(&Board) -> Copies;
         let makes: [(&str, Make); 7] = [
             ("nor", |board| Copies::Regions(board.nor(4, 512), [0, 1024])),
@@ -94,13 +120,17 @@ impl Rig {
         let rigs = makes.into_iter().map(|(kind, make)| {
             let board = Board::new();
             let copies = make(&board);
-            let variables = Environment::from_records([&b"bootcmd=run bootslot"[..]]);
+            let variables = Environment::from_records([
+                &b"bootcmd=run bootslot"[..],
+                b"bootcount=3",
+                b"upgrade_available=1",
+            ]);
             let image = encode(&variables, Layout::Redundant, SIZE, 1, 0).unwrap();
             match &copies {
                 Copies::Regions(medium, [first, _]) => medium.preload(*first as usize, &image),
                 Copies::Volumes([first, _]) => first.preload(Some(&image)),
             }
-            (kind, Rig { board, copies })
+            (kind, Rig { board, copies, script })
         });
         rigs.collect()
     }
@@ -111,16 +141,26 @@ impl Rig {
             Copies::Regions(medium, at) => Copies::Regions(medium.on(&board), *at),
             Copies::Volumes([a, b]) => Copies::Volumes([a.on(&board), b.on(&board)]),
         };
-        Rig { board, copies }
+        Rig { board, copies, script: self.script }
     }
 
     fn device(&self, running: &str) -> Device {
+        self.counted(running, Source::Environment)
+    }
+
+    /// With U-Boot's boot counter in this place.
+    fn counted(&self, running: &str, counter: Source) -> Device {
         let copies: Vec<Box<dyn EnvCopy>> = match &self.copies {
             Copies::Regions(medium, at) => at.map(|offset| region(medium, offset)).into(),
             Copies::Volumes(volumes) => volumes.clone().map(volume).into(),
         };
         let options = StoreOptions { lock: Some(LockPath::None), ..StoreOptions::default() };
-        let settings = Settings { running: Some(name(running)), ..Settings::default() };
+        let settings = Settings {
+            running: Some(name(running)),
+            script: Some(self.script),
+            bootcount: Some(counter),
+            ..Settings::default()
+        };
         Device::with_store(&settings, Store::from_copies(copies, options).unwrap())
     }
 
@@ -158,14 +198,20 @@ fn moments(entry: &Entry) -> Vec<Moment> {
 #[test]
 fn an_order_that_is_cut_is_carried_out_or_not_and_can_be_given_again() {
     let mut judged = 0u64;
-    for (kind, mut rig) in Rig::all() {
-        for (what, running, order) in life() {
+    let lives = [(Script::V2, life()), (Script::V1, life_with_version_1())];
+    let rigs =
+        lives.iter().flat_map(|(script, life)| Rig::all(*script).into_iter().map(move |rig| (rig, life)));
+    for ((kind, mut rig), life) in rigs {
+        for &(what, running, order) in life {
             let old = rig.state();
             let next = rig.fork();
             next.board.clear_log();
             let done = order(&mut next.device(running)).unwrap();
             let new = next.state();
-            if what != "boot" {
+            // After version 1's rollback the slot is marked as for an install: that is begun already.
+            let begun = what == "begin install B anew";
+            assert!(!begun || !done.stored(), "{kind}, {what}: stored");
+            if what != "boot" && !begun {
                 assert!(done.stored() && new != old, "{kind}, {what}: nothing happened");
                 for (op, entry) in next.board.log().iter().enumerate() {
                     for moment in moments(entry) {
@@ -178,6 +224,54 @@ fn an_order_that_is_cut_is_carried_out_or_not_and_can_be_given_again() {
     }
     println!("{judged} states after power cuts");
     assert!(judged > 5_000, "only {judged} states");
+}
+
+/// A counter outside the environment is reset after the store: a slot that is not confirmed keeps its count, and where the
+/// power fails between the two, the next boot's confirm stores nothing and resets it.
+#[test]
+fn a_counter_outside_is_reset_only_where_the_slot_is_confirmed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("failures");
+    let counting = [0xbd, 1, 3, 1];
+    let counter = || Source::Bytes { path: path.clone(), offset: 0, layout: Counter::File, order: None };
+    let mut cuts = 0;
+    for (kind, rig) in Rig::all(Script::V2) {
+        rig.device("A").init(None).unwrap();
+        boot(&mut rig.device("A")).unwrap();
+        let old = rig.state();
+        let next = rig.fork();
+        next.board.clear_log();
+        std::fs::write(&path, counting).unwrap();
+        assert!(next.counted("A", counter()).confirm(None).unwrap().counter_reset);
+        assert_eq!(std::fs::read(&path).unwrap(), [0xbd, 1, 0, 0]);
+        let new = next.state();
+        for (op, entry) in next.board.log().iter().enumerate() {
+            for moment in moments(entry) {
+                let (place, rig) = (format!("{kind}, {op}, {moment:?}"), rig.fork());
+                rig.board.clear_log();
+                rig.board.cut(Cut { op, moment });
+                std::fs::write(&path, counting).unwrap();
+                let done = rig.counted("A", counter()).confirm(None);
+                let count = std::fs::read(&path).unwrap();
+                assert_eq!(
+                    done.is_ok(),
+                    count != counting,
+                    "{place}: reset without the store, or the reverse"
+                );
+                rig.board.restore(0);
+                let found = rig.state();
+                assert!(done.is_err() || found == new, "{place}: reset, and not confirmed");
+                // The power failed before the reset, at the latest: the next boot of the slot makes up for it.
+                std::fs::write(&path, counting).unwrap();
+                let again = rig.counted("A", counter()).confirm(None).unwrap();
+                assert_eq!((again.stored(), again.counter_reset), (found == old, true), "{place}");
+                assert_eq!(std::fs::read(&path).unwrap(), [0xbd, 1, 0, 0], "{place}");
+                assert_eq!(rig.state(), new, "{place}");
+                cuts += 1;
+            }
+        }
+    }
+    assert!(cuts > 100, "only {cuts} cuts");
 }
 
 /// Cuts one order, and judges every state in which the device can be found.
@@ -202,6 +296,9 @@ fn cut(
         rig.board.restore(choice);
         let found = rig.state();
         assert!(states.contains(&&found), "{place}: neither old nor new: {found:?}");
+        // The counter of U-Boot is reset in the first confirm's store.
+        let counts = rig.device("A").store().load().unwrap().get(b"bootcount") == Some(b"3");
+        assert!(what != "confirm A" || counts == (found == *states[0]), "{place}: the boot counter");
         assert!(result.is_err() || found == *states[1], "{place}: success was reported, and is gone");
         // The same again, on the device that came back.
         let done = order(&mut rig.device(running)).unwrap_or_else(|error| panic!("{place}: {error}"));

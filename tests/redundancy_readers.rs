@@ -4,20 +4,22 @@
 
 mod models;
 
-use bootslot::env::redundancy::{choose, next_flags, readers_agree, CopyState, FlagScheme, OBSOLETE};
+use bootslot::env::redundancy::{
+    choose, next_flags, older_flags, readers_agree, CopyState, FlagScheme, Why, OBSOLETE,
+};
 use models::*;
 
 const ALL: std::ops::RangeInclusive<u8> = 0..=255;
 
 /// The four findings for a copy with these flags.
 fn findings(flags: u8) -> [(CopyState, Found); 4] {
-    let bad = Found { read_fail: false, crc_ok: false, flags };
+    let bad = Found { read_fail: false, crc_ok: false, flags, single_ok: false };
     [
         (CopyState::Valid { flags }, Found::valid(flags)),
         (CopyState::BadCrc, bad),
         (CopyState::Blank, bad),
         // What a failed read left in the buffer must not matter, a right CRC included.
-        (CopyState::Unreadable, Found { read_fail: true, crc_ok: true, flags }),
+        (CopyState::Unreadable, Found { read_fail: true, crc_ok: true, flags, single_ok: true }),
     ]
 }
 
@@ -45,6 +47,45 @@ fn every_pair_of_flags_and_every_finding_as_uboot_chooses() {
         }
     }
     assert_eq!(judged, 65_536 * 16);
+}
+
+/// A single copy in the first place, and whatever is in the second: U-Boot with the option takes what we take, the
+/// others have nothing, and `readers_agree` says so.
+#[test]
+fn a_single_copy_in_the_first_place_as_uboot_chooses() {
+    let mut upgraded = 0;
+    for flags in ALL {
+        let single = Found { read_fail: false, crc_ok: false, flags: b'b', single_ok: true };
+        for (second, found) in findings(flags) {
+            let copies = [CopyState::Single, second];
+            for scheme in [FlagScheme::Serial, FlagScheme::Boolean] {
+                let choice = choose(scheme, copies);
+                assert_eq!(choice.current, uboot_check_redund_upgrade(single, found), "{copies:?}");
+                assert_eq!(choice.why == Why::SingleCopy, !second.is_valid());
+                let others = [
+                    uboot_check_redund(single, found),
+                    uboot_flash(single, found),
+                    fw_env_incremental(single, found),
+                    fw_env_boolean(single, found),
+                    libubootenv_incremental(single, found),
+                    libubootenv_boolean(single, found),
+                    uboot_env_ex(single, found),
+                    fwup(single, found),
+                ];
+                let have = others.iter().flatten().all(|copy| Some(*copy) == choice.current);
+                assert!(have, "{copies:?}: {others:?}");
+                assert_eq!(readers_agree(scheme, copies), others.contains(&Some(1)));
+            }
+            upgraded += usize::from(!second.is_valid());
+        }
+        // The option changes nothing else: in all other states both U-Boots take the same.
+        for (_, one) in findings(flags) {
+            for (_, two) in findings(flags.wrapping_add(1)) {
+                assert_eq!(uboot_check_redund(one, two), uboot_check_redund_upgrade(one, two));
+            }
+        }
+    }
+    assert_eq!(upgraded, 256 * 3);
 }
 
 /// Readers that give up pick nothing; the others must all pick one and the same.
@@ -138,8 +179,11 @@ fn the_table_of_pairs() {
 fn as_found(copy: CopyState) -> Found {
     match copy {
         CopyState::Valid { flags } => Found::valid(flags),
-        CopyState::BadCrc | CopyState::Blank => Found { read_fail: false, crc_ok: false, flags: 0xff },
-        CopyState::Unreadable => Found { read_fail: true, crc_ok: false, flags: 0 },
+        CopyState::BadCrc | CopyState::Blank => {
+            Found { read_fail: false, crc_ok: false, flags: 0xff, single_ok: false }
+        }
+        CopyState::Single => Found { read_fail: false, crc_ok: false, flags: b'b', single_ok: true },
+        CopyState::Unreadable => Found { read_fail: true, crc_ok: false, flags: 0, single_ok: false },
     }
 }
 
@@ -240,6 +284,33 @@ fn a_boolean_store_from_any_start_is_old_or_new_for_every_reader() {
         }
         done = with(done, target, CopyState::Valid { flags: next_flags(scheme, None) });
         assert_all_take(scheme, done, Some(target), start);
+    }
+}
+
+/// The states of a store that makes two copies of one. The readers that know no single copy in this place have
+/// nothing until the second copy is complete; from then on all take it.
+#[test]
+fn a_store_from_a_single_copy_is_old_or_new_for_every_reader() {
+    for scheme in [FlagScheme::Serial, FlagScheme::Boolean] {
+        for second in IN_BETWEEN {
+            let start = [CopyState::Single, second];
+            assert_eq!(standby(scheme, start), 1);
+            for torn in IN_BETWEEN {
+                let copies = with(start, 1, torn);
+                assert_eq!(choose(scheme, copies).current, Some(0));
+                let found = copies.map(as_found);
+                assert_eq!(uboot_check_redund_upgrade(found[0], found[1]), Some(0));
+                assert_eq!(uboot_check_redund(found[0], found[1]), None);
+            }
+            let flags = next_flags(scheme, None);
+            let stored = with(start, 1, CopyState::Valid { flags });
+            assert_all_take(scheme, stored, Some(1), start);
+            for torn in IN_BETWEEN {
+                assert_all_take(scheme, with(stored, 0, torn), Some(1), start);
+            }
+            let older = CopyState::Valid { flags: older_flags(scheme, flags) };
+            assert_all_take(scheme, with(stored, 0, older), Some(1), start);
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use bootslot::bootcount::{Layout, Order, Source};
 use bootslot::settings::Settings;
 use bootslot::slot::dialect::Dialect;
-use bootslot::slot::Name;
+use bootslot::slot::{Name, Script};
 use bootslot::Error;
 
 fn parse(text: &str) -> Result<Settings, String> {
@@ -31,12 +31,15 @@ fn an_a_b_device_needs_no_file() {
 #[test]
 fn a_file_says_it_all() {
     let settings = parse(
-        "tries = 5\ndialect = \"native\"\nhardened = true\n\n\
+        "tries = 5\ndialect = \"native\"\nhardened = true\nscript = 1\n\n\
          [[slot]]\nname = \"rescue_1\"\n\n\
          [[slot]]\nname = \"B\"\ndevice = \"/dev/mmcblk0p3\"\n\n\
+         [[slot]]\nname = \"R\"\nrole = \"last-resort\"\n\n\
          [environment]\nconfig = \"/etc/env.yaml\"\nnamespace = \"uboot\"\n",
     )
     .unwrap();
+    assert_eq!((settings.script, settings.slots_named), (Some(Script::V1), true));
+    assert_eq!(settings.board.last_resort, Name::new("R"));
     let names: Vec<&str> = settings.board.slots.iter().map(Name::as_str).collect();
     assert_eq!((names, settings.board.tries, settings.board.hardened), (vec!["rescue_1", "B"], 5, true));
     assert_eq!(settings.devices.len(), 1);
@@ -61,15 +64,38 @@ fn a_namespace_stays_with_the_configuration_that_it_is_in() {
 }
 
 #[test]
+fn certificates_are_for_code_and_in_time_unless_something_else_is_said() {
+    use bootslot::settings::{CertificateTime, Certificates, Purpose};
+    let read = |text: &str| parse(&format!("[update]\n{text}")).unwrap().update.certificates;
+    assert_eq!(read(""), Certificates { purpose: Purpose::CodeSigning, time: CertificateTime::Clock });
+    assert_eq!(read("certificate-purpose = \"code-signing\"\ncertificate-time = \"clock\""), read(""));
+    let other = read("certificate-purpose = \"email\"\ncertificate-time = \"ignored\"");
+    assert_eq!(other, Certificates { purpose: Purpose::Email, time: CertificateTime::Ignored });
+    assert_eq!(read("certificate-purpose = \"any\"").purpose, Purpose::Any);
+    let error = parse("[update]\ncertificate-purpose = \"tls\"").unwrap_err();
+    assert!(error.starts_with("bootslot.toml:2:23: unknown variant `tls`"), "{error}");
+}
+
+#[test]
 fn every_error_says_where_and_what() {
     for (text, says) in [
         ("tries = 0", "1:9: tries are 1 to 9"),
         ("\ntries = 10", "2:9: tries are 1 to 9"),
         ("tries = \"3\"", "1:9: invalid type: string \"3\", expected i64"),
         ("dialect = \"rauc2\"", "1:11: there is no dialect \"rauc2\"; known: native"),
+        ("script = 3", "1:10: versions of the boot script are 1 to 2"),
+        (
+            "[[slot]]\nname = \"A\"\nrole = \"last-resort\"\n",
+            "1:1: a board has at least one slot that is updated",
+        ),
+        ("[[slot]]\nname = \"A\"\nrole = \"rescue\"", "3:8: unknown variant `rescue`"),
+        (
+            "[[slot]]\nname = \"A\"\n[[slot]]\nname = \"R\"\nrole = \"last-resort\"\n[[slot]]\nname = \"S\"\nrole = \"last-resort\"",
+            "8:8: slot R is the last resort already",
+        ),
         ("hardened = 1", "1:12: invalid type: integer `1`, expected a boolean"),
         ("trys = 3", "1:1: unknown field `trys`, expected one of "),
-        ("slot = []", "1:8: a board has at least one slot"),
+        ("slot = []", "1:8: a board has at least one slot that is updated"),
         ("[[slot]]\nname = \"A\"\n[[slot]]\nname = \"A\"", "4:8: slot A is given twice"),
         (
             "[[slot]]\nname = \"a-b\"",
@@ -78,7 +104,7 @@ fn every_error_says_where_and_what() {
         ("[[slot]]\nname = \"\"", "2:8: \"\" can't be the name of a slot"),
         ("[[slot]]\ndevice = \"/dev/sda1\"", "1:1: missing field `name`"),
         ("[[slot]]\nname = \"A\"\ndevice = \"\"", "3:10: the path is empty"),
-        ("[[slot]]\nname = \"A\"\nsize = 3", "3:1: unknown field `size`, expected `name` or `device`"),
+        ("[[slot]]\nname = \"A\"\nsize = 3", "3:1: unknown field `size`, expected one of `name`, `device`, `parts`, `role`"),
         (
             "[[slot]]\nname = \"A\"\ndevice = \"/x\"\n[[slot]]\nname = \"B\"\ndevice = \"/x\"",
             "6:10: /x is the device of slot A already",

@@ -1,10 +1,11 @@
 //! The boot script in a real U-Boot, and its twins [`next_boot`] and [`guarded_boot`]: for thousands of environments both
-//! must boot the same slot, after the same stores of the same variables, in both of hush's parsers.
+//! must boot the same slot, after the same stores of the same variables, in both of hush's parsers, and in a U-Boot of
+//! two years before, which has the old one alone.
 //!
 //! U-Boot runs in QEMU and gets each environment at its prompt as it gets a stored one, by the import
 //! of NUL-separated records. The script's variables are those of `uboot-scripts/bootslot.env`; only
-//! three of its commands are replaced: `saveenv` by one that exports all variables, prints their CRC,
-//! and fails where the case says so, `reset` by a message, `sleep 60` by nothing.
+//! some of its commands are replaced: `saveenv` by one that exports all variables, prints their CRC,
+//! and fails where the case says so, `reset` by a message, `sleep` by nothing.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -16,12 +17,15 @@ use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
 use bootslot::slot::dialect::native;
-use bootslot::slot::{guarded_boot, next_boot, Board, Chosen, Machine, Name, State};
+use bootslot::slot::{guarded_boot, next_boot, Board, Chosen, Machine, Name, Script, State, LOADS};
 
 /// Where the script and the cases lie in the RAM of QEMU's board, and where exports go.
 const SCRIPT_AT: usize = 0x4200_0000;
 const CASES_AT: usize = 0x4300_0000;
 const EXPORT_AT: usize = 0x4100_0000;
+
+/// The last resort of the boards that have one.
+const LAST_RESORT: &str = "R";
 
 /// The variables as U-Boot would store them.
 type Exported = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -36,11 +40,28 @@ struct Case {
     dead: Vec<Name>,
     /// Slots that load, and whose `bootslot_boot` comes back.
     back: Vec<Name>,
+    /// Slots that load at the last time they are asked only.
+    flaky: Vec<Name>,
+    /// The board has a last resort.
+    last_resort: bool,
     saves: bool,
     recovery: bool,
     /// It is `bootslot_guard` that runs, since U-Boot has counted too many boots.
     guarded: bool,
 }
+
+/// A U-Boot that runs the script.
+#[derive(Debug, Clone, Copy)]
+struct Build {
+    version: &'static str,
+    /// As qemu/uboot.sh knows it.
+    variant: &'static str,
+    /// Whether "cli" chooses among two parsers; it has the old one alone otherwise.
+    chooses: bool,
+}
+
+const NEW: Build = Build { version: "2025.01", variant: "hush", chooses: true };
+const OLD: Build = Build { version: "2023.01", variant: "hush-old", chooses: false };
 
 /// What a boot shows: each store with the CRC of the environment, then how it ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,13 +76,37 @@ enum Event {
 #[test]
 #[ignore = "builds U-Boot and boots it in QEMU; tools/test.sh runs it"]
 fn the_boot_script_does_what_next_boot_says_in_the_old_parser() {
-    compare("old");
+    compare(NEW, "old", Script::V2, cases());
+}
+
+#[test]
+#[ignore = "builds U-Boot and boots it in QEMU; tools/test.sh runs it"]
+fn version_1_of_the_script_does_what_next_boot_says_of_it() {
+    let mut cases = cases();
+    cases.retain(|case| !case.last_resort);
+    // Names of version 2: to version 1 they are variables as any other, and are stored.
+    let new = |name: &String| name == "bs_keep" || name == "bs_gone";
+    cases.retain(|case| !case.variables.iter().any(|(name, _)| new(name)));
+    let cases = one_in(4, cases);
+    for parser in ["old", "modern"] {
+        compare(NEW, parser, Script::V1, cases.clone());
+    }
+}
+
+#[test]
+#[ignore = "builds U-Boot and boots it in QEMU; tools/test.sh runs it"]
+fn the_boot_script_does_what_next_boot_says_in_an_older_u_boot() {
+    compare(OLD, "old", Script::V2, one_in(3, cases()));
+}
+
+fn one_in(count: usize, cases: Vec<Case>) -> Vec<Case> {
+    cases.into_iter().step_by(count).collect()
 }
 
 #[test]
 #[ignore = "builds U-Boot and boots it in QEMU; tools/test.sh runs it"]
 fn the_boot_script_does_what_next_boot_says_in_the_modern_parser() {
-    compare("modern");
+    compare(NEW, "modern", Script::V2, cases());
 }
 
 /// The modern parser allocates one byte too few for `variable=value` of each turn of a `for`
@@ -76,7 +121,8 @@ fn no_loop_overflows_in_the_modern_parser() {
     };
     assert!(overflows("bs_round", "Rescue_90123456"), "seen to destroy the heap of a 64-bit U-Boot");
     let mut turns = 0;
-    for (name, text) in script().iter().filter(|(name, _)| name.starts_with("bootslot")) {
+    let both = [script(Script::V2, false), script(Script::V2, true)].concat();
+    for (name, text) in both.iter().filter(|(name, _)| name.starts_with("bootslot")) {
         let text = String::from_utf8(text.clone()).unwrap();
         for list in text.split("for ").skip(1) {
             let (variable, items) = list.split_once(" in ").unwrap();
@@ -91,8 +137,27 @@ fn no_loop_overflows_in_the_modern_parser() {
     assert!(turns > 40, "{turns} turns found in the script");
 }
 
-fn compare(parser: &str) {
-    let mut cases = cases();
+/// Before U-Boot 2023.07 `variable=` alone is an error, and the variable keeps its value.
+#[test]
+fn no_shell_variable_is_set_to_nothing() {
+    let (mut set, mut empty) = (0, vec![]);
+    for (name, text) in [script(Script::V2, false), script(Script::V2, true)].concat() {
+        let text = String::from_utf8(text).unwrap();
+        for (variable, value) in text.split_whitespace().filter_map(|word| word.split_once('=')) {
+            set += usize::from(variable.starts_with("bs_"));
+            if variable.starts_with("bs_")
+                && value.trim_end_matches(';').trim_matches('"').is_empty()
+                && value != "\""
+            {
+                empty.push(format!("{name}: {variable}={value}"));
+            }
+        }
+    }
+    assert!(set > 100, "{set} assignments found in the script");
+    assert!(empty.is_empty(), "{empty:?}");
+}
+
+fn compare(build: Build, parser: &str, version: Script, mut cases: Vec<Case>) {
     if parser == "old" {
         // It can't copy a value with a single quote, a backslash or a line break; see uboot-scripts/README.md.
         cases.retain(|case| {
@@ -101,16 +166,21 @@ fn compare(parser: &str) {
             !copied.any(|(_, value)| value.iter().any(|byte| b"'\\\n".contains(byte)))
         });
     }
-    assert!(cases.len() >= 2000, "{} environments", cases.len());
-    let script = script();
-    let began = Instant::now();
+    let least = if version == Script::V2 && build.chooses { 5000 } else { 1000 };
+    assert!(cases.len() >= least, "{} environments", cases.len());
+    let (binary, began) = (u_boot(build), Instant::now());
     let (mut boots, mut saves, mut differences) = (0, 0, 0);
     // A new U-Boot now and then: the modern parser never frees some of its memory.
-    for cases in cases.chunks(500) {
-        let mut uboot = UBoot::start(&records(&script), cases);
-        uboot.use_parser(parser);
+    let (with, without): (Vec<Case>, Vec<Case>) = cases.iter().cloned().partition(|case| case.last_resort);
+    for cases in with.chunks(150).chain(without.chunks(150)) {
+        let script = script(version, cases[0].last_resort);
+        let mut uboot = UBoot::start(&binary, &records(&script), cases);
+        assert!(uboot.banner.contains(&format!("U-Boot {}", build.version)), "{}", uboot.banner);
+        if build.chooses {
+            uboot.use_parser(parser);
+        }
         for (case, (at, len)) in cases.iter().zip(uboot.cases.clone()) {
-            let expected = expected(case, &script, parser);
+            let either = [false, true].map(|anew| expected(case, version, &script, parser, anew));
             let said = uboot.command(&format!(
                 "env import -d -b {SCRIPT_AT:x} {:x}; env import -b {at:x} {len:x}; run {}",
                 uboot.script_len,
@@ -120,26 +190,35 @@ fn compare(parser: &str) {
             let observed = observed(&said);
             boots += observed.iter().filter(|event| matches!(event, Event::Boot(_))).count();
             saves += observed.iter().filter(|event| matches!(event, Event::Save(_))).count();
-            if observed != expected {
+            if !either.contains(&observed) {
                 differences += 1;
                 if differences <= 5 {
-                    let both = format!("next_boot: {expected:?}\n  U-Boot:    {observed:?}");
+                    let both = format!("next_boot: {either:?}\n  U-Boot:    {observed:?}");
                     eprintln!("{parser} parser, {case:?}\n  {both}\n{said}");
                 }
             }
         }
     }
     println!(
-        "{parser} parser: {} environments, {boots} booted a slot, {saves} stores, {differences} differences, {:.1} s",
+        "U-Boot {}, script {version:?}, {parser} parser: {} environments, {boots} booted a slot, {saves} stores, {differences} differences, {:.1} s",
+        build.version,
         cases.len(),
         began.elapsed().as_secs_f32()
     );
     assert_eq!(differences, 0, "of {} environments", cases.len());
 }
 
-/// What the twin says, in the words of the script's output.
-fn expected(case: &Case, script: &[(String, Vec<u8>)], parser: &str) -> Vec<Event> {
-    let board = Board { slots: case.slots.clone(), ..Board::default() };
+/// What the twin says, in the words of the script's output. A value that only the old parser takes for a slot's name
+/// stays as it is, or is set `anew` to the name: the twin's state is the same.
+fn expected(
+    case: &Case,
+    version: Script,
+    script: &[(String, Vec<u8>)],
+    parser: &str,
+    anew: bool,
+) -> Vec<Event> {
+    let last_resort = case.last_resort.then(|| Name::new(LAST_RESORT).unwrap());
+    let board = Board { slots: case.slots.clone(), last_resort, script: version, ..Board::default() };
     let mut compared: BTreeMap<String, Vec<u8>> = case.variables.iter().cloned().collect();
     if parser == "old" {
         compared
@@ -148,14 +227,18 @@ fn expected(case: &Case, script: &[(String, Vec<u8>)], parser: &str) -> Vec<Even
     }
     let stored = |name: &str| compared.get(name).map(Vec::as_slice);
     let state = native::decode_with(&stored, &board).unwrap();
+    let raw = |name: &str| {
+        case.variables.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_slice())
+    };
+    let before = if anew { native::decode_with(&raw, &board).unwrap() } else { state.clone() };
     let mut exported: Exported = BTreeMap::new();
     for (name, value) in script.iter().chain(&case.variables).chain(&orders(case)) {
         exported.insert(name.clone().into_bytes(), escape(&unescape(value)));
     }
     exported.retain(|name, value| !value.is_empty() && !name.starts_with(b"bs_") && name != b"slot");
-    let mut twin = Twin { case, state: state.clone(), exported, events: vec![] };
+    let mut twin = Twin { case, state: before, exported, events: vec![], asked: BTreeMap::new() };
     let boot = if case.guarded { guarded_boot } else { next_boot };
-    match boot(&state, board.tries, &mut twin).chosen {
+    match boot(&state, &mut twin).chosen {
         Chosen::Slot(slot) => twin.events.push(twin.boot(&slot)),
         Chosen::Recovery => {
             twin.events.extend(case.recovery.then_some(Event::Recovery));
@@ -190,12 +273,15 @@ struct Twin<'a> {
     state: State,
     exported: Exported,
     events: Vec<Event>,
+    /// How often each slot was asked to load.
+    asked: BTreeMap<Name, u8>,
 }
 
 impl Twin<'_> {
     fn boot(&self, slot: &Name) -> Event {
+        let told = if self.state.script == Script::V1 { "" } else { " bootslot.script=2" };
         let mut bootargs = self.exported.get(&b"bootargs"[..]).cloned().unwrap_or_default();
-        bootargs.extend(format!(" root bootslot.slot={slot}").bytes());
+        bootargs.extend(format!(" root bootslot.slot={slot}{told}").bytes());
         let shown = [(b"bootargs".to_vec(), bootargs), (b"slot".to_vec(), slot.as_str().into())];
         Event::Boot(crc(&BTreeMap::from(shown)))
     }
@@ -203,7 +289,11 @@ impl Twin<'_> {
 
 impl Machine for Twin<'_> {
     fn loads(&mut self, slot: &Name) -> bool {
-        !self.case.dead.contains(slot) && !self.case.back.contains(slot)
+        let asked = self.asked.entry(slot.clone()).or_default();
+        *asked += 1;
+        let (flaky, asked) = (self.case.flaky.contains(slot), *asked);
+        let back = self.case.back.contains(slot) || flaky && asked < LOADS;
+        !(self.case.dead.contains(slot) || back)
     }
 
     fn save(&mut self, state: &State) -> bool {
@@ -262,7 +352,8 @@ fn observed(said: &str) -> Vec<Event> {
 /// The variables that tell the replaced commands what to do in this case.
 fn orders(case: &Case) -> Vec<(String, Vec<u8>)> {
     let list = |slots: &[Name]| slots.iter().map(Name::as_str).collect::<Vec<_>>().join(" ").into_bytes();
-    let mut orders = vec![("t_dead".into(), list(&case.dead)), ("t_back".into(), list(&case.back))];
+    let lists = [("t_dead", &case.dead), ("t_back", &case.back), ("t_flaky", &case.flaky)];
+    let mut orders: Vec<_> = lists.map(|(name, slots)| (name.to_owned(), list(slots))).into();
     if !case.saves {
         // It fails, or reports a success that is none.
         orders.push(match case.recovery {
@@ -277,27 +368,42 @@ fn orders(case: &Case) -> Vec<(String, Vec<u8>)> {
 }
 
 /// `bootslot.env` as U-Boot's build expands it, with the test's commands in it.
-fn script() -> Vec<(String, Vec<u8>)> {
+/// Version 1 is kept as it was released.
+fn script(version: Script, last_resort: bool) -> Vec<(String, Vec<u8>)> {
     let scripts = root().join("uboot-scripts");
-    let output = Command::new(scripts.join("expand.sh")).arg(scripts.join("bootslot.env")).output().unwrap();
+    let mut command = Command::new(scripts.join("expand.sh"));
+    command.arg(match version {
+        Script::V1 => root().join("tests/data/scripts/bootslot-1.env"),
+        _ => scripts.join("bootslot.env"),
+    });
+    if last_resort {
+        command.arg(format!("-DBOOTSLOT_LAST={LAST_RESORT}"));
+    }
+    let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();
     let mut variables: Vec<(String, Vec<u8>)> = Vec::new();
-    let mut replaced = [0; 3];
+    let mut replaced = [0; 4];
     for line in text.lines() {
         let (name, value) = line.split_once('=').unwrap();
         if !name.starts_with("bootslot") {
             continue;
         }
         let mut value = value.to_owned();
-        let with = [("if saveenv;", "if run t_save;"), ("; reset", "; echo T-RESET"), ("sleep 60; ", "")];
+        let with = [
+            ("if saveenv;", "if run t_save;"),
+            ("; reset", "; echo T-RESET"),
+            ("sleep 60; ", ""),
+            ("sleep 1;", "true;"),
+        ];
         for ((from, to), count) in with.into_iter().zip(&mut replaced) {
             *count += value.matches(from).count();
             value = value.replace(from, to);
         }
         variables.push((name.into(), value.into_bytes()));
     }
-    assert_eq!(replaced, [1, 1, 1], "the script has other commands than this test knows");
+    let passes_load_errors = usize::from(version > Script::V1);
+    assert_eq!(replaced, [1, 1, 1, passes_load_errors], "the script has other commands than this test knows");
     let show = format!("crc32 {EXPORT_AT:x} ${{filesize}}");
     let is_in = |list: &str| {
         format!("t_ok=1; for t_s in ${{{list}}}; do if test \"x${{t_s}}\" = \"x${{slot}}\"; then t_ok=0; fi; done")
@@ -308,8 +414,10 @@ fn script() -> Vec<(String, Vec<u8>)> {
         (
             "bootslot_load",
             format!(
-                "setenv filesize 12; setenv fileaddr 34; setenv t_left x; setenv bootargs \"${{bootargs}} root\"; {}; \
-                 test \"x${{t_ok}}\" = x1",
+                "setenv filesize 12; setenv fileaddr 34; setenv t_left x; setenv bootargs \"${{bootargs}} root\"; \
+                 {}; if test \"x${{t_ok}}${{bs_t}}\" = x0{LOADS}; then t_ok=1; fi; t_may=${{t_ok}}; {}; \
+                 test \"x${{t_may}}${{t_ok}}\" = x11",
+                is_in("t_flaky"),
                 is_in("t_dead")
             ),
         ),
@@ -364,14 +472,14 @@ fn cases() -> Vec<Case> {
         for success in ["1", "0", ""] {
             for tries in ["0", "1", "9", ""] {
                 for rollback in ["A", "B", ""] {
-                    for marks in 0..9 {
+                    for marks in 0..16 {
                         let mut variables = pairs(&[
                             ("active_slot", active),
                             ("boot_success", success),
                             ("boot_try_count", tries),
                             ("rollback_slot", rollback),
-                            ("slot_A", ["", "good", "bad"][marks % 3]),
-                            ("slot_B", ["", "good", "bad"][marks / 3]),
+                            ("slot_A", ["", "good", "bad", "failed"][marks % 4]),
+                            ("slot_B", ["", "good", "bad", "failed"][marks / 4]),
                         ]);
                         if marks % 2 == 0 {
                             variables
@@ -384,7 +492,7 @@ fn cases() -> Vec<Case> {
         }
     }
     // Three slots with other names, at random.
-    for _ in 0..400 {
+    for _ in 0..2000 {
         let mut variables =
             pairs(&[("boot_slots", "main_1  2 Rescue_90123456 "), ("bootargs", "console=ttyS0")]);
         for name in ["active_slot", "rollback_slot"] {
@@ -394,9 +502,10 @@ fn cases() -> Vec<Case> {
         variables.extend(pairs(&[("boot_success", ["0", "1", ""][all.below(3)])]));
         variables.extend(pairs(&[("boot_try_count", ["0", "1", "3", "7"][all.below(4)])]));
         for slot in &three {
-            let mark = ["", "good", "bad"][all.below(3)];
+            let mark = ["", "good", "bad", "failed", "failed"][all.below(5)];
             variables.push((format!("slot_{slot}"), mark.into()));
         }
+        variables.extend(pairs(&[("slot_R", ["", "", "good", "failed", "bad"][all.below(5)])]));
         all.add(variables, &three);
     }
     // Every odd value in every variable, on a confirmed device, one on trial and one from the factory.
@@ -416,6 +525,8 @@ fn cases() -> Vec<Case> {
         "bs_do",
         "bs_good",
         "bs_state",
+        "bs_gone",
+        "bs_keep",
         "slot_",
     ];
     let bases = [
@@ -553,6 +664,8 @@ fn odd_values() -> Vec<Vec<u8>> {
         "é",
         "good",
         "bad",
+        "failed",
+        "failed ",
         "good ",
         " bad",
         "GOOD",
@@ -603,17 +716,22 @@ impl Collected {
         if !self.seen.insert(records(&variables)) {
             return;
         }
-        let (mut dead, mut back) = (vec![], vec![]);
-        for slot in slots {
-            match self.below(6) {
-                0 => dead.push(slot.clone()),
-                1 => back.push(slot.clone()),
+        let (mut dead, mut back, mut flaky) = (vec![], vec![], vec![]);
+        let last_resort = self.below(4) == 0;
+        let last = last_resort.then(|| Name::new(LAST_RESORT).unwrap());
+        // In a third of the cases most slots fail, so that what comes last is reached.
+        let of = [8, 8, 4][self.below(3)];
+        for slot in slots.iter().chain(&last) {
+            match self.below(of) {
+                0 | 1 => dead.push(slot.clone()),
+                2 => back.push(slot.clone()),
+                4 => flaky.push(slot.clone()),
                 _ => {}
             }
         }
         let (saves, recovery) = (self.below(4) > 0, self.below(2) == 0);
         let slots = slots.to_vec();
-        let case = Case { variables, slots, dead, back, saves, recovery, guarded: false };
+        let case = Case { variables, slots, dead, back, flaky, last_resort, saves, recovery, guarded: false };
         if self.below(3) == 0 {
             self.cases.push(Case { guarded: true, ..case.clone() });
         }
@@ -638,6 +756,8 @@ struct UBoot {
     qemu: Child,
     input: ChildStdin,
     output: Receiver<Vec<u8>>,
+    /// What it says up to its prompt.
+    banner: String,
     script_len: usize,
     /// Address and length of each case's records.
     cases: Vec<(usize, usize)>,
@@ -645,7 +765,7 @@ struct UBoot {
 }
 
 impl UBoot {
-    fn start(script: &[u8], cases: &[Case]) -> UBoot {
+    fn start(binary: &Path, script: &[u8], cases: &[Case]) -> UBoot {
         let files = tempfile::tempdir().unwrap();
         let mut blob = Vec::new();
         let places = cases.iter().map(|case| {
@@ -665,7 +785,7 @@ impl UBoot {
         let mut qemu = Command::new(root().join("qemu/run.sh"))
             .args(["-M", "virt", "-cpu", "cortex-a57", "-m", "256", "-nographic", "-nodefaults"])
             .args(["-serial", "stdio", "-monitor", "none"])
-            .args(["-bios".as_ref(), u_boot().as_os_str()])
+            .args(["-bios".as_ref(), binary.as_os_str()])
             .arg("-device")
             .arg(format!("loader,file={},addr={SCRIPT_AT:#x},force-raw=on", script_file.display()))
             .arg("-device")
@@ -685,8 +805,16 @@ impl UBoot {
             }
         });
         let input = qemu.stdin.take().unwrap();
-        let mut uboot = UBoot { qemu, input, output, script_len: script.len(), cases: places, _files: files };
-        uboot.until("\n=> ");
+        let mut uboot = UBoot {
+            qemu,
+            input,
+            output,
+            banner: String::new(),
+            script_len: script.len(),
+            cases: places,
+            _files: files,
+        };
+        uboot.banner = uboot.until("\n=> ");
         uboot
     }
 
@@ -726,10 +854,14 @@ impl Drop for UBoot {
     }
 }
 
-/// `u-boot.bin` with both parsers, built when it is not there yet.
-fn u_boot() -> PathBuf {
-    let output =
-        Command::new(root().join("qemu/uboot.sh")).arg("hush").stderr(Stdio::inherit()).output().unwrap();
-    assert!(output.status.success(), "qemu/uboot.sh hush failed");
+/// `u-boot.bin`, built when it is not there yet.
+fn u_boot(build: Build) -> PathBuf {
+    let output = Command::new(root().join("qemu/uboot.sh"))
+        .arg(build.variant)
+        .env("BOOTSLOT_UBOOT", build.version)
+        .stderr(Stdio::inherit())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "qemu/uboot.sh failed for {build:?}");
     Path::new(String::from_utf8(output.stdout).unwrap().trim_end()).join("u-boot.bin")
 }

@@ -5,9 +5,11 @@
 #
 # The crate types are asked for here and not in Cargo.toml: there, every `cargo build` and `cargo test` would
 # link them, and Cargo leaves link-time optimisation out where a crate is linked as a Rust library too.
+#
+# The crate itself is compiled for size alone: that costs a change of a variable 6 % more instructions and saves 48 KiB.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cargo rustc --locked --release --lib --no-default-features \
     --features "${CAPI_FEATURES:-yaml,settings,libubootenv}" \
-    --crate-type cdylib,staticlib "$@" -- -C link-arg=-Wl,-soname,libbootslot.so.0 >&2
+    --crate-type cdylib,staticlib "$@" -- -C opt-level=z -C link-arg=-Wl,-soname,libbootslot.so.0 >&2
 echo "${CARGO_TARGET_DIR:-target}/release"

@@ -15,8 +15,8 @@ generate() {
     bindgen src/sys/abi.h \
         --disable-header-comment --rust-target 1.85 --rust-edition 2021 \
         --no-layout-tests --no-doc-comments --ctypes-prefix core::ffi --use-core --no-derive-debug --with-derive-default \
-        --allowlist-type 'mtd_info_user|erase_info_user|erase_info_user64|mtd_ecc_stats|ubi_attach_req' \
-        --allowlist-var 'MTD_(RAM|NORFLASH|NANDFLASH|DATAFLASH|UBIVOLUME|MLCNANDFLASH|NO_ERASE)' \
+        --allowlist-type 'mtd_info_user|erase_info_user|erase_info_user64|mtd_ecc_stats|ubi_attach_req|ubi_leb_change_req' \
+        --allowlist-var 'MTD_(RAM|NORFLASH|NANDFLASH|DATAFLASH|UBIVOLUME|MLCNANDFLASH|NO_ERASE|BIT_WRITEABLE)' \
         --allowlist-var 'UBI_DEV_NUM_AUTO|GENERIC_.*' \
         --raw-line '//! The kernel'"'"'s MTD and UBI structures and constants, made by tools/regenerate-abi.sh.' \
         --raw-line "//! Kernel headers: Linux $version."

@@ -1,12 +1,14 @@
-# Runs checks one after the other and counts what they report. Sourced by tools/test.sh.
+# Runs checks, one after the other or side by side, and counts what they report. Sourced by tools/test.sh.
 #
 # A step is a command with a log. What its log reports (cargo's and nextest's result lines, or a plain
 # `N passed, N failed[, N skipped]`) is added up; a step that reports nothing counts as one check.
 # Exit code 77 means "can't run here": skipped, except under CI=true, where nothing may be missing.
 
 steps_logs=${STEPS_LOGS:-target/steps}
-steps_passed=0 steps_failed=0 steps_skipped=0 steps_broken=()
 mkdir -p "$steps_logs"
+# A line for each step: seconds, passed, failed, skipped, ok or broken, name.
+steps_results=$steps_logs/results
+: >"$steps_results"
 
 # counts LOG: prints "passed failed skipped" as the tests themselves reported them.
 counts() {
@@ -22,40 +24,60 @@ counts() {
         END { print passed + 0, failed + 0, skipped + 0 }'
 }
 
-# step NAME COMMAND...: runs it with its output in a log, tells its time, and counts.
+# step NAME COMMAND...: runs it with its output in a log, and tells how it went, with its time. Several lines are printed
+# in one piece, since other steps may run beside this one.
 step() {
-    local name=$1 start=$SECONDS log passed failed skipped code=0
+    local name=$1 start=$SECONDS log passed failed skipped code=0 took state=ok
     shift
     log=$steps_logs/${name//[^A-Za-z0-9._-]/_}.log
-    printf '== %-28s ' "$name"
     "$@" >"$log" 2>&1 </dev/null || code=$?
+    took=$((SECONDS - start))
     read -r passed failed skipped < <(counts "$log")
-    if [ $code = 77 ] && [ "${CI:-}" != true ]; then
-        skipped=$((skipped + 1))
-        printf 'skipped: %s\n' "$(tail -n 1 "$log")"
-    elif [ $code != 0 ]; then
-        [ "$failed" -gt 0 ] || failed=1
-        steps_broken+=("$name")
-        printf 'FAILED (exit %s) %4d s\n' "$code" $((SECONDS - start))
-        printf -- '-- the last lines of %s --\n' "$log"
-        tail -n 60 "$log"
-    elif [ "$failed" -gt 0 ]; then
-        steps_broken+=("$name")
-        printf 'FAILED: %s failures reported, although the step exited 0 (%s)\n' "$failed" "$log"
-    else
-        [ $((passed + skipped)) -gt 0 ] || passed=1
-        printf 'ok %4d s %6d passed' $((SECONDS - start)) "$passed"
-        [ "$skipped" = 0 ] || printf ', %d skipped' "$skipped"
-        printf '\n'
-    fi
-    steps_passed=$((steps_passed + passed))
-    steps_failed=$((steps_failed + failed))
-    steps_skipped=$((steps_skipped + skipped))
+    {
+        printf '== %-28s ' "$name"
+        if [ $code = 77 ] && [ "${CI:-}" != true ]; then
+            skipped=$((skipped + 1))
+            printf 'skipped: %s\n' "$(tail -n 1 "$log")"
+        elif [ $code != 0 ]; then
+            [ "$failed" -gt 0 ] || failed=1
+            state=broken
+            printf 'FAILED (exit %s) %4d s\n' "$code" "$took"
+            printf -- '-- the last lines of %s --\n' "$log"
+            tail -n 60 "$log"
+        elif [ "$failed" -gt 0 ]; then
+            state=broken
+            printf 'FAILED: %s failures reported, although the step exited 0 (%s)\n' "$failed" "$log"
+        else
+            [ $((passed + skipped)) -gt 0 ] || passed=1
+            printf 'ok %4d s %6d passed' "$took" "$passed"
+            [ "$skipped" = 0 ] || printf ', %d skipped' "$skipped"
+            printf '\n'
+        fi
+    } >"$log.told"
+    cat "$log.told"
+    rm "$log.told"
+    printf '%d %d %d %d %s %s\n' "$took" "$passed" "$failed" "$skipped" "$state" "$name" >>"$steps_results"
 }
 
-# steps_end: the closing line, and the exit code of the whole.
+# side_by_side FUNCTION...: runs the steps of these functions at the same time, those of each one after the other.
+side_by_side() {
+    local lane lanes=() began
+    for lane; do
+        # A lane that ends early has not made all of its steps.
+        { began=$SECONDS; "$lane" || printf '%d 0 1 0 broken %s\n' $((SECONDS - began)) "$lane" >>"$steps_results"; } &
+        lanes+=($!)
+    done
+    wait "${lanes[@]}" || :
+}
+
+# steps_end: where the time went, the closing line, and the exit code of the whole.
 steps_end() {
-    [ ${#steps_broken[@]} = 0 ] || printf 'failed steps: %s\n' "${steps_broken[*]}"
-    printf '%d passed, %d failed, %d skipped\n' "$steps_passed" "$steps_failed" "$steps_skipped"
-    [ ${#steps_broken[@]} = 0 ] && [ "$steps_failed" = 0 ]
+    local broken
+    printf -- '-- %d s; the steps that took longest:\n' "$SECONDS"
+    sort -rn "$steps_results" | awk '$1 > 0 { printf "%6d s  %s\n", $1, $6 }'
+    broken=$(awk '$5 == "broken" { printf " %s", $6 }' "$steps_results")
+    [ -z "$broken" ] || printf 'failed steps:%s\n' "$broken"
+    awk -v broken="$broken" '{ passed += $2; failed += $3; skipped += $4 }
+        END { printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped; exit broken != "" || failed > 0 }' \
+        "$steps_results"
 }

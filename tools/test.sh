@@ -26,10 +26,35 @@ quick() {
     step doc-tests cargo test --locked --doc --all-features
 }
 
+# Two lanes of about the same length, for two processors: each step keeps one busy most of the time.
+libraries() {
+    step c-library ffi-tests/run.sh
+    step dependencies tools/deny.sh
+    # Rust 1.85 builds the aarch64 program here, so that this step proves the oldest supported version too.
+    step qemu-media qemu/test-media.sh
+    step qemu-disk qemu/test-disk.sh
+    step fuzz tools/fuzz.sh 5
+}
+
+devices() {
+    step uboot-script cargo test --locked --all-features --test uboot_script --test uboot_settings -- --ignored --nocapture
+    step qemu-device qemu/test-device.sh
+}
+
+# What lets OpenSSL use keys in a PKCS#11 module: a provider, on older systems an engine.
+pkcs11() {
+    if [ -n "$(apt-cache madison pkcs11-provider 2>/dev/null)" ]; then
+        echo pkcs11-provider
+    else
+        echo libengine-pkcs11-openssl
+    fi
+}
+
 case "${1:-all}" in
 all)
     # What the tests compare with and measure by.
-    step packages tools/need.sh libubootenv-tool valgrind strace time python3 binutils
+    step packages tools/need.sh libubootenv-tool valgrind strace time python3 binutils \
+        minisign openssl libssl-dev pkg-config softhsm2 opensc "$(pkcs11)"
     lint
     step bindgen tools/need-bindgen.sh
     step c-header tools/regenerate-header.sh --check
@@ -37,14 +62,7 @@ all)
     step tests-no-features run_tests --no-default-features
     step demo make --no-print-directory demo
     step figures tools/bench.sh --check
-    step c-library ffi-tests/run.sh
-    step dependencies tools/deny.sh
-    # Rust 1.85 builds the aarch64 program here, so that this step proves the oldest supported version too.
-    step qemu-media qemu/test-media.sh
-    step uboot-script cargo test --locked --all-features --test uboot_script -- --ignored --nocapture
-    step qemu-device qemu/test-device.sh
-    step qemu-disk qemu/test-disk.sh
-    step fuzz tools/fuzz.sh 5
+    side_by_side libraries devices
     ;;
 quick) quick ;;
 lint) lint ;;

@@ -10,7 +10,7 @@ static const char *or_none(const char *text)
 
 int main(void)
 {
-	static const char *const mark[] = {"unknown", "good", "bad"};
+	static const char *const mark[] = {"unknown", "good", "being written", "failed"};
 	static const char *const standing[] = {"confirmed", "on trial", "over"};
 	bootslot_slots_options options = BOOTSLOT_INIT(bootslot_slots_options);
 	bootslot_status status = BOOTSLOT_INIT(bootslot_status);

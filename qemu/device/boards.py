@@ -21,7 +21,11 @@ class Flash:
     size, offsets, file, kind = 0x40000, (0, 0x40000), "flash.img", "nor"
     # Whether all but the boot state is compiled in, and after how many boots the guard acts.
     hardened, limit = False, None
-    stories = ["update", "unconfirmed", "damaged", "read_only", "lost_copies", "garbage", "nothing_boots", "figures"]
+    # Power cuts on the way to a slot that has failed before, where the good one has died.
+    last_resort_cuts = 5
+    # The story that all others begin where it ends.
+    first_story, is_cut = "factory", True
+    stories = ["update", "unconfirmed", "damaged", "read_only", "lost_copies", "garbage", "nothing_boots", "comes_back", "figures"]
 
     def __init__(self, name):
         self.name = name
@@ -98,7 +102,7 @@ class Files(Flash):
 class Guarded(Flash):
     """As Flash, with uboot-scripts' bootslot-hardened.config and bootslot-guard.config."""
 
-    hardened, limit = True, 3
+    hardened, limit, last_resort_cuts = True, 3, 0
     stories = ["update", "unconfirmed", "lost_copies", "guard", "trial_and_guard", "last_good_slot",
                "counters", "hostile", "wrong_types"]
 
@@ -106,10 +110,17 @@ class Guarded(Flash):
 class Scripted(Flash):
     """As Flash, with a U-Boot that takes commands from boot.scr."""
 
-    stories = Flash.stories + ["boot_script"]
+    stories = Flash.stories + ["boot_script", "first_version"]
 
 
-BOARDS = [Scripted("nor"), Flash("nor-modern"), Files("fat"), Card("mmc"), Guarded("guarded")]
+class Stock(Flash):
+    """As Flash, with a U-Boot that has its own commands, and is built without a word of ours."""
+
+    first_story, is_cut, last_resort_cuts = "standard_boot", False, 0
+    stories = ["distro_boot", "stored_commands"]
+
+
+BOARDS = [Scripted("nor"), Flash("nor-modern"), Files("fat"), Card("mmc"), Guarded("guarded"), Stock("stock")]
 
 
 def encode(variables, size, flags):

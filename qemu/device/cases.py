@@ -8,7 +8,8 @@ GARBAGE = {"another name": "Z", "spaces": " A B  ", "nothing": "", "200 characte
            "a command": "A; echo BOARD-RECOVERY", "an expansion": "$bootcmd ${active_slot}"}
 # What somebody who can write the environment would like U-Boot to run.
 COMMANDS = ["bootcmd", "altbootcmd", "preboot", "bootslot", "bootslot_guard", "bootslot_start", "bootslot_load",
-            "bootslot_boot", "bootslot_store", "bootslot_verify", "bootslot_recovery", "board_show", "bs_run"]
+            "bootslot_boot", "bootslot_choose", "bootslot_read", "bootslot_leave", "bootslot_attempt",
+            "bootslot_end", "bootslot_script", "bootslot_store", "bootslot_verify", "bootslot_recovery", "board_show", "bs_run"]
 HOSTILE = {**dict.fromkeys(COMMANDS, "echo BOARD-HOSTILE"), "boot_slots": "B", "bootargs": "init=/bin/sh", "slot": "B",
            "bs_active": "B", "fdt_addr": "0", "bootlimit": "0", "bootdelay": "60", ".flags": "bootcmd:sw"}
 VARIABLES = ["active_slot", "boot_success", "boot_try_count", "rollback_slot", "slot_A", "slot_B", "boot_update",
@@ -131,7 +132,7 @@ class Stories:
             self.slots(f"B {system}: {tries} tries, then A", heard, *"B" * tries, "A")
             self.is_(f"B {system}: as many resets", len(values(heard, "uboot")), tries + 1)
             self.is_(f"B {system}: evidence", {name: self.state().get(name) for name in ("slot_B", "boot_failed")},
-                     {"slot_B": "bad", "boot_failed": "B:tries:"})
+                     {"slot_B": "failed", "boot_failed": "B:tries:"})
             before = device.copies()
             self.slots(f"B {system}: A stays", device.reboots(), "A")
             self.check(f"B {system}: no more stores", device.copies() == before)
@@ -154,7 +155,7 @@ class Stories:
             self.slots(f"{name}: B, then A", heard, "B", "A")
             self.is_(f"{name}: in one power cycle", len(values(heard, "uboot")), 1)
             self.is_(f"{name}: evidence", {k: self.state().get(k) for k in ("active_slot", "slot_B", "boot_failed")},
-                     {"active_slot": "A", "slot_B": "bad", "boot_failed": "B:load:0123456789abcdef"})
+                     {"active_slot": "A", "slot_B": "failed", "boot_failed": "B:load:0123456789abcdef"})
             device.cut()
         device.write_system("B", good)
 
@@ -272,6 +273,37 @@ class Stories:
             device.write_system(slot, self.systems["good"])
         device.on()
         self.slots("nothing boots: back when the systems are", device.boots(), "A")
+        device.cut()
+
+    def comes_back(self):
+        """States that stranded a device: a factory unit whose power was cut in each of its first boots, and a
+        script of a customer that has set the active slot alone."""
+        device = self.device
+        factory = {**self.confirmed, "active_slot": "A", "boot_success": "0", "boot_try_count": "0",
+                   "rollback_slot": "B"}
+        del factory["slot_A"]
+        device.write_environment(factory)
+        device.write_system("B", b"")
+        device.on()
+        heard = device.hears("recovery")
+        self.slots("three short power-ons: A has failed, B does not load", heard, "B")
+        self.is_("three short power-ons: a new round is stored before the recovery",
+                 {name: self.state().get(name) for name in ("active_slot", "boot_try_count", "slot_A", "slot_B")},
+                 {"active_slot": "A", "boot_try_count": "3", "slot_A": "failed", "slot_B": "failed"})
+        device.cut()
+        device.on()
+        self.slots("three short power-ons: A is tried again", device.boots(), "A")
+        device.run("bootslot confirm")
+        self.slots("three short power-ons: and confirmed", device.reboots(), "A")
+        device.cut()
+        device.write_system("B", self.systems["good"])
+
+        device.write_environment({**self.confirmed, "active_slot": "B"})
+        device.on()
+        self.slots("active_slot alone: B is tried", device.boots(), "B")
+        self.is_("active_slot alone: its boot is counted",
+                 {name: self.state().get(name) for name in ("active_slot", "boot_success", "boot_try_count", "slot_B")},
+                 {"active_slot": "B", "boot_success": "0", "boot_try_count": "2", "slot_B": None})
         device.cut()
 
     def figures(self):

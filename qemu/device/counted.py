@@ -64,18 +64,29 @@ class Counted(Stories):
         device.write_system("B", self.systems["good"])
 
     def last_good_slot(self):
-        """The only good slot boots however often it is not reported healthy, and nothing is stored."""
+        """The only good slot that is not reported healthy keeps its mark; the other one has a trial in its place,
+        and after that it is the good one's turn again."""
         device, limit = self.device, self.device.board.limit
         device.write_environment(self.confirmed)
         before, heard = device.copies(), []
         device.on()
-        for number in range(1, limit + 3):
+        for number in range(1, limit + 1):
             boot = device.reboots(healthy=False) if heard else device.hears("linux")
             self.counts(f"the only good slot, boot {number}", boot, number)
             heard += boot
-        self.slots("the only good slot stays", heard, *"A" * (limit + 2))
-        self.is_("the only good slot: the guard looks at it", len(values(heard, "guard")), 2)
+        self.slots("the only good slot, so often", heard, *"A" * limit)
         self.nothing_stored("the only good slot", heard, before)
+        heard = device.reboots(healthy=False)
+        self.slots("then the other slot is tried", heard, "B")
+        self.is_("then the guard acts once", len(values(heard, "guard")), 1)
+        self.is_("then A is still good", self.state(), {
+            "active_slot": "B", "boot_success": "0", "boot_try_count": "2", "rollback_slot": "A", "slot_A": "good",
+            "boot_failed": "A:tries:"})
+        heard = [said for _ in range(3) for said in device.reboots(healthy=False)]
+        self.slots("the trial ends, and A is back", heard, "B", "B", "A")
+        self.is_("the trial ends, and B has failed", self.state(), {
+            "active_slot": "A", "boot_success": "1", "boot_try_count": "0", "rollback_slot": "B", "slot_A": "good",
+            "slot_B": "failed", "boot_failed": "B:tries:"})
         device.run("bootslot bootcount reset")
         heard = device.reboots(healthy=False)
         self.is_("the only good slot: no guard after a healthy boot", values(heard, "guard"), [])

@@ -129,4 +129,36 @@ class Cuts(Stories):
         return self.is_one_of("install", allowed)
 
 
+    def last_resort(self, cuts):
+        """A, the good slot, has died, and B has failed once, for a passing reason: B is what is left. The power is cut
+        anywhere on the way to it."""
+        device = self.device
+        failed = {**self.confirmed, "slot_B": "failed", "boot_failed": "B:tries:0123456789abcdef"}
+        self.start(failed)
+        device.write_system("A", b"")
+        device.on()
+        began = time.monotonic()
+        heard = device.hears("linux")
+        longest = 1.1 * (time.monotonic() - began)
+        self.slots("A has died: B boots", heard, "A", "B")
+        for _ in range(cuts):
+            self.start(failed)
+            delay = self.random.uniform(0, longest)
+            device.on()
+            time.sleep(delay)
+            device.cut()
+            name = f"A has died, cut after {delay * 1000:.0f} ms"
+            state = self.state()
+            self.is_(f"{name}: the marks stay", (state.get("slot_A"), state.get("slot_B")), ("good", "failed"))
+            device.on()
+            heard = device.boots()
+            self.is_(f"{name}: B boots", values(heard, "linux"), ["B"])
+            self.is_(f"{name}: and is counted", self.state().get("boot_success"), "0")
+            with self.report.lock:
+                self.report.cuts[device.board.name, "last resort", "B boots"] += 1
+        device.run("bootslot confirm")
+        device.cut()
+        device.write_system("A", self.systems["good"])
+
+
 ACTIONS = ["saveenv", "boot", "store", "install"]

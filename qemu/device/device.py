@@ -31,7 +31,7 @@ class Device:
         self.board, self.work, self.folder, self.tools = board, pathlib.Path(work), pathlib.Path(folder), tools
         self.machine = None
         self.folder.mkdir()
-        (self.folder / "bootslot.toml").write_text(f"hardened = {str(board.hardened).lower()}\n")
+        (self.folder / "bootslot.toml").write_text(f"script = 2\nhardened = {str(board.hardened).lower()}\n")
         subprocess.run(["cp", "--sparse=always", self.work / "disk.img", self.folder], check=True)
         board.make(self.folder)
 

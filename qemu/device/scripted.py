@@ -1,4 +1,7 @@
-"""A U-Boot that was built without the boot script, and has it from files of its boot partition."""
+"""A U-Boot whose boot script is another one than is compiled in: from files of its boot partition, or an older one
+from its environment."""
+import json
+
 import boards
 from cases import Stories
 
@@ -41,8 +44,8 @@ class Scripted(Stories):
         self.slots("boot.scr: B panics, back to C", heard, "B", "C")
         after = {**self.state(), "slot_C": device.environment().get("slot_C")}
         self.is_("boot.scr: evidence", after, {
-            "active_slot": "C", "boot_success": "1", "boot_try_count": "0", "slot_A": "good", "slot_B": "bad",
-            "slot_C": "good", "boot_failed": "B:tries:"})
+            "active_slot": "C", "boot_success": "1", "boot_try_count": "0", "rollback_slot": "B", "slot_A": "good",
+            "slot_B": "failed", "slot_C": "good", "boot_failed": "B:tries:"})
         device.cut()
 
         # The stored state holds the script as well, since the first store.
@@ -52,8 +55,57 @@ class Scripted(Stories):
         device.on()
         heard = device.boots()
         self.slots("boot.scr: without bootslot.txt, and C does not load", heard, "C", "A")
-        self.nothing_stored("boot.scr: C does not load", heard, before)
+        self.one_store("boot.scr: C does not load", before)
+        self.is_("boot.scr: A is counted in C's place", self.state(), {
+            "active_slot": "A", "boot_success": "0", "boot_try_count": "2", "rollback_slot": "C", "slot_A": "good",
+            "slot_B": "failed", "boot_failed": "C:load:"})
         device.cut()
         boards.mtools("mdel", device.folder, "::boot.scr")
         for slot in "BC":
             device.write_system(slot, self.systems["good"])
+
+    def first_version(self):
+        """A stored environment with the script's first version, and today's orders: an update, a rollback and a trial
+        that fails are stored in the terms of that one."""
+        device = self.device
+        own = ("bootslot_load", "bootslot_boot", "bootslot_verify", "bootslot_scratch", "bootslot_recovery")
+        board = {name: value for name, value in self.confirmed.items()
+                 if not name.startswith("bootslot") or name in own}
+        text = (device.work / "bootslot-1.txt").read_text()
+        script = dict(line.split("=", 1) for line in text.splitlines() if line.startswith("bootslot"))
+        device.write_environment({**board, **script})
+        before = device.copies()
+        device.on()
+        heard = device.boots()
+        self.slots("version 1: the confirmed slot", heard, "A")
+        self.nothing_stored("version 1: a normal boot", heard, before)
+        self.check("version 1: it tells no version", "bootslot.script=" not in device.run("cat /proc/cmdline"))
+        said = device.run("bootslot status")
+        self.check("version 1: user space knows it", "version 1" in said, said)
+        device.run("bootslot begin-install B && dd if=/dev/vda4 of=/dev/vda3 bs=64k conv=fsync 2>/dev/null && "
+                   "bootslot finish-install B --update 0123456789abcdef")
+        heard = device.reboots()
+        self.slots("version 1: B is tried", heard, "B")
+        self.is_("version 1: its boot is counted", self.state().get("boot_try_count"), "2")
+        device.run("bootslot confirm")
+        self.slots("version 1: B stays", device.reboots(), "B")
+
+        device.run("bootslot try A --tries 2")
+        self.slots("version 1: A is tried", device.reboots(), "A")
+        device.run("bootslot rollback --reason health")
+        self.is_("version 1: what is given up has its mark", self.state().get("slot_A"), "bad")
+        self.slots("version 1: back to B", device.reboots(), "B")
+
+        device.run("bootslot begin-install A && dd if=/dev/vda4 of=/dev/vda2 bs=64k conv=fsync 2>/dev/null && "
+                   "bootslot finish-install A --tries 1 --update 0123456789abcdef && sync")
+        device.cut()
+        device.write_system("A", self.systems["panics"])
+        wanted = device.bootslot("next", "--json", "--script", "1")
+        self.is_("version 1: next knows what comes", json.loads(wanted)["slot"], "A")
+        device.on()
+        self.slots("version 1: A panics, back to B", device.hears("linux"), "A", "B")
+        self.is_("version 1: evidence", self.state(), {
+            "active_slot": "B", "boot_success": "1", "boot_try_count": "0", "slot_A": "bad",
+            "slot_B": "good", "boot_failed": "A:tries:0123456789abcdef"})
+        device.cut()
+        device.write_system("A", self.systems["good"])

@@ -13,7 +13,7 @@ const READING: &str = "reading the boot counter";
 const WRITING: &str = "resetting the boot counter";
 
 /// A few bytes somewhere.
-pub(super) trait Cell {
+pub(super) trait Cell: Send + Sync {
     /// The first `len` bytes; `None` where there is nothing yet.
     fn read(&mut self, len: usize) -> Result<Option<Vec<u8>>>;
     /// Puts `after` in the place of `before`, which was just read.

@@ -21,13 +21,13 @@ use std::path::PathBuf;
 
 pub use layout::{Count, Layout, Order};
 pub use tree::{find, Roots};
-pub use variables::Variables;
+pub use variables::{reset_in, Variables};
 
 use crate::error::{Error, Place, Result};
 use cell::{Cell, FileCell, FirmwareCell, MemoryCell};
 
 /// A boot counter.
-pub trait Counter {
+pub trait Counter: Send + Sync {
     /// The count that U-Boot will read at the next boot; `None` where there is no counter (the magic
     /// number or the pattern is wrong, the file does not exist), which U-Boot takes for 0.
     ///

@@ -2,7 +2,7 @@
 
 use super::{Count, Counter};
 use crate::error::Result;
-use crate::store::{Commit, Store};
+use crate::store::{Commit, Store, Transaction};
 
 const COUNT: &[u8] = b"bootcount";
 const UPGRADE: &[u8] = b"upgrade_available";
@@ -28,15 +28,26 @@ impl Counter for Variables<'_> {
 
     fn reset(&mut self) -> Result<bool> {
         let mut transaction = self.store.begin()?;
-        let now = count(transaction.get(COUNT), transaction.get(UPGRADE));
-        if now.is_none_or(|count| count.is_reset()) {
-            return Ok(false);
-        }
-        // In one store: a count that starts again while U-Boot still counts ends in altbootcmd.
-        transaction.set(COUNT, b"0")?;
-        transaction.set(UPGRADE, b"0")?;
+        reset_in(&mut transaction)?;
         Ok(transaction.commit()? != Commit::Unchanged)
     }
+}
+
+/// Resets the counter in a transaction that may hold other changes, too. Returns whether that was something
+/// to write.
+///
+/// # Errors
+///
+/// As [`Transaction::set`].
+pub fn reset_in(transaction: &mut Transaction<'_>) -> Result<bool> {
+    let now = count(transaction.get(COUNT), transaction.get(UPGRADE));
+    if now.is_none_or(|count| count.is_reset()) {
+        return Ok(false);
+    }
+    // In one store: a count that starts again while U-Boot still counts ends in altbootcmd.
+    transaction.set(COUNT, b"0")?;
+    transaction.set(UPGRADE, b"0")?;
+    Ok(true)
 }
 
 /// What U-Boot reads; `None` where neither variable exists.

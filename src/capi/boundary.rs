@@ -5,14 +5,15 @@
 //! `unsafe` here rests on that; what can be checked (NULL, sizes, who uses a handle) is checked.
 
 use std::cell::UnsafeCell;
-use std::ffi::{c_char, c_int, c_void, CStr, CString, OsStr};
+use std::ffi::{c_char, c_int, c_void, CStr, OsStr};
 use std::os::unix::ffi::OsStrExt;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::path::Path;
 use std::ptr;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
 
 use super::code::bootslot_code;
+use super::given::Given;
 use crate::error::Error;
 
 /// Declares exported functions, each guarded, and the list of their names. There is no other way to
@@ -125,18 +126,24 @@ const IDLE: u8 = 0;
 const BUSY: u8 = 1;
 const BROKEN: u8 = 2;
 
-/// What a handle points to: the object, who uses it, and the text of the last error.
+/// What a handle points to: the object, who uses it, what was lent to the caller, and the text of the last error.
 pub struct Handle<T> {
     state: AtomicU8,
-    error: UnsafeCell<CString>,
+    given: UnsafeCell<Given>,
+    /// Atomic, for a thread that asks while another one is in a call.
+    error: AtomicPtr<c_char>,
     object: UnsafeCell<T>,
 }
 
 impl<T> Handle<T> {
     /// A new handle, freed by [`Handle::free`].
     pub fn new(object: T) -> *mut Self {
-        let (state, error) = (AtomicU8::new(IDLE), UnsafeCell::new(CString::default()));
-        Box::into_raw(Box::new(Handle { state, error, object: UnsafeCell::new(object) }))
+        Box::into_raw(Box::new(Handle {
+            state: AtomicU8::new(IDLE),
+            given: UnsafeCell::default(),
+            error: AtomicPtr::new(c"".as_ptr().cast_mut()),
+            object: UnsafeCell::new(object),
+        }))
     }
 
     /// Frees a handle. One that another thread uses at this moment is left behind: a leak is the lesser
@@ -151,13 +158,16 @@ impl<T> Handle<T> {
         }
     }
 
-    /// Does something with the object, and keeps the error's text. A second thread is turned away, and so
+    /// Does something with the object, which may lend strings, and keeps the error's text. A second thread is turned away, and so
     /// is every caller after a panic: what it left half-done is not used again.
     ///
     /// # Safety
     ///
     /// The rules of the header.
-    pub unsafe fn call(this: *const Self, f: impl FnOnce(&mut T) -> Outcome<bootslot_code>) -> bootslot_code {
+    pub unsafe fn call(
+        this: *const Self,
+        f: impl FnOnce(&mut T, &mut Given) -> Outcome<bootslot_code>,
+    ) -> bootslot_code {
         if this.is_null() {
             return bootslot_code::BOOTSLOT_ERROR_NULL;
         }
@@ -169,13 +179,16 @@ impl<T> Handle<T> {
         }
         let mut leave = Leave { state: &handle.state, to: BROKEN };
         panic_if_asked();
-        let outcome = f(&mut *handle.object.get());
+        let given = &mut *handle.given.get();
+        let outcome = f(&mut *handle.object.get(), given);
         leave.to = IDLE;
         let (code, text) = match outcome {
             Ok(code) => (code, String::new()),
             Err(failure) => (failure.code, failure.text),
         };
-        *handle.error.get() = c_string(text.into_bytes());
+        let text = if text.is_empty() { c"".as_ptr() } else { given.lend(text.as_bytes()) };
+        handle.error.store(text.cast_mut(), Ordering::Release);
+        given.release();
         code
     }
 
@@ -189,7 +202,7 @@ impl<T> Handle<T> {
             return c"the handle is NULL".as_ptr();
         }
         match (*this).state.load(Ordering::Acquire) {
-            IDLE => (*(*this).error.get()).as_ptr(),
+            IDLE => (*this).error.load(Ordering::Acquire),
             BUSY => c"another thread uses this handle".as_ptr(),
             _ => c"an earlier call failed inside the library; the handle can only be freed".as_ptr(),
         }
@@ -206,12 +219,6 @@ impl Drop for Leave<'_> {
     fn drop(&mut self) {
         self.state.store(self.to, Ordering::Release);
     }
-}
-
-/// A string for C: as far as the first NUL, if it holds one.
-pub fn c_string(mut bytes: Vec<u8>) -> CString {
-    bytes.truncate(memchr::memchr(0, &bytes).unwrap_or(bytes.len()));
-    CString::new(bytes).unwrap_or_default()
 }
 
 /// A path as the system has it.

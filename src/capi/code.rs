@@ -43,7 +43,8 @@ codes! {
     BOOTSLOT_ERROR_BUSY = 13: c"another thread uses this handle",
     /// A mistake in this library: please report it. The handle can only be freed.
     BOOTSLOT_ERROR_PANIC = 14: c"internal error of bootslot",
-    /// A system call failed. What was being written may be torn; the current copy is untouched.
+    /// A system call failed. Where it ended a store, the old environment is in force or the new one, whole. Only a single
+    /// copy that is written in place may be lost.
     BOOTSLOT_ERROR_IO = 20: c"a system call failed",
     /// The configuration file says something wrong.
     BOOTSLOT_ERROR_CONFIG = 21: c"the configuration is wrong",
@@ -65,7 +66,7 @@ codes! {
     BOOTSLOT_ERROR_DENIED = 29: c"the variable may not be changed so",
     /// Another process held the lock for longer than the time limit. Nothing was written.
     BOOTSLOT_ERROR_LOCKED = 30: c"locked by another process",
-    /// The medium returns other bytes than were written. The copy is damaged, the other is untouched.
+    /// The medium returns other bytes than were written. That copy is damaged; the other one, if there is one, is good.
     BOOTSLOT_ERROR_VERIFY = 31: c"the medium returns other bytes than were written",
     /// The environment does not fit into the good blocks of its sectors.
     BOOTSLOT_ERROR_BAD_BLOCKS = 32: c"too many bad blocks",
@@ -77,6 +78,10 @@ codes! {
     BOOTSLOT_ERROR_UNSUPPORTED = 35: c"not supported",
     /// The order needs to know which slot runs. Nothing was written.
     BOOTSLOT_ERROR_RUNNING_UNKNOWN = 36: c"which slot runs is unknown",
+    /// It is not known whether U-Boot runs the boot script, or which version. Nothing was written.
+    BOOTSLOT_ERROR_SCRIPT_UNKNOWN = 37: c"does U-Boot run the boot script?",
+    /// The slot is confirmed, and that is stored. U-Boot's boot counter could not be reset.
+    BOOTSLOT_ERROR_COUNTER = 38: c"the boot counter could not be reset",
 }
 
 impl From<&Error> for bootslot_code {
@@ -100,6 +105,8 @@ impl From<&Error> for bootslot_code {
             Error::BootState { .. } => BOOTSLOT_ERROR_BOOT_STATE,
             Error::Unsupported(_) => BOOTSLOT_ERROR_UNSUPPORTED,
             Error::RunningUnknown(_) => BOOTSLOT_ERROR_RUNNING_UNKNOWN,
+            Error::ScriptUnknown(_) => BOOTSLOT_ERROR_SCRIPT_UNKNOWN,
+            Error::CounterNotReset(_) => BOOTSLOT_ERROR_COUNTER,
         }
     }
 }
@@ -111,7 +118,7 @@ mod tests {
     #[test]
     fn numbers_are_the_ones_of_the_first_release() {
         let numbers: Vec<i32> = ALL.iter().map(|(_, number)| *number).collect();
-        let first: Vec<i32> = (0..=2).chain(10..=14).chain(20..=36).collect();
+        let first: Vec<i32> = (0..=2).chain(10..=14).chain(20..=38).collect();
         assert_eq!(numbers, first, "numbers are only added, never changed");
         for (code, number) in ALL {
             assert_eq!(*code as i32, *number);

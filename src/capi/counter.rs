@@ -25,8 +25,8 @@ fn with_counter<T>(device: &mut Device, f: impl Fn(&mut dyn Counter) -> Result<T
 }
 
 exports! { EXPORTS:
-    /// The boots since U-Boot's boot counter was reset, as U-Boot will read it. BOOTSLOT_UNDEFINED where the
-    /// place of the counter holds none, which U-Boot reads as 0.
+    /// Gets the number of boots since U-Boot's boot counter was reset, as U-Boot will read it. The result is
+    /// BOOTSLOT_UNDEFINED if the place of the counter holds none. U-Boot reads that as 0.
     fn bootslot_slots_boot_count(slots: *mut bootslot_slots, count: *mut u32) -> bootslot_code {
         call(slots, |session| {
             let count = output(count, "count")?;
@@ -40,8 +40,8 @@ exports! { EXPORTS:
         })
     }
 
-    /// Tells U-Boot's boot counter that the system is healthy: back to 0, and upgrade_available with it where
-    /// the counter has that. A place that holds no counter is left alone.
+    /// Sets U-Boot's boot counter back to 0, because the system is healthy. If the counter has upgrade_available, that
+    /// is cleared, too. A place that holds no counter is left alone.
     fn bootslot_slots_reset_boot_count(slots: *mut bootslot_slots) -> bootslot_code {
         call(slots, |session| {
             with_counter(session.device()?, |counter| counter.reset())?;

@@ -1,14 +1,15 @@
 //! The environment for C: open, read, change in a transaction, iterate, check, repair.
 
-use std::ffi::{c_char, CStr, CString};
+use std::ffi::{c_char, CStr};
 use std::path::Path;
 use std::time::Duration;
 
 use super::boundary::{
-    c_string, given_size, optional_text, output, path, read_sized, text, unused, write_sized, Failure,
-    Handle, Outcome, Sized1,
+    given_size, optional_text, output, path, read_sized, text, unused, write_sized, Failure, Handle, Outcome,
+    Sized1,
 };
 use super::code::bootslot_code::{self, *};
+use super::given::{c_string, Given};
 use crate::config::find_environment;
 use crate::env::redundancy::CopyState;
 use crate::env::text::{export, parse_script};
@@ -18,7 +19,7 @@ use crate::store::{Draft, Health, LockPath, Repair, Store, StoreOptions, Transac
 /// An environment. Made by bootslot_env_new, freed by bootslot_env_free.
 pub struct bootslot_env(#[allow(dead_code, reason = "the name in C of what is a Handle")] Handle<Session>);
 
-/// Which environment, and how. Set to zero what shall have its default.
+/// Which environment to open, and how. Leave zero in what shall have its default.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct bootslot_env_options {
@@ -31,7 +32,7 @@ pub struct bootslot_env_options {
     pub name_space: *const c_char,
     /// The directory of the lock file. NULL: the configuration's lock file, else /run and /var/lock.
     pub lock_directory: *const c_char,
-    /// How long to wait for another process that holds the lock, in milliseconds. 0: 10 s.
+    /// How long to wait for another process that holds the lock, in milliseconds. 0: 60 s.
     pub lock_timeout: u32,
     /// For later versions: has to be zero.
     pub reserved: [u8; 4],
@@ -56,6 +57,8 @@ pub enum bootslot_copy_state {
     BOOTSLOT_COPY_BLANK = 3,
     /// The medium returned an error.
     BOOTSLOT_COPY_UNREADABLE = 4,
+    /// A single copy, from before there were two. It is used where the other one is not valid.
+    BOOTSLOT_COPY_SINGLE = 5,
 }
 
 impl From<CopyState> for bootslot_copy_state {
@@ -65,6 +68,7 @@ impl From<CopyState> for bootslot_copy_state {
             CopyState::BadCrc => bootslot_copy_state::BOOTSLOT_COPY_BAD_CRC,
             CopyState::Blank => bootslot_copy_state::BOOTSLOT_COPY_BLANK,
             CopyState::Unreadable => bootslot_copy_state::BOOTSLOT_COPY_UNREADABLE,
+            CopyState::Single => bootslot_copy_state::BOOTSLOT_COPY_SINGLE,
         }
     }
 }
@@ -117,13 +121,21 @@ struct Session {
     /// What an iteration goes through: names and values in turn, each with its NUL, and how far it is.
     list: Vec<u8>,
     at: usize,
-    /// What the strings given out last stand in.
-    given: CString,
+    /// Whether it is what is there now.
+    list_is_new: bool,
+    /// What was lent to the caller.
+    given: Given,
 }
 
 impl Session {
     fn store(&mut self) -> Outcome<&mut Store> {
         self.store.as_mut().ok_or_else(|| Failure::new(BOOTSLOT_ERROR_STATE, "the environment is not open"))
+    }
+
+    /// From here on the variables may be others: what was lent ends with this call.
+    fn begin_anew(&mut self) {
+        self.given.end();
+        self.list_is_new = false;
     }
 
     /// The store, if no transaction is under way on it.
@@ -136,6 +148,13 @@ impl Session {
 
     /// Does something in the transaction that is under way. It stays so, whatever comes out.
     fn change<T>(&mut self, f: impl FnOnce(&mut Transaction<'_>) -> Outcome<T>) -> Outcome<T> {
+        let result = self.read_draft(f)?;
+        self.begin_anew();
+        Ok(result)
+    }
+
+    /// Looks into it.
+    fn read_draft<T>(&mut self, f: impl FnOnce(&mut Transaction<'_>) -> Outcome<T>) -> Outcome<T> {
         let (store, draft) = self.take_draft()?;
         let mut transaction = store.resume(draft);
         let result = f(&mut transaction);
@@ -153,7 +172,7 @@ impl Session {
     /// The variables as the caller sees them now, read if they have not been yet.
     fn see<T>(&mut self, f: impl FnOnce(&Environment) -> T) -> Outcome<T> {
         if self.draft.is_some() {
-            return self.change(|transaction| Ok(f(transaction.environment())));
+            return self.read_draft(|transaction| Ok(f(transaction.environment())));
         }
         if self.loaded.is_none() {
             self.loaded = Some(self.store()?.load()?.environment());
@@ -173,28 +192,33 @@ unsafe fn call(
     env: *const bootslot_env,
     f: impl FnOnce(&mut Session) -> Outcome<bootslot_code>,
 ) -> bootslot_code {
-    Handle::call(env.cast::<Handle<Session>>(), f)
+    Handle::call(env.cast::<Handle<Session>>(), |session, given| {
+        std::mem::swap(&mut session.given, given);
+        let outcome = f(session);
+        std::mem::swap(&mut session.given, given);
+        outcome
+    })
 }
 
 exports! { EXPORTS:
-    /// A new handle, not open yet. Never NULL, except by a mistake in this library.
+    /// Makes a new handle, which is not open yet. It is never NULL, except by a mistake in this library.
     fn bootslot_env_new() -> *mut bootslot_env {
         Handle::new(Session::default()).cast::<bootslot_env>()
     }
 
-    /// Frees the handle; a transaction that is under way is given up, and its lock with it. NULL is
-    /// nothing to free.
+    /// Frees the handle. A transaction that is under way is given up, and its lock with it. Freeing NULL does
+    /// nothing.
     fn bootslot_env_free(env: *mut bootslot_env) {
         Handle::free(env.cast::<Handle<Session>>());
     }
 
-    /// What went wrong in the last call with this handle, and where: file, offset or line, step. "" if it
-    /// did not fail. Borrowed until the next call with the handle; never NULL, not even for NULL.
+    /// Says what went wrong in the last call with this handle, and where: file, offset or line, step. It is "" if
+    /// that call did not fail. Borrowed. It is never NULL, not even for NULL.
     fn bootslot_env_last_error(env: *const bootslot_env) -> *const c_char {
         Handle::last_error(env.cast::<Handle<Session>>())
     }
 
-    /// Opens the environment. Nothing is read from its copies yet, nothing is written. With NULL for
+    /// Opens the environment. This reads nothing from its copies yet, and writes nothing. With NULL for
     /// `options`, all of them have their default.
     fn bootslot_env_open(env: *mut bootslot_env, options: *const bootslot_env_options) -> bootslot_code {
         call(env, |session| {
@@ -219,26 +243,26 @@ exports! { EXPORTS:
         })
     }
 
-    /// Reads the environment, without a lock. The other functions do it themselves when nothing has been
-    /// read yet; call this to see what others have stored since. Not in a transaction.
+    /// Reads the environment, without a lock. The other functions do this themselves when nothing has been read
+    /// yet. Call it to see what others have stored since. Not possible in a transaction.
     fn bootslot_env_load(env: *mut bootslot_env) -> bootslot_code {
         call(env, |session| {
             let loaded = session.idle_store()?.load()?.environment();
+            session.begin_anew();
             session.loaded = Some(loaded);
             Ok(BOOTSLOT_OK)
         })
     }
 
-    /// The value of a variable, in a transaction the one that it would have after the commit. Borrowed.
-    /// BOOTSLOT_UNDEFINED where there is no such variable.
+    /// Gets the value of a variable. In a transaction it is the one that the commit will store. Borrowed. The result is
+    /// BOOTSLOT_UNDEFINED if there is no such variable.
     fn bootslot_env_get(env: *mut bootslot_env, name: *const c_char, value: *mut *const c_char) -> bootslot_code {
         call(env, |session| {
             let (name, value) = (text(name, "name")?, output(value, "value")?);
             let Some(found) = session.see(|variables| variables.get(name).map(<[u8]>::to_vec))? else {
                 return Ok(BOOTSLOT_UNDEFINED);
             };
-            session.given = c_string(found);
-            *value = session.given.as_ptr();
+            *value = session.given.lend(&found);
             Ok(BOOTSLOT_OK)
         })
     }
@@ -246,6 +270,12 @@ exports! { EXPORTS:
     /// Starts an iteration over all variables as they are now, in the order in which they are stored.
     fn bootslot_env_rewind(env: *mut bootslot_env) -> bootslot_code {
         call(env, |session| {
+            if session.list_is_new {
+                session.at = 0;
+                return Ok(BOOTSLOT_OK);
+            }
+            // Should reading fail, no variable of before is given out as one of now.
+            session.at = session.list.len();
             session.list = session.see(|variables| {
                 let mut list = Vec::with_capacity(variables.encoded_len() + variables.len());
                 for (name, value) in variables.iter() {
@@ -256,13 +286,13 @@ exports! { EXPORTS:
                 }
                 list
             })?;
-            session.at = 0;
+            (session.at, session.list_is_new) = (0, true);
             Ok(BOOTSLOT_OK)
         })
     }
 
-    /// The next variable of the iteration; BOOTSLOT_END after the last one. Both strings are valid until the
-    /// next bootslot_env_rewind or bootslot_env_free; changes do not show in an iteration that goes on.
+    /// Gets the next variable of the iteration, or returns BOOTSLOT_END after the last one. Changes do not show in an
+    /// iteration that goes on. Both strings stay valid until the bootslot_env_rewind after a change or a load.
     fn bootslot_env_next(
         env: *mut bootslot_env,
         name: *mut *const c_char,
@@ -280,8 +310,8 @@ exports! { EXPORTS:
         })
     }
 
-    /// All variables as text, one `name=value` a line, sorted: what bootslot_env_script takes and U-Boot's
-    /// `env import -t`. To be freed with bootslot_string_free.
+    /// Gets all variables as text, with one `name=value` in each line, sorted. bootslot_env_script and U-Boot's
+    /// `env import -t` take such a text. Free it with bootslot_string_free.
     fn bootslot_env_export(env: *mut bootslot_env, exported: *mut *mut c_char) -> bootslot_code {
         call(env, |session| {
             let exported = output(exported, "exported")?;
@@ -291,28 +321,30 @@ exports! { EXPORTS:
         })
     }
 
-    /// Begins a transaction: takes the lock and reads the environment. Any number of changes follow, then
+    /// Begins a transaction: takes the lock and reads the environment. Then make any number of changes, and end with
     /// bootslot_env_commit or bootslot_env_abort.
     fn bootslot_env_begin(env: *mut bootslot_env) -> bootslot_code {
         call(env, |session| {
             let draft = session.idle_store()?.begin()?.suspend();
+            session.begin_anew();
             session.draft = Some(draft);
             Ok(BOOTSLOT_OK)
         })
     }
 
-    /// As bootslot_env_begin, but where no copy is valid it starts an empty environment, and the commit
-    /// writes even if nothing is set. The only way to make an environment out of nothing.
+    /// As bootslot_env_begin. But if no copy is valid, it starts an empty environment, and the commit writes even if
+    /// nothing is set. Nothing else makes an environment out of nothing.
     fn bootslot_env_begin_or_init(env: *mut bootslot_env) -> bootslot_code {
         call(env, |session| {
             let draft = session.idle_store()?.begin_or_init(Environment::new())?.suspend();
+            session.begin_anew();
             session.draft = Some(draft);
             Ok(BOOTSLOT_OK)
         })
     }
 
-    /// Sets a variable in the transaction; an empty value deletes it, as in U-Boot. An error leaves the
-    /// transaction as it was.
+    /// Sets a variable in the transaction. An empty value deletes it, as in U-Boot. An error leaves the transaction as it
+    /// was.
     fn bootslot_env_set(env: *mut bootslot_env, name: *const c_char, value: *const c_char) -> bootslot_code {
         call(env, |session| {
             let (name, value) = (text(name, "name")?, text(value, "value")?);
@@ -321,7 +353,7 @@ exports! { EXPORTS:
         })
     }
 
-    /// Deletes a variable in the transaction; one that is not defined is deleted already.
+    /// Deletes a variable in the transaction. It is no error if the variable is not defined.
     fn bootslot_env_unset(env: *mut bootslot_env, name: *const c_char) -> bootslot_code {
         call(env, |session| {
             let name = text(name, "name")?;
@@ -330,8 +362,8 @@ exports! { EXPORTS:
         })
     }
 
-    /// Makes the changes of a script in the transaction: lines `name value` or `name=value`; a name alone
-    /// deletes; `#` starts a comment. All of them or, with an error, none.
+    /// Makes the changes of a script in the transaction. Its lines are `name value` or `name=value`. A name alone deletes
+    /// the variable, and `#` starts a comment. With an error, none of the changes is made.
     fn bootslot_env_script(env: *mut bootslot_env, script: *const c_char) -> bootslot_code {
         call(env, |session| {
             let script = text(script, "script")?;
@@ -348,32 +380,36 @@ exports! { EXPORTS:
         })
     }
 
-    /// Stores all changes at once, or nothing where there are none, and ends the transaction. After an
-    /// error the old environment is still the current one, and the transaction has ended too.
+    /// Stores all changes at once, and ends the transaction. Without changes it stores nothing. An error ends the
+    /// transaction, too. Then the old environment is in force or the new one, whole. The medium decides which one, since
+    /// a sync that fails may have done its work. bootslot_env_load tells.
     fn bootslot_env_commit(env: *mut bootslot_env) -> bootslot_code {
         call(env, |session| {
-            session.loaded = None;
             let (store, draft) = session.take_draft()?;
-            store.resume(draft).commit()?;
+            let commit = store.resume(draft).commit();
+            session.loaded = None;
+            session.begin_anew();
+            commit?;
             Ok(BOOTSLOT_OK)
         })
     }
 
-    /// Gives the transaction up: nothing is written, the lock is free.
+    /// Gives the transaction up. Nothing is written, and the lock is free.
     fn bootslot_env_abort(env: *mut bootslot_env) -> bootslot_code {
         call(env, |session| {
-            session.loaded = None;
             session.take_draft()?;
+            session.loaded = None;
+            session.begin_anew();
             Ok(BOOTSLOT_OK)
         })
     }
 
-    /// Looks at every copy, whatever state they are in, without a lock. Not in a transaction.
+    /// Looks at every copy, whatever its state, without a lock. Not possible in a transaction.
     fn bootslot_env_check(env: *mut bootslot_env, health: *mut bootslot_health) -> bootslot_code {
         call(env, |session| {
             given_size(health)?;
             let found = session.idle_store()?.check();
-            session.given = c_string(findings(&found).into_bytes());
+            let findings = session.given.lend(findings(&found).as_bytes());
             let state = |copy: usize| match found.copies.get(copy) {
                 Some(copy) => copy.state.into(),
                 None => bootslot_copy_state::BOOTSLOT_COPY_NONE,
@@ -391,19 +427,21 @@ exports! { EXPORTS:
                 used: found.used,
                 free_space: found.free,
                 variables: found.variables,
-                findings: session.given.as_ptr(),
+                findings,
             };
             write_sized(health, &ours)?;
             Ok(BOOTSLOT_OK)
         })
     }
 
-    /// Writes a damaged copy again from the current one. `repaired` is the copy that was written, or -1
-    /// where there was no need. Not in a transaction.
+    /// Writes a damaged copy again from the current one. `repaired` is the copy that was written, or -1 if there was no
+    /// need. Not possible in a transaction.
     fn bootslot_env_repair(env: *mut bootslot_env, repaired: *mut i32) -> bootslot_code {
         call(env, |session| {
             let repaired = output(repaired, "repaired")?;
-            *repaired = match session.idle_store()?.repair()? {
+            let repair = session.idle_store()?.repair()?;
+            session.begin_anew();
+            *repaired = match repair {
                 Repair::Healthy | Repair::Single => -1,
                 Repair::Rewritten { copy, .. } => copy as i32,
             };
@@ -429,4 +467,50 @@ fn findings(health: &Health) -> String {
     }
     lines.extend(health.anomalies.iter().map(ToString::to_string));
     lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::CString;
+    use std::fs;
+    use std::ptr;
+
+    #[test]
+    fn an_iteration_that_could_not_begin_anew_gives_nothing_old() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("env"), [0xff; 0x2000]).unwrap();
+        let place = path("env").display().to_string();
+        fs::write(path("config"), format!("{place} 0 0x1000\n{place} 0x1000 0x1000\n")).unwrap();
+        let c = |name: &str| CString::new(path(name).to_str().unwrap()).unwrap();
+        let (config, directory) = (c("config"), c("."));
+        let options = bootslot_env_options {
+            struct_size: size_of::<bootslot_env_options>(),
+            config: config.as_ptr(),
+            name_space: ptr::null(),
+            lock_directory: directory.as_ptr(),
+            lock_timeout: 0,
+            reserved: [0; 4],
+        };
+        // SAFETY: it takes nothing.
+        let env = unsafe { bootslot_env_new() };
+        let (mut name, mut value) = (ptr::null(), ptr::null());
+        // SAFETY: the rules of the header.
+        unsafe {
+            assert_eq!(bootslot_env_open(env, &options), BOOTSLOT_OK);
+            assert_eq!(bootslot_env_begin_or_init(env), BOOTSLOT_OK);
+            assert_eq!(bootslot_env_set(env, c"a".as_ptr(), c"1".as_ptr()), BOOTSLOT_OK);
+            assert_eq!(bootslot_env_commit(env), BOOTSLOT_OK);
+            assert_eq!(bootslot_env_rewind(env), BOOTSLOT_OK);
+            assert_eq!(bootslot_env_next(env, &mut name, &mut value), BOOTSLOT_OK);
+            assert_eq!(bootslot_env_begin(env), BOOTSLOT_OK);
+            assert_eq!(bootslot_env_abort(env), BOOTSLOT_OK);
+            fs::remove_file(path("env")).unwrap();
+            assert_eq!(bootslot_env_rewind(env), BOOTSLOT_ERROR_NO_VALID_COPY);
+            assert_eq!(bootslot_env_next(env, &mut name, &mut value), BOOTSLOT_END);
+            assert_eq!(CStr::from_ptr(name), c"a", "what was lent stays");
+            bootslot_env_free(env);
+        }
+    }
 }

@@ -19,7 +19,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::ptr;
 
-use super::boundary::{c_string, malloc_copy, optional_text};
+use super::boundary::{malloc_copy, optional_text};
+use super::given::c_string;
 use crate::config::{namespace_from_device_tree, Config, Device, EnvConfig};
 use crate::env::Environment;
 use crate::error::Error;
@@ -30,7 +31,7 @@ const VERSION: [u8; 3] = [0, 3, 7];
 const VERSION_TEXT: &CStr = c"0.3.7";
 
 /// What one read of standard input or of a file of variables may give.
-const LARGEST_TEXT: u64 = 64 << 20;
+pub(crate) const LARGEST_TEXT: u64 = 64 << 20;
 
 /// Where one copy lies, for `libuboot_configure`.
 #[repr(C)]
@@ -132,12 +133,16 @@ impl Opened {
     }
 
     /// Does something in the transaction.
+    ///
+    /// Should it panic, the store and its lock are gone, and a later store must not report success.
     fn change<T>(&mut self, f: impl FnOnce(&mut Transaction<'_>) -> T) -> Option<T> {
         let (mut store, draft) = self.locked.take()?;
+        self.refusal = -libc::ENOTRECOVERABLE;
         let mut transaction = store.resume(draft);
         let result = f(&mut transaction);
         let draft = transaction.suspend();
         self.locked = Some((store, draft));
+        self.refusal = 0;
         Some(result)
     }
 
@@ -216,7 +221,7 @@ impl Opened {
 /// The negative errno of an error; of one that has none of its own, `other`.
 fn errno(error: &Error, other: c_int) -> c_int {
     -match error {
-        Error::Io { source, .. } => source.raw_os_error().unwrap_or(other),
+        Error::Io { error, .. } => error.raw_os_error().unwrap_or(other),
         Error::NoValidCopy { .. } => libc::ENODATA,
         Error::TooBig { .. } => libc::ENOMEM,
         Error::Denied { .. } | Error::Value { .. } => libc::EPERM,
@@ -284,13 +289,21 @@ unsafe fn opened_or_unusable<'a>(ctx: *mut uboot_ctx) -> Option<&'a mut Opened> 
 
 /// The text of a file, or of standard input for `-`.
 fn read_text(file: &[u8]) -> io::Result<Vec<u8>> {
-    let mut text = Vec::new();
     if file == b"-" {
-        io::stdin().lock().take(LARGEST_TEXT).read_to_end(&mut text)?;
+        whole(io::stdin().lock(), LARGEST_TEXT)
     } else {
-        File::open(OsStr::from_bytes(file))?.take(LARGEST_TEXT).read_to_end(&mut text)?;
+        whole(File::open(OsStr::from_bytes(file))?, LARGEST_TEXT)
     }
-    Ok(text)
+}
+
+/// All bytes of a text. One that is longer than `limit` is an error: what lies behind must not be left out silently.
+fn whole(text: impl Read, limit: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    text.take(limit + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > limit {
+        true => Err(io::Error::from_raw_os_error(libc::EFBIG)),
+        false => Ok(bytes),
+    }
 }
 
 /// The lines `name=value` of a text; `name=` deletes. What has no `=` is no line of it, as there.
@@ -434,6 +447,7 @@ exports! { EXPORTS:
         let Some(opened) = opened_or_unusable(ctx) else { return -libc::EINVAL };
         match read_text(file) {
             Ok(text) => opened.set(&changes(&text)),
+            Err(error) if error.raw_os_error() == Some(libc::EFBIG) => -libc::EFBIG,
             Err(_) => -libc::EACCES,
         }
     }
@@ -456,5 +470,44 @@ exports! { EXPORTS:
 
     fn libuboot_getvalue(entry: *mut c_void) -> *const c_char {
         entry.cast::<Entry>().as_ref().map_or(ptr::null(), |entry| entry.value.as_ptr())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::panic::{catch_unwind, AssertUnwindSafe};
+
+    #[test]
+    fn a_text_that_is_too_long_is_an_error_and_not_cut() {
+        assert_eq!(whole(&b"a=1\nb=2"[..], 7).unwrap(), b"a=1\nb=2");
+        let error = whole(&b"a=1\nb=22"[..], 7).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::EFBIG));
+    }
+
+    #[test]
+    fn after_a_panic_no_store_reports_success() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("env");
+        std::fs::write(&path, [0xff; 0x2000]).unwrap();
+        let text = format!(
+            "env:\n  size: 0x1000\n  lockfile: {}\n  devices:\n    - path: {1}\n    - path: {1}\n      offset: 0x1000\n",
+            folder.path().join("lock").display(),
+            path.display()
+        );
+        let config = Config::parse(Path::new("config"), text.as_bytes()).unwrap();
+        let (mut opened, found) = Opened::new(&config.environments[0]);
+        assert_eq!((found, opened.set(&[(b"a", b"1")]), opened.store()), (-libc::ENODATA, 0, 0));
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            opened.change(|_| panic!("a test asked for this"));
+        }));
+        assert!(panicked.is_err());
+        opened.set(&[(b"a", b"2")]);
+        assert_eq!(opened.store(), -libc::ENOTRECOVERABLE);
+        let (mut again, found) = Opened::new(&config.environments[0]);
+        assert_eq!(
+            (found, again.see(|variables| variables.get(b"a").map(<[u8]>::to_vec))),
+            (0, Some(b"1".to_vec()))
+        );
     }
 }

@@ -5,9 +5,11 @@
 //! | file | job |
 //! |---|---|
 //! | `boundary.rs` | declares and guards every exported function; handles, and what goes through pointers |
+//! | `given.rs` | the strings that a handle has lent |
 //! | `code.rs` | error codes and their texts |
 //! | `env.rs` | the environment |
 //! | `slots.rs` | the slots |
+//! | `slots_options.rs` | what they are opened with |
 //! | `counter.rs` | the boot counter |
 //! | `libuboot.rs` | libubootenv's functions |
 //!
@@ -21,18 +23,20 @@ mod boundary;
 mod code;
 mod counter;
 mod env;
+mod given;
 #[cfg(feature = "libubootenv")]
-mod libuboot;
+pub(crate) mod libuboot;
 mod slots;
+mod slots_options;
 
 use std::ffi::{c_char, CStr, CString};
 
 pub use code::bootslot_code;
 pub use env::{bootslot_copy_state, bootslot_env, bootslot_env_options, bootslot_health};
 pub use slots::{
-    bootslot_mark, bootslot_reason, bootslot_slot, bootslot_slots, bootslot_slots_options, bootslot_standing,
-    bootslot_status,
+    bootslot_mark, bootslot_reason, bootslot_slot, bootslot_slots, bootslot_standing, bootslot_status,
 };
+pub use slots_options::bootslot_slots_options;
 
 /// Every function of `bootslot.h`.
 pub const EXPORTS: &[&[&str]] = &[GENERAL, env::EXPORTS, slots::EXPORTS, counter::EXPORTS];
@@ -107,7 +111,7 @@ mod tests {
         use std::mem::{align_of, size_of};
         assert_eq!(size_of::<bootslot_env_options>(), 40);
         assert_eq!(size_of::<bootslot_health>(), 72);
-        assert_eq!(size_of::<bootslot_slots_options>(), 72);
+        assert_eq!(size_of::<bootslot_slots_options>(), 80);
         assert_eq!(size_of::<bootslot_status>(), 80);
         assert_eq!(size_of::<bootslot_slot>(), 24);
         assert_eq!(align_of::<bootslot_health>(), 8);
@@ -132,11 +136,13 @@ mod tests {
     fn structures_end_with_a_member() {
         use std::mem::{offset_of, size_of};
         assert_eq!(size_of::<bootslot_env_options>(), offset_of!(bootslot_env_options, reserved) + 4);
-        assert_eq!(size_of::<bootslot_slots_options>(), offset_of!(bootslot_slots_options, reserved) + 7);
-        assert_eq!(size_of::<bootslot_status>(), offset_of!(bootslot_status, reserved) + 7);
-        assert_eq!(size_of::<bootslot_slot>(), offset_of!(bootslot_slot, reserved) + 2);
+        assert_eq!(size_of::<bootslot_status>(), offset_of!(bootslot_status, reserved) + 4);
+        assert_eq!(size_of::<bootslot_slot>(), offset_of!(bootslot_slot, reserved) + 1);
         assert_eq!(offset_of!(bootslot_health, size), offset_of!(bootslot_health, reserved) + 5);
         let pointer = size_of::<*const c_char>();
+        let last = offset_of!(bootslot_slots_options, last_resort);
+        assert_eq!(size_of::<bootslot_slots_options>(), last + pointer);
+        assert_eq!(last, offset_of!(bootslot_slots_options, reserved) + 6);
         assert_eq!(size_of::<bootslot_health>(), offset_of!(bootslot_health, findings) + pointer);
     }
 

@@ -1,60 +1,24 @@
 //! The slots for C: status, what the next boot will do, and the orders.
 
-use std::ffi::{c_char, CString};
+use std::ffi::c_char;
 use std::mem;
 use std::path::Path;
 use std::ptr;
 use std::time::Duration;
 
 use super::boundary::{
-    c_string, given_size, optional_text, path, read_sized, text, unused, write_sized, Failure, Handle,
-    Outcome, Sized1,
+    given_size, optional_text, path, read_sized, text, write_sized, Failure, Handle, Outcome, Sized1,
 };
 use super::code::bootslot_code::{self, *};
+use super::given::Given;
+use super::slots_options::{bootslot_slots_options, name, settings, tries as tries_of};
 use crate::device::{Device, Done, Status};
 use crate::env::text::parse_defaults;
-use crate::settings::Settings;
-#[cfg(not(feature = "settings"))]
-use crate::settings::DEFAULT_SETTINGS;
-use crate::slot::{Chosen, Field, Mark, Name, Reason, Standing, MAX_TRIES};
+use crate::slot::{Chosen, Field, Mark, Name, Reason, Role, Standing};
 use crate::store::{LockPath, StoreOptions};
 
 /// The slots of this device. Made by bootslot_slots_new, freed by bootslot_slots_free.
 pub struct bootslot_slots(#[allow(dead_code, reason = "the name in C of what is a Handle")] Handle<Session>);
-
-/// What the board has compiled into U-Boot, and where its environment is. What is zero has the value in the
-/// file of settings, or else its default.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct bootslot_slots_options {
-    /// sizeof(bootslot_slots_options)
-    pub struct_size: usize,
-    /// The file of settings. NULL: /etc/bootslot/bootslot.toml, if it exists.
-    pub settings: *const c_char,
-    /// The configuration of the environment, as in bootslot_env_options.
-    pub config: *const c_char,
-    /// Which environment of it, as in bootslot_env_options.
-    pub name_space: *const c_char,
-    /// The directory of the lock file, as in bootslot_env_options.
-    pub lock_directory: *const c_char,
-    /// How long to wait for the lock, as in bootslot_env_options.
-    pub lock_timeout: u32,
-    /// Tries of the factory's trial, 1 to 9 (BOOTSLOT_TRIES). 0: 3.
-    pub tries: u32,
-    /// The names of all slots with blanks between them (boot_slots). NULL: "A B".
-    pub slots: *const c_char,
-    /// The slot that runs. NULL: the one in bootslot.slot= on the kernel's command line.
-    pub running: *const c_char,
-    /// U-Boot takes only the writeable variables from storage (CONFIG_ENV_WRITEABLE_LIST).
-    pub hardened: bool,
-    /// For later versions: has to be zero.
-    pub reserved: [u8; 7],
-}
-
-// SAFETY: NULL pointers, 0 and false are values, and the defaults.
-unsafe impl Sized1 for bootslot_slots_options {
-    const FIRST: usize = end_of!(Self, reserved: [u8; 7]);
-}
 
 /// What is recorded about a slot.
 #[repr(C)]
@@ -64,8 +28,10 @@ pub enum bootslot_mark {
     BOOTSLOT_UNKNOWN = 0,
     /// It was confirmed, and has not been written since.
     BOOTSLOT_GOOD = 1,
-    /// It failed its trial, or is being written. It never boots.
+    /// It is being written. It never boots.
     BOOTSLOT_BAD = 2,
+    /// It was written whole, and has failed or was given up. It boots when nothing better is left.
+    BOOTSLOT_FAILED = 3,
 }
 
 /// Why a slot is given up.
@@ -102,7 +68,7 @@ pub struct bootslot_status {
     pub running: *const c_char,
     /// The slot that a failed trial returns to; NULL outside of a trial.
     pub rollback: *const c_char,
-    /// The slot that the next boot ends in if every slot loads; NULL if every slot is bad.
+    /// The slot that the next boot ends in if every slot loads; NULL if no slot may boot, or if `script` is 0.
     pub next: *const c_char,
     /// The id of the update on trial; NULL if none is recorded.
     pub update: *const c_char,
@@ -116,13 +82,19 @@ pub struct bootslot_status {
     pub slots: usize,
     /// Whether the environment that holds all this is healthy; see bootslot_env_check.
     pub healthy: bool,
+    /// The version of the boot script that U-Boot runs; 0 if it is not known whether it runs one.
+    pub script: u8,
+    /// Whether the environment names other slots than the settings.
+    pub slots_differ: bool,
+    /// Whether a confirmed slot that loads and then hangs is left, by U-Boot's boot counter.
+    pub guard: bool,
     /// For later versions: zero.
-    pub reserved: [u8; 7],
+    pub reserved: [u8; 4],
 }
 
 // SAFETY: zero bytes are numbers, false, NULL pointers and BOOTSLOT_CONFIRMED.
 unsafe impl Sized1 for bootslot_status {
-    const FIRST: usize = end_of!(Self, reserved: [u8; 7]);
+    const FIRST: usize = end_of!(Self, reserved: [u8; 4]);
 }
 
 /// One slot.
@@ -139,13 +111,15 @@ pub struct bootslot_slot {
     pub active: bool,
     /// Whether it is the one that runs.
     pub running: bool,
+    /// Whether it is the one for emergencies, which is never installed to and never active.
+    pub last_resort: bool,
     /// For later versions: zero.
-    pub reserved: [u8; 2],
+    pub reserved: [u8; 1],
 }
 
 // SAFETY: zero bytes are a number, false, a NULL pointer and BOOTSLOT_UNKNOWN.
 unsafe impl Sized1 for bootslot_slot {
-    const FIRST: usize = end_of!(Self, reserved: [u8; 2]);
+    const FIRST: usize = end_of!(Self, reserved: [u8; 1]);
 }
 
 /// The slots as a handle holds them.
@@ -154,7 +128,7 @@ pub(super) struct Session {
     device: Option<Device>,
     /// What was read last, and its strings for C.
     status: Option<Status>,
-    given: Vec<CString>,
+    given: Given,
 }
 
 impl Session {
@@ -166,85 +140,34 @@ impl Session {
     fn order(&mut self, give: impl FnOnce(&mut Device) -> crate::Result<Done>) -> Outcome<bootslot_code> {
         self.status = None;
         give(self.device()?)?;
+        self.given.end();
         Ok(BOOTSLOT_OK)
     }
 
-    /// A string that lives until the next call with this handle.
+    unsafe fn finish_install(
+        &mut self,
+        slot: *const c_char,
+        tries: u32,
+        update: *const c_char,
+        again: bool,
+    ) -> Outcome<bootslot_code> {
+        let (slot, tries, update) = (name(text(slot, "slot")?)?, tries_of(tries)?, optional_text(update));
+        self.order(|device| device.finish_install(&slot, tries, update, again))
+    }
+
+    unsafe fn try_slot(&mut self, slot: *const c_char, tries: u32, again: bool) -> Outcome<bootslot_code> {
+        let (slot, tries) = (name(text(slot, "slot")?)?, tries_of(tries)?);
+        self.order(|device| device.try_slot(&slot, tries, again))
+    }
+
+    /// A string that lives until the state is changed.
     fn give(&mut self, bytes: &[u8]) -> *const c_char {
-        let string = c_string(bytes.to_vec());
-        let pointer = string.as_ptr();
-        self.given.push(string);
-        pointer
+        self.given.lend(bytes)
     }
 
     fn give_name(&mut self, name: Option<&Name>) -> *const c_char {
         name.map_or(ptr::null(), |name| self.give(name.as_str().as_bytes()))
     }
-}
-
-fn name(bytes: &[u8]) -> Outcome<Name> {
-    Name::from_bytes(bytes).ok_or_else(|| {
-        let text = format!("{:?} is no name of a slot", String::from_utf8_lossy(bytes));
-        Failure::new(BOOTSLOT_ERROR_ARGUMENT, text)
-    })
-}
-
-/// 1 to 9 tries; 0 are the board's.
-fn tries(number: u32) -> Outcome<Option<u8>> {
-    match u8::try_from(number) {
-        Ok(0) => Ok(None),
-        Ok(tries @ 1..=MAX_TRIES) => Ok(Some(tries)),
-        _ => Err(Failure::new(BOOTSLOT_ERROR_ARGUMENT, format!("{number} tries: 1 to {MAX_TRIES}, or 0"))),
-    }
-}
-
-/// The file of settings, and over it what the options say.
-unsafe fn settings(options: Option<&bootslot_slots_options>) -> Outcome<Settings> {
-    let file = options.and_then(|options| optional_text(options.settings)).map(path);
-    let mut settings = read_settings(file)?;
-    let Some(options) = options else { return Ok(settings) };
-    unused(&options.reserved)?;
-    let namespace = optional_text(options.name_space).map(String::from_utf8_lossy);
-    settings.choose_environment(
-        optional_text(options.config).map(|config| path(config).into()),
-        namespace.map(|name| name.into_owned()),
-    );
-    if let Some(running) = optional_text(options.running) {
-        settings.running = Some(name(running)?);
-    }
-    if let Some(slots) = optional_text(options.slots) {
-        let wrong = |text| Failure::new(BOOTSLOT_ERROR_ARGUMENT, text);
-        settings.board.slots.clear();
-        for word in slots.split(|byte| *byte == b' ').filter(|word| !word.is_empty()) {
-            let slot = name(word)?;
-            if settings.board.slots.contains(&slot) {
-                return Err(wrong(format!("slots names {slot} twice")));
-            }
-            settings.board.slots.push(slot);
-        }
-        if settings.board.slots.is_empty() {
-            return Err(wrong("slots names no slot".into()));
-        }
-    }
-    settings.board.tries = tries(options.tries)?.unwrap_or(settings.board.tries);
-    settings.board.hardened |= options.hardened;
-    Ok(settings)
-}
-
-#[cfg(feature = "settings")]
-fn read_settings(file: Option<&Path>) -> Outcome<Settings> {
-    Ok(Settings::find(file)?)
-}
-
-/// A file that this build can't read is not passed over: other slots than the board's would be meant.
-#[cfg(not(feature = "settings"))]
-fn read_settings(file: Option<&Path>) -> Outcome<Settings> {
-    let path = file.unwrap_or(Path::new(DEFAULT_SETTINGS));
-    if file.is_some() || path.exists() {
-        let text = format!("{}: this build reads no file of settings (feature `settings`)", path.display());
-        return Err(Failure::new(BOOTSLOT_ERROR_UNSUPPORTED, text));
-    }
-    Ok(Settings::default())
 }
 
 /// A call with a handle.
@@ -256,20 +179,21 @@ pub(super) unsafe fn call(
     slots: *const bootslot_slots,
     f: impl FnOnce(&mut Session) -> Outcome<bootslot_code>,
 ) -> bootslot_code {
-    Handle::call(slots.cast::<Handle<Session>>(), |session| {
-        // They may be the arguments of this very call: they live until it is over.
-        let _given = mem::take(&mut session.given);
-        f(session)
+    Handle::call(slots.cast::<Handle<Session>>(), |session, given| {
+        mem::swap(&mut session.given, given);
+        let outcome = f(session);
+        mem::swap(&mut session.given, given);
+        outcome
     })
 }
 
 exports! { EXPORTS:
-    /// A new handle, not open yet. Never NULL, except by a mistake in this library.
+    /// Makes a new handle, which is not open yet. It is never NULL, except by a mistake in this library.
     fn bootslot_slots_new() -> *mut bootslot_slots {
         Handle::new(Session::default()).cast::<bootslot_slots>()
     }
 
-    /// Frees the handle. NULL is nothing to free.
+    /// Frees the handle. Freeing NULL does nothing.
     fn bootslot_slots_free(slots: *mut bootslot_slots) {
         Handle::free(slots.cast::<Handle<Session>>());
     }
@@ -303,16 +227,16 @@ exports! { EXPORTS:
         })
     }
 
-    /// Reads the boot state, without a lock. Where no copy of the environment is valid, it is the
-    /// factory's, to which U-Boot falls back.
+    /// Reads the boot state, without a lock. If no copy of the environment is valid, it is the factory's, to which U-Boot
+    /// falls back. The result is BOOTSLOT_ERROR_REFUSED if the options name a running slot that does not exist.
     fn bootslot_slots_status(slots: *mut bootslot_slots, status: *mut bootslot_status) -> bootslot_code {
         call(slots, |session| {
             given_size(status)?;
             let found = session.device()?.status()?;
             let state = &found.state;
-            let chosen = match &found.next.chosen {
-                Chosen::Slot(name) => Some(name),
-                Chosen::Recovery | Chosen::StartOver => None,
+            let chosen = match (&found.next.chosen, &found.script) {
+                (Chosen::Slot(name), Ok(_)) => Some(name),
+                _ => None,
             };
             let optional = |session: &mut Session, bytes: &Option<Vec<u8>>| {
                 bytes.as_ref().map_or(ptr::null(), |bytes| session.give(bytes))
@@ -334,7 +258,10 @@ exports! { EXPORTS:
                 tries,
                 slots: state.slots.len(),
                 healthy: found.health.is_healthy(),
-                reserved: [0; 7],
+                script: found.script.as_ref().map_or(0, |script| u8::try_from(script.number()).unwrap_or(u8::MAX)),
+                slots_differ: found.slots_differ,
+                guard: found.guard,
+                reserved: [0; 4],
             };
             session.status = Some(found);
             write_sized(status, &ours)?;
@@ -342,8 +269,8 @@ exports! { EXPORTS:
         })
     }
 
-    /// One slot of the boot state that bootslot_slots_status read last, in the board's order from 0 on;
-    /// BOOTSLOT_END after the last one.
+    /// Gets one slot of the boot state that bootslot_slots_status read last. The number counts in the board's order, from
+    /// 0 on. The result is BOOTSLOT_END behind the last one.
     fn bootslot_slots_get(
         slots: *mut bootslot_slots,
         number: usize,
@@ -361,12 +288,14 @@ exports! { EXPORTS:
                 name: ptr::null(),
                 mark: match found.mark {
                     Field::Is(Mark::Good) => bootslot_mark::BOOTSLOT_GOOD,
-                    Field::Is(Mark::Bad) => bootslot_mark::BOOTSLOT_BAD,
+                    Field::Is(Mark::Writing) => bootslot_mark::BOOTSLOT_BAD,
+                    Field::Is(Mark::Failed) => bootslot_mark::BOOTSLOT_FAILED,
                     Field::Absent | Field::Odd(_) => bootslot_mark::BOOTSLOT_UNKNOWN,
                 },
                 active: status.state.active.known() == Some(&found.name),
                 running: status.running.as_ref().ok() == Some(&found.name),
-                reserved: [0; 2],
+                last_resort: found.role == Role::LastResort,
+                reserved: [0; 1],
             };
             let name = found.name.clone();
             ours.name = session.give_name(Some(&name));
@@ -375,11 +304,10 @@ exports! { EXPORTS:
         })
     }
 
-    /// Starts with the factory's trial where no boot state is stored yet. `defaults`, which may be NULL, is
-    /// what to start from where no copy of the environment is valid: lines `name=value`, as in U-Boot's
-    /// u-boot-initial-env. It has to be all that U-Boot needs to boot, for U-Boot then loads what is stored
-    /// and nothing else, unless the board is hardened: without bootcmd it is refused. With NULL, nothing is
-    /// made out of nothing: BOOTSLOT_ERROR_NO_VALID_COPY.
+    /// Starts with the factory's trial, if no boot state is stored yet. `defaults` may be NULL. It is what to start from if
+    /// no copy of the environment is valid: lines `name=value`, as in U-Boot's u-boot-initial-env. Unless the board is
+    /// hardened, U-Boot then loads what is stored and nothing else. So `defaults` has to be all that U-Boot needs to
+    /// boot. Without bootcmd it is refused. With NULL, nothing is made out of nothing: BOOTSLOT_ERROR_NO_VALID_COPY.
     fn bootslot_slots_init(slots: *mut bootslot_slots, defaults: *const c_char) -> bootslot_code {
         call(slots, |session| {
             let base = optional_text(defaults).map(|text| parse_defaults(text, Path::new("defaults")));
@@ -388,7 +316,7 @@ exports! { EXPORTS:
         })
     }
 
-    /// Before a slot is written: it is bad from now on, so that no power cut can make it boot half-written.
+    /// Call this before you write a slot. From now on nothing boots it, so no power cut can make it boot half-written.
     fn bootslot_slots_begin_install(slots: *mut bootslot_slots, slot: *const c_char) -> bootslot_code {
         call(slots, |session| {
             let slot = name(text(slot, "slot")?)?;
@@ -396,30 +324,45 @@ exports! { EXPORTS:
         })
     }
 
-    /// After a slot was written and verified: it is on trial. `tries` of 0 are the board's; `update`, which
-    /// may be NULL, is the id of what was installed.
+    /// Call this after you have written and verified a slot. It puts the slot on trial. With 0 for `tries`, it has the
+    /// board's number of tries. `update` may be NULL. It is the id of what was installed.
     fn bootslot_slots_finish_install(
         slots: *mut bootslot_slots,
         slot: *const c_char,
         tries: u32,
         update: *const c_char,
     ) -> bootslot_code {
-        call(slots, |session| {
-            let (slot, tries) = (name(text(slot, "slot")?)?, self::tries(tries)?);
-            let update = optional_text(update);
-            session.order(|device| device.finish_install(&slot, tries, update))
-        })
+        call(slots, |session| session.finish_install(slot, tries, update, false))
     }
 
-    /// Puts a slot that is not bad on trial. `tries` of 0 are the board's.
+    /// Puts a slot that was written whole on trial. With 0 for `tries`, it has the board's number of tries.
     fn bootslot_slots_try(slots: *mut bootslot_slots, slot: *const c_char, tries: u32) -> bootslot_code {
-        call(slots, |session| {
-            let (slot, tries) = (name(text(slot, "slot")?)?, self::tries(tries)?);
-            session.order(|device| device.try_slot(&slot, tries))
-        })
+        call(slots, |session| session.try_slot(slot, tries, false))
     }
 
-    /// The running slot is healthy: its trial ends, it is good. `slot`, which may be NULL, must be that one.
+    /// As bootslot_slots_finish_install, but it also takes an update that has failed before.
+    fn bootslot_slots_finish_install_again(
+        slots: *mut bootslot_slots,
+        slot: *const c_char,
+        tries: u32,
+        update: *const c_char,
+    ) -> bootslot_code {
+        call(slots, |session| session.finish_install(slot, tries, update, true))
+    }
+
+    /// As bootslot_slots_try, but it also takes a slot that has failed before.
+    fn bootslot_slots_try_again(slots: *mut bootslot_slots, slot: *const c_char, tries: u32) -> bootslot_code {
+        call(slots, |session| session.try_slot(slot, tries, true))
+    }
+
+    /// Says that the last failure was heard of. It is no longer on record then.
+    fn bootslot_slots_acknowledge(slots: *mut bootslot_slots) -> bootslot_code {
+        call(slots, |session| session.order(Device::acknowledge))
+    }
+
+    /// Says that the running slot is healthy. Its trial ends, and it is good. `slot` may be NULL; if not, it must be the
+    /// running slot. If the settings name U-Boot's boot counter, that is reset as well. The result is
+    /// BOOTSLOT_ERROR_COUNTER if only this failed.
     fn bootslot_slots_confirm(slots: *mut bootslot_slots, slot: *const c_char) -> bootslot_code {
         call(slots, |session| {
             let slot = optional_text(slot).map(name).transpose()?;
@@ -440,7 +383,7 @@ exports! { EXPORTS:
         })
     }
 
-    /// Marks a slot good that the caller knows to be good.
+    /// Marks a slot as good. The caller knows that it is.
     fn bootslot_slots_mark_good(slots: *mut bootslot_slots, slot: *const c_char) -> bootslot_code {
         call(slots, |session| {
             let slot = name(text(slot, "slot")?)?;
@@ -448,7 +391,7 @@ exports! { EXPORTS:
         })
     }
 
-    /// Marks a slot bad: it will not boot.
+    /// Marks a slot as failed. It boots when nothing better is left.
     fn bootslot_slots_mark_bad(slots: *mut bootslot_slots, slot: *const c_char) -> bootslot_code {
         call(slots, |session| {
             let slot = name(text(slot, "slot")?)?;

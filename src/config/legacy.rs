@@ -5,12 +5,11 @@
 //! ```
 //!
 //! The format is defined by the `sscanf` calls of U-Boot's `tools/env/fw_env.c` (`get_config`) and of
-//! libubootenv's `src/uboot_env.c`: the offset is a number of any C base, **the sizes and the number of
-//! sectors are hexadecimal even without `0x`**: `4000` is 0x4000 here too, or the same file would mean
-//! something else to each tool.
+//! libubootenv's `src/uboot_env.c`. The offset is a number of any C base. **The sizes and the number of sectors are
+//! hexadecimal even without `0x`**: `4000` is 0x4000 here too, or the same file would mean something else to each tool.
 //!
-//! What those tools skip silently is an error here: they skip a damaged second line, take the
-//! redundant environment for a single copy, and overwrite it.
+//! What those tools skip silently is an error here. They skip a damaged second line, take the redundant environment for a
+//! single copy, and overwrite it.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -35,7 +34,7 @@ pub fn parse(path: &Path, text: &[u8]) -> Result<Config> {
     let fail = |at: &[u8], message: &str| Err(Error::in_config(path, text, text.offset(at), message));
 
     let mut devices = Vec::with_capacity(2);
-    let mut columns = [[text; 5]; 2];
+    let mut columns = [[text; 3]; 2];
     for line in lines(text) {
         match entry(line) {
             Ok((_, None)) => {}
@@ -59,24 +58,21 @@ pub fn parse(path: &Path, text: &[u8]) -> Result<Config> {
 
     let environment = EnvConfig { namespace: None, devices, lockfile: None, writelist: None };
     if let Err(flaw) = environment.check() {
-        let [path_column, offset, size, sector_size, sectors] =
-            columns.get(flaw.device).copied().unwrap_or([text; 5]);
+        let [path_column, offset, size] = columns.get(flaw.device).copied().unwrap_or([text; 3]);
         let at = match flaw.field {
             Field::Path => path_column,
             Field::Offset => offset,
             Field::Size => size,
-            Field::SectorSize => sector_size,
-            Field::Sectors => sectors,
         };
         return fail(at, &flaw.message);
     }
     Ok(Config { path: path.to_path_buf(), environments: vec![environment] })
 }
 
-/// One entry and where its columns are; an omitted column is where the previous one is.
+/// One entry and where its needed columns are.
 struct Entry<'a> {
     device: Device,
-    columns: [&'a [u8]; 5],
+    columns: [&'a [u8]; 3],
 }
 
 /// Why a line is no entry, and the part of it that is to blame.
@@ -151,12 +147,9 @@ fn entry(line: &[u8]) -> Parsed<'_, Option<Entry<'_>>> {
     let (rest, (path, path_column)) = column("device", device_path)(rest)?;
     let (rest, (offset, offset_column)) = column("offset", number::offset)(rest)?;
     let (rest, (size, size_column)) = column("size", number::hex)(rest)?;
-    let (rest, (sector_size, sector_size_column)) =
-        optional(column("sector size", number::hex), (0, size_column), rest)?;
-    let (rest, (sectors, sectors_column)) =
-        optional(column("number of sectors", number::hex), (0, sector_size_column), rest)?;
-    let (rest, (disable_lock, _)) =
-        optional(column("disable-lock", zero_or_one), (false, sectors_column), rest)?;
+    let (rest, (sector_size, _)) = optional(column("sector size", number::hex), (0, rest), rest)?;
+    let (rest, (sectors, _)) = optional(column("number of sectors", number::hex), (0, rest), rest)?;
+    let (rest, (disable_lock, _)) = optional(column("disable-lock", zero_or_one), (false, rest), rest)?;
     if !at_end(rest) {
         return Err(nom::Err::Error(Wrong {
             at: rest,
@@ -164,7 +157,7 @@ fn entry(line: &[u8]) -> Parsed<'_, Option<Entry<'_>>> {
         }));
     }
     let device = Device { path, offset, size, sector_size, sectors, disable_lock };
-    let columns = [path_column, offset_column, size_column, sector_size_column, sectors_column];
+    let columns = [path_column, offset_column, size_column];
     Ok((&[], Some(Entry { device, columns })))
 }
 

@@ -8,7 +8,7 @@
 mod discover;
 pub mod legacy;
 mod number;
-mod rules;
+pub(crate) mod rules;
 #[cfg(feature = "yaml")]
 pub mod yaml;
 

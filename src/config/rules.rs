@@ -1,6 +1,7 @@
 //! Pure: What an environment's configuration must fulfil before a device is opened.
 //!
-//! Whatever is wrong here would cost the environment sooner or later, so it is refused for printing too.
+//! What is wrong here keeps a reader from finding the environment. A reader needs no erase sectors. `storage/region` knows
+//! the device and says whether they fit, and only a store asks for that.
 
 use std::path::{Path, PathBuf};
 
@@ -10,10 +11,10 @@ use crate::error::{Error, Result};
 /// The smallest area of variables: `a=b` and the two NULs that end it.
 const SMALLEST_DATA: u64 = 5;
 /// CRC-32 alone, or with the flags byte of a redundant copy.
-const HEADERS: [u64; 2] = [4, 5];
+pub(crate) const HEADERS: [u64; 2] = [4, 5];
 /// No board has a bigger environment (U-Boot's own default is 8 to 128 KiB); a bigger number is a
 /// mistake, and every copy is held in memory.
-pub(super) const LARGEST_COPY: u64 = 64 << 20;
+pub(crate) const LARGEST_COPY: u64 = 64 << 20;
 
 /// The part of an entry that breaks a rule, so that a parser can point at it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,8 +22,6 @@ pub(super) enum Field {
     Path,
     Offset,
     Size,
-    SectorSize,
-    Sectors,
 }
 
 /// A broken rule.
@@ -35,8 +34,8 @@ pub(super) struct Flaw {
 }
 
 impl EnvConfig {
-    /// Checks what can be checked without opening a device: the number of copies, their sizes, their
-    /// sectors, and that they don't overlap. A parsed configuration has passed.
+    /// Checks what can be checked without opening a device: the number of copies, their sizes, and
+    /// that they don't overlap. A parsed configuration has passed.
     ///
     /// Errors: [`Error::Device`] with the path of the guilty entry; nothing was touched.
     pub fn validate(&self) -> Result<()> {
@@ -100,20 +99,10 @@ impl Device {
             );
             return Err((Field::Size, message));
         }
-        let Some(span) = self.span() else {
-            return Err((Field::SectorSize, "sector size times sectors is too big".to_owned()));
-        };
-        if self.sector_size > 0 && self.sectors > 0 && span < self.size as i64 {
-            let message = format!(
-                "{} sectors of {:#x} bytes can't hold the {:#x} bytes of the environment",
-                self.sectors, self.sector_size, self.size
-            );
-            return Err((Field::Sectors, message));
-        }
-        self.check_offset(span)
+        self.check_offset()
     }
 
-    fn check_offset(&self, span: i64) -> Result<(), (Field, String)> {
+    fn check_offset(&self) -> Result<(), (Field, String)> {
         let offset = self.offset;
         if self.is_ubi() {
             return if offset == 0 {
@@ -124,7 +113,7 @@ impl Device {
                 Err((Field::Offset, message))
             };
         }
-        if offset.checked_add(span).is_none() {
+        if offset.checked_add_unsigned(self.size).is_none() {
             return Err((Field::Offset, format!("offset {} is too big", Hex(offset))));
         }
         if offset < 0 && offset.unsigned_abs() < self.size {
@@ -135,28 +124,7 @@ impl Device {
             );
             return Err((Field::Offset, message));
         }
-        // Where the copy starts is known only for offsets from the start of the device.
-        if offset > 0 && self.sector_size > 0 && offset.unsigned_abs() % self.sector_size != 0 {
-            let message = format!(
-                "offset {} is not the start of a sector of {:#x} bytes",
-                Hex(offset),
-                self.sector_size
-            );
-            return Err((Field::Offset, message));
-        }
         Ok(())
-    }
-
-    /// Bytes from the offset that belong to the copy: its sectors, as far as they are known.
-    /// `None` if that is more than an offset can express.
-    fn span(&self) -> Option<i64> {
-        let span = if self.sector_size == 0 {
-            self.size
-        } else {
-            let sectors = if self.sectors > 0 { self.sectors } else { self.size.div_ceil(self.sector_size) };
-            sectors.checked_mul(self.sector_size)?
-        };
-        i64::try_from(span).ok()
     }
 }
 
@@ -171,7 +139,7 @@ fn check_pair(first: &Device, second: &Device) -> Result<(), (Field, String)> {
     // Offsets from the start and from the end can be compared only when the size of the device is known.
     if same_path(&first.path, &second.path) && (first.offset < 0) == (second.offset < 0) {
         let (a, b) = (first.offset, second.offset);
-        let end = |device: &Device| device.offset.saturating_add(device.span().unwrap_or(i64::MAX));
+        let end = |device: &Device| device.offset.saturating_add_unsigned(device.size);
         let (a_end, b_end) = (end(first), end(second));
         if a < b_end && b < a_end {
             let message = format!(

@@ -80,7 +80,6 @@ struct Entry {
     device: Device,
     at: At,
     offset_at: At,
-    sector_size_at: At,
 }
 
 impl<'a> Reader<'a> {
@@ -245,7 +244,6 @@ impl<'a> Reader<'a> {
                     (Field::Size, _) | (_, None) => size_at,
                     (Field::Path, Some(entry)) => entry.at,
                     (Field::Offset, Some(entry)) => entry.offset_at,
-                    (Field::SectorSize | Field::Sectors, Some(entry)) => entry.sector_size_at,
                 };
                 self.refuse(at, flaw.message)
             }
@@ -309,10 +307,10 @@ impl<'a> Reader<'a> {
             return self.refuse(at, "this device has no \"path\"");
         };
         let (offset, offset_at) = offset.unwrap_or((0, at));
-        let (sector_size, sector_size_at) = sector_size.unwrap_or((0, at));
+        let (sector_size, _) = sector_size.unwrap_or((0, at));
         let disable_lock = disable_lock.or(unlock.map(|unlock| !unlock)).unwrap_or(false);
         let device = Device { path, offset, size: 0, sector_size, sectors: 0, disable_lock };
-        Ok(Entry { device, at, offset_at, sector_size_at })
+        Ok(Entry { device, at, offset_at })
     }
 
     /// The entries joined by commas, as in U-Boot's `.flags`.

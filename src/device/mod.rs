@@ -1,39 +1,52 @@
 //! One device and its slots: an order of user space from the settings to the store.
 //!
 //! ```text
-//!  lock -> load -> variables -> dialect -> State -> the order -> dialect -> changes -> one store
-//!                                                       |                      |
-//!                                                    refused: nothing       none: nothing
-//!                                                    is written             is written
+//!  lock -> load -> variables -> which script -> dialect -> State -> the order -> dialect -> changes -> one store
+//!                                    |                                   |                      |
+//!                               unknown: nothing                   refused: nothing       none: nothing
+//!                               is written                         is written             is written
 //! ```
 //!
 //! The program and the C library hold no rules of their own: they call this.
+//!
+//! | file | job |
+//! |---|---|
+//! | `mod.rs` | the orders |
+//! | `running.rs` | which slot runs: by the kernel's command line and the device of `/` |
+//! | `root.rs` | the slots whose device that is |
+//! | `script.rs` | which version of the boot script U-Boot runs |
+//! | `status.rs` | what is known, and what the next boot will do |
 
+mod root;
 mod running;
+mod script;
 mod status;
 
 pub use status::{NextBoot, Status};
 
+use crate::bootcount::{reset_in, Source};
 use crate::config::find_environment;
 use crate::env::Environment;
 use crate::error::{Error, Result};
 use crate::settings::Settings;
 use crate::slot::dialect::Change;
-use crate::slot::{Board, Name, Outcome, Reason, State};
-use crate::store::{Commit, Store, StoreOptions, Transaction};
+use crate::slot::{Board, Mark, Name, Outcome, Reason, Refusal, Script, State};
+use crate::store::{Commit, Snapshot, Store, StoreOptions, Transaction};
+use running::Running;
 
 /// A device with slots.
 ///
 /// Each order is one store, or none where it has been carried out already: it can be given again after
 /// a power cut. An order that would endanger the way back is [`Error::Refused`]; one that needs to know
-/// which slot runs, and does not, is [`Error::RunningUnknown`]. All orders fail as
+/// which slot runs, and does not, is [`Error::RunningUnknown`]; where it is not known whether U-Boot runs the
+/// boot script, all but [`acknowledge`](Device::acknowledge) are [`Error::ScriptUnknown`]. All orders fail as
 /// [`Store::begin`] and [`Transaction::commit`] do, and with [`Error::BootState`] where the variables
 /// can't be read as a boot state, and with [`Error::Denied`] where `.flags` or a writelist forbids the
 /// change. After an error the boot state is the old one.
 pub struct Device {
     settings: Settings,
     store: Store,
-    running: Result<Name, String>,
+    running: Running,
 }
 
 /// What an order did.
@@ -47,6 +60,8 @@ pub struct Done {
     pub changes: Vec<Change>,
     /// What was written.
     pub commit: Commit,
+    /// Whether U-Boot's boot counter was reset, by [`Device::confirm`].
+    pub counter_reset: bool,
 }
 
 impl Done {
@@ -70,10 +85,7 @@ impl Device {
 
     /// The same over an environment that somebody else has opened; the settings' own is not looked at.
     pub fn with_store(settings: &Settings, store: Store) -> Device {
-        let running = match &settings.running {
-            Some(name) => Ok(name.clone()),
-            None => running::from_command_line(&settings.cmdline),
-        };
+        let running = running::find(settings);
         Device { settings: settings.clone(), store, running }
     }
 
@@ -89,7 +101,7 @@ impl Device {
 
     /// The slot that runs, if that is known.
     pub fn running(&self) -> Option<&Name> {
-        self.running.as_ref().ok()
+        self.running.slot.as_ref().ok()
     }
 
     /// The boot state as the boot script will see it; read without a lock.
@@ -99,7 +111,19 @@ impl Device {
     /// [`Error::NoValidCopy`], [`Error::BootState`].
     pub fn state(&mut self) -> Result<State> {
         let variables = self.store.load()?.environment();
-        self.settings.dialect.decode(&variables, &self.settings.board)
+        let board = self.board(&self.script(&variables));
+        self.settings.dialect.decode(&variables, &board)
+    }
+
+    /// The version of the boot script that U-Boot runs, as far as these variables and the command line tell.
+    fn script(&self, variables: &Environment) -> Result<Script> {
+        script::find(&self.settings, &self.running.cmdline, variables)
+    }
+
+    /// The board with this script; with the newest one where it is unknown.
+    fn board(&self, script: &Result<Script>) -> Board {
+        let script = script.as_ref().copied().unwrap_or_default();
+        Board { script, ..self.settings.board.clone() }
     }
 
     /// All that is known about the slots, read without a lock. Where no copy of the environment is valid,
@@ -107,30 +131,58 @@ impl Device {
     ///
     /// # Errors
     ///
-    /// [`Error::BootState`].
+    /// [`Error::BootState`], and [`Error::Refused`] where the settings say that a slot runs which does not exist.
     pub fn status(&mut self) -> Result<Status> {
+        Ok(self.look()?.0)
+    }
+
+    fn look(&mut self) -> Result<(Status, Result<Script>)> {
         let (health, snapshot) = self.store.check_and_load();
-        let Settings { board, dialect, .. } = &self.settings;
+        let variables = snapshot.as_ref().map(Snapshot::environment).unwrap_or_default();
+        let script = self.script(&variables);
+        let (board, dialect) = (self.board(&script), self.settings.dialect);
         let state = match snapshot {
-            Ok(snapshot) => dialect.decode(&snapshot.environment(), board)?,
-            Err(_) => State::factory(board),
+            Ok(_) => dialect.decode(&variables, &board)?,
+            Err(_) => State::factory(&board),
         };
-        let next = NextBoot::new(&state, board, *dialect);
-        Ok(Status { state, running: self.running.clone(), health, next })
+        let mut running = self.running.slot.clone();
+        if let Ok(name) = running.clone() {
+            if state.slot(&name).is_none() {
+                let wrong = Error::from(no_such_slot(&state, &name));
+                if self.settings.running.is_some() {
+                    return Err(wrong);
+                }
+                let shown = self.settings.cmdline.display();
+                running = Err(format!("{shown} says slot {name}, and the board has no such slot"));
+            }
+        }
+        let status = Status {
+            running,
+            on_root: self.running.on_root.clone(),
+            health,
+            script: script.as_ref().copied().map_err(ToString::to_string),
+            guard: script::has_guard(&self.settings, &variables),
+            slots_differ: contradicts(&self.settings, &state),
+            next: NextBoot::new(&state, dialect),
+            state,
+        };
+        Ok((status, script))
     }
 
     /// What the next boot will do: which slot, what it stores, and why. Read without a lock.
     ///
     /// # Errors
     ///
-    /// As [`status`](Device::status).
+    /// As [`status`](Device::status), and [`Error::ScriptUnknown`].
     pub fn next_boot(&mut self) -> Result<NextBoot> {
-        Ok(self.status()?.next)
+        let (status, script) = self.look()?;
+        script.map(|_| status.next)
     }
 
     /// Starts with the factory's trial where no boot state is stored yet: the running slot, else the
-    /// first one. Where no copy of the environment is valid, `base` is what it starts from; `None` makes
-    /// nothing out of nothing. A board that is not hardened loads nothing but what is stored, so that its
+    /// first one. Where no copy of the environment is valid, `base` is what it starts from, also where it holds
+    /// the values that the board has compiled in, as `u-boot-initial-env` does; `None` makes nothing out of
+    /// nothing. A board that is not hardened loads nothing but what is stored, so that its
     /// `base` has to hold all that it needs to boot.
     ///
     /// # Errors
@@ -144,21 +196,48 @@ impl Device {
             return Err(Error::Refused(reason.into()));
         }
         let running = self.running().cloned();
-        let give = |state: &State, board: &Board| state.init(board, running.as_ref());
         let transaction = match base {
             Some(base) => self.store.begin_or_init(base)?,
             None => self.store.begin()?,
         };
-        carry_out(&self.settings, transaction, &give)
+        let new = transaction.is_new();
+        let give = |state: &State, _: &Board| match new && state.is_as_compiled_in() {
+            true => state.begin_anew(running.as_ref()),
+            false => state.init(running.as_ref()),
+        };
+        carry_out(&self.settings, &self.running, transaction, Order::default(), &give)
     }
 
-    /// Before a slot is written: it is bad from now on. [`State::begin_install`] has the rules.
+    /// Whether an installation may begin and end, asked before anything is written. Read without a lock.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`begin_install`](Device::begin_install) and [`finish_install`](Device::finish_install).
+    pub fn check_install(
+        &mut self,
+        target: &Name,
+        tries: Option<u8>,
+        update: &[u8],
+        again: bool,
+    ) -> Result<()> {
+        let running = self.running.slot.clone().map_err(Error::RunningUnknown)?;
+        let variables = self.store.load()?.environment();
+        let board = self.board(&Ok(self.script(&variables)?));
+        let state = self.settings.dialect.decode(&variables, &board)?;
+        let begun = state.begin_install(target, &running);
+        let begun = Order::writes(target).judge(&self.settings, &self.running, &state, begun)?;
+        begun.finish_install(target, &running, tries.unwrap_or(board.tries), Some(update), again)?;
+        Ok(())
+    }
+
+    /// Before a slot is written: nothing boots it from now on. [`State::begin_install`] has the rules.
     pub fn begin_install(&mut self, target: &Name) -> Result<Done> {
-        self.order(&|state, running, _| state.begin_install(target, running))
+        self.order(Order::writes(target), &|state, running, _| state.begin_install(target, running))
     }
 
     /// After a slot was written and verified: it is on trial. `tries` of `None` are the board's; `update`
-    /// is the id of what was installed: 1 to 64 of `[A-Za-z0-9._-]`, which U-Boot's shells copy as it is.
+    /// is the id of what was installed: 1 to 64 of `[A-Za-z0-9._-]`, which U-Boot's shells copy as it is. An update
+    /// that has failed is refused, unless it is to be tried `again`.
     /// [`State::finish_install`] has the rules.
     ///
     /// # Errors
@@ -169,6 +248,7 @@ impl Device {
         target: &Name,
         tries: Option<u8>,
         update: Option<&[u8]>,
+        again: bool,
     ) -> Result<Done> {
         let legal = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
         if let Some(id) = update.filter(|id| !(1..=64).contains(&id.len()) || !id.iter().all(legal)) {
@@ -176,70 +256,197 @@ impl Device {
                 format!("{:?} is no update id: 1 to 64 of [A-Za-z0-9._-]", String::from_utf8_lossy(id));
             return Err(Error::Value { name: "boot_update".into(), reason });
         }
-        self.order(&|state, running, board| {
-            state.finish_install(target, running, tries.unwrap_or(board.tries), update)
+        self.order(Order::writes(target), &|state, running, board| {
+            state.finish_install(target, running, tries.unwrap_or(board.tries), update, again)
         })
     }
 
-    /// Puts a slot that is not bad on trial. [`State::try_slot`] has the rules.
-    pub fn try_slot(&mut self, target: &Name, tries: Option<u8>) -> Result<Done> {
-        self.order(&|state, running, board| state.try_slot(target, running, tries.unwrap_or(board.tries)))
+    /// Puts a slot that was written whole on trial; one that has failed only if it is to be tried `again`.
+    /// [`State::try_slot`] has the rules.
+    pub fn try_slot(&mut self, target: &Name, tries: Option<u8>, again: bool) -> Result<Done> {
+        self.order(Order::writes(target), &|state, running, board| {
+            state.try_slot(target, running, tries.unwrap_or(board.tries), again)
+        })
     }
 
     /// The running slot is healthy. `slot`, where given, must be that one. [`State::confirm`] has the
-    /// rules.
+    /// rules. Where the settings name U-Boot's boot counter, that is reset: one in the environment in the same
+    /// store, any other one after it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CounterNotReset`] after the store, and those of every order.
     pub fn confirm(&mut self, slot: Option<&Name>) -> Result<Done> {
-        self.order(&|state, running, _| state.confirm(slot.unwrap_or(running), running))
+        let source = self.settings.bootcount.clone();
+        let in_store = source == Some(Source::Environment);
+        let order = Order { target: slot, resets_counter: in_store, ..Order::default() };
+        let mut done =
+            self.order(order, &|state, running, _| state.confirm(slot.unwrap_or(running), running))?;
+        if let Some(mut counter) = source.as_ref().and_then(Source::open) {
+            let reset = counter.reset();
+            done.counter_reset = reset.map_err(|error| Error::CounterNotReset(Box::new(error)))?;
+        }
+        Ok(done)
+    }
+
+    /// The last failure was heard of: it is no longer on record. It is the one order that does not ask which
+    /// slot runs, nor for the boot script.
+    pub fn acknowledge(&mut self) -> Result<Done> {
+        let transaction = self.store.begin()?;
+        let order = Order { needs_script: false, ..Order::default() };
+        carry_out(&self.settings, &self.running, transaction, order, &|state, _| Ok(state.acknowledge()))
     }
 
     /// Gives up the running slot, or a trial that has not been booted yet. [`State::roll_back`] has the
     /// rules. It takes a reboot to leave the slot.
     pub fn roll_back(&mut self, reason: Reason) -> Result<Done> {
-        self.order(&|state, running, board| state.roll_back(running, reason, board.tries))
+        self.order(Order::default(), &|state, running, _| state.roll_back(running, reason))
     }
 
     /// Marks a slot good that the caller knows to be good. [`State::mark_good`] has the rules.
     pub fn mark_good(&mut self, slot: &Name) -> Result<Done> {
         let transaction = self.store.begin()?;
-        carry_out(&self.settings, transaction, &|state, _| state.mark_good(slot))
+        carry_out(&self.settings, &self.running, transaction, Order::on(slot), &|state, _| {
+            state.mark_good(slot)
+        })
     }
 
-    /// Marks a slot bad: it will not boot. [`State::mark_bad`] has the rules.
+    /// Marks a slot as failed: it boots when nothing better is left. [`State::mark_bad`] has the rules.
     pub fn mark_bad(&mut self, slot: &Name) -> Result<Done> {
-        self.order(&|state, running, _| state.mark_bad(slot, running))
+        self.order(Order::writes(slot), &|state, running, _| state.mark_bad(slot, running))
     }
 
     /// Makes a good slot the active one, without a trial. [`State::set_active`] has the rules.
     pub fn set_active(&mut self, slot: &Name) -> Result<Done> {
-        self.order(&|state, running, _| state.set_active(slot, running))
+        self.order(Order::on(slot), &|state, running, _| state.set_active(slot, running))
     }
 
     /// An order that depends on which slot runs.
-    fn order(&mut self, give: &dyn Fn(&State, &Name, &Board) -> Outcome) -> Result<Done> {
-        let running = self.running.clone().map_err(Error::RunningUnknown)?;
+    fn order(&mut self, order: Order<'_>, give: &dyn Fn(&State, &Name, &Board) -> Outcome) -> Result<Done> {
+        let running = self.running.slot.clone().map_err(Error::RunningUnknown)?;
         let transaction = self.store.begin()?;
-        carry_out(&self.settings, transaction, &|state, board| give(state, &running, board))
+        let give = |state: &State, board: &Board| give(state, &running, board);
+        carry_out(&self.settings, &self.running, transaction, order, &give)
+    }
+}
+
+/// What an order is about, beside the state.
+struct Order<'a> {
+    /// The slot that it names.
+    target: Option<&'a Name>,
+    /// What that slot holds is given up, or was written anew.
+    writes_target: bool,
+    /// It is the boot script that will act on what is stored.
+    needs_script: bool,
+    /// U-Boot's boot counter in the environment is reset with it.
+    resets_counter: bool,
+}
+
+impl Default for Order<'_> {
+    fn default() -> Self {
+        Order { target: None, writes_target: false, needs_script: true, resets_counter: false }
+    }
+}
+
+impl<'a> Order<'a> {
+    fn on(target: &'a Name) -> Self {
+        Order { target: Some(target), ..Order::default() }
+    }
+
+    fn writes(target: &'a Name) -> Self {
+        Order { writes_target: true, ..Order::on(target) }
+    }
+
+    /// What the order wants, unless what is known beside the state forbids it.
+    fn judge(
+        &self,
+        settings: &Settings,
+        running: &Running,
+        before: &State,
+        wanted: Outcome,
+    ) -> Result<State> {
+        if self.needs_script {
+            self.check_slots(settings, running, before)?;
+        }
+        self.check(running, before, wanted.as_ref().unwrap_or(before))?;
+        Ok(wanted?)
+    }
+
+    /// What the state does not know: contradictions to what else is known of the slots.
+    fn check(&self, running: &Running, before: &State, wanted: &State) -> Result<()> {
+        if running.contradicted && self.needs_script {
+            running.slot.clone().map_err(Error::RunningUnknown)?;
+        }
+        let slot = running.slot.as_ref().ok();
+        // Version 1 has one mark for this and for a slot that has failed, which may well be running.
+        let written = |slot: &&Name| before.mark(slot) == Some(Mark::Writing) && before.script > Script::V1;
+        if let Some(slot) = slot.filter(|slot| self.needs_script && written(slot)) {
+            let reason =
+                format!("slot {slot} is being written, by what is stored: it can't be the one that runs");
+            return Err(Error::Refused(reason));
+        }
+        let target = self.target.filter(|target| self.writes_target && running.on_root.contains(target));
+        let done = wanted == before && slot == target;
+        if let Some(target) = target.filter(|_| !done) {
+            return Err(Error::Refused(format!("slot {target} is running: / is on its device")));
+        }
+        Ok(())
+    }
+
+    /// A slot that only the settings know, or only the environment.
+    fn check_slots(&self, settings: &Settings, running: &Running, before: &State) -> Result<()> {
+        let Settings { board, slots_named, .. } = settings;
+        for name in self.target.into_iter().chain(running.slot.as_ref().ok()).filter(|_| *slots_named) {
+            let in_settings = board.slots.contains(name) || board.last_resort.as_ref() == Some(name);
+            let reason = match (in_settings, before.slot(name).is_some()) {
+                (true, false) => "is in the settings, but not in the environment's boot_slots",
+                (false, true) => "is in the environment's boot_slots, but not in the settings",
+                _ => continue,
+            };
+            return Err(Error::Refused(format!("slot {name} {reason}: make them agree first")));
+        }
+        Ok(())
     }
 }
 
 /// One order, one store. Not generic, or all of this would be in the program once for each order.
 fn carry_out(
     settings: &Settings,
+    running: &Running,
     mut transaction: Transaction<'_>,
+    order: Order<'_>,
     give: &dyn Fn(&State, &Board) -> Outcome,
 ) -> Result<Done> {
-    let Settings { board, dialect, .. } = settings;
+    let dialect = settings.dialect;
+    let script = match script::find(settings, &running.cmdline, transaction.environment()) {
+        Err(error) if order.needs_script => return Err(error),
+        script => script.unwrap_or_default(),
+    };
+    let board = &Board { script, ..settings.board.clone() };
     let before = dialect.decode(transaction.environment(), board)?;
-    let wanted = give(&before, board)?;
+    let wanted = order.judge(settings, running, &before, give(&before, board))?;
     let mut changes = Vec::new();
     for (name, value) in dialect.changes(&before, &wanted) {
         if transaction.set(name.as_bytes(), value.as_deref().unwrap_or_default())? {
             changes.push((name, value));
         }
     }
+    let counter_reset = order.resets_counter && reset_in(&mut transaction)?;
     // Not what was wanted, but what is there: a hardened board sees its compiled-in value in the place of
     // a variable that was deleted.
     let after = dialect.decode(transaction.environment(), board)?;
     let commit = transaction.commit()?;
-    Ok(Done { before, after, changes, commit })
+    Ok(Done { before, after, changes, commit, counter_reset })
+}
+
+/// Whether the environment names other slots than the settings, which name some.
+fn contradicts(settings: &Settings, state: &State) -> bool {
+    let Board { slots, last_resort, .. } = &settings.board;
+    let theirs = slots.iter().chain(last_resort);
+    settings.slots_named && !state.slots.iter().map(|slot| &slot.name).eq(theirs)
+}
+
+fn no_such_slot(state: &State, name: &Name) -> Refusal {
+    let names: Vec<&str> = state.slots.iter().map(|slot| slot.name.as_str()).collect();
+    Refusal::NoSuchSlot(name.clone(), names.join(", "))
 }

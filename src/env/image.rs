@@ -37,6 +37,7 @@ use std::fmt;
 
 use memchr::{memchr, memchr2};
 
+use super::crc::crc32;
 use super::redundancy::CopyState;
 use super::{Environment, Error, Result};
 
@@ -91,7 +92,7 @@ impl<'a> Image<'a> {
 
     /// The CRC of the data. Reads all of it.
     pub fn computed_crc(&self) -> u32 {
-        crc32fast::hash(self.data)
+        crc32(self.data)
     }
 
     /// The flags byte; `None` in the single layout.
@@ -260,30 +261,90 @@ pub fn encode(env: &Environment, layout: Layout, size: usize, flags: u8, fill: u
         return Err(Error::TooBig { needed, available });
     }
 
-    let mut list = Vec::with_capacity(needed + 1);
-    for record in env.records() {
-        list.extend_from_slice(record);
-        list.push(0);
-    }
-    list.push(0);
+    // A large buffer of zeros costs memory only where it is written to.
+    let mut bytes = vec![fill; size];
+    let mut next = layout.header();
+    let mut put = |part: &[u8]| {
+        if let Some(place) = bytes.get_mut(next..).and_then(|rest| rest.get_mut(..part.len())) {
+            place.copy_from_slice(part);
+        }
+        next += part.len();
+    };
+    env.pieces(|piece| {
+        put(piece);
+        put(&[0]);
+    });
+    put(&[0]);
     // One NUL does not end an empty list: U-Boot would take the fill for a record.
     if needed == 1 && available > 1 {
-        list.push(0);
+        put(&[0]);
     }
-
-    let mut bytes = vec![fill; size];
-    if let Some((header, data)) = bytes.split_at_mut_checked(layout.header()) {
-        if let Some(front) = data.get_mut(..list.len()) {
-            front.copy_from_slice(&list);
-        }
-        for (byte, value) in header.iter_mut().zip(crc32fast::hash(data).to_ne_bytes()) {
-            *byte = value;
-        }
-    }
+    seal(&mut bytes, layout);
     if layout == Layout::Redundant {
         set_flags(&mut bytes, flags);
     }
     Ok(bytes)
+}
+
+/// Bytes at the end of a copy of `size` bytes that [`leave_units`] needs.
+pub fn left_by(size: usize, unit: usize) -> usize {
+    size.checked_rem(unit).unwrap_or(0).saturating_add(unit.saturating_mul(2))
+}
+
+/// Changes what lies behind the list in the bytes of a copy of [`Layout::Redundant`] for flash whose units of `unit`
+/// bytes can be programmed only once. The last unit stays erased (0xff): it can be programmed to make the copy
+/// invalid. The one before holds zeros: it can be programmed last, after the header. All else is 0xff.
+///
+/// # Errors
+///
+/// [`Error::TooBig`] where the list reaches into these two units.
+pub fn leave_units(bytes: &mut [u8], unit: usize) -> Result<()> {
+    let header = Layout::Redundant.header();
+    // An empty list is ended twice.
+    let needed = Image::new(Layout::Redundant, bytes).map_or(0, |image| image.used()).max(2);
+    let start = bytes.len().saturating_sub(left_by(bytes.len(), unit));
+    if header + needed > start {
+        return Err(Error::TooBig { needed, available: start.saturating_sub(header) });
+    }
+    if let Some((list, fill)) = bytes.split_at_mut_checked(header + needed) {
+        fill.fill(0xff);
+        let zeros = start.saturating_sub(list.len());
+        fill.iter_mut().skip(zeros).take(unit).for_each(|byte| *byte = 0);
+    }
+    seal(bytes, Layout::Redundant);
+    Ok(())
+}
+
+/// Puts the CRC of the data into the header.
+fn seal(bytes: &mut [u8], layout: Layout) {
+    if let Some((header, data)) = bytes.split_at_mut_checked(layout.header()) {
+        for (byte, value) in header.iter_mut().zip(crc32(data).to_ne_bytes()) {
+            *byte = value;
+        }
+    }
+}
+
+/// What the bytes of copy `number` are.
+pub fn classify(layout: Layout, number: usize, bytes: &[u8]) -> CopyState {
+    match Image::new(layout, bytes).map_or(CopyState::BadCrc, |image| image.state()) {
+        CopyState::BadCrc if layout == Layout::Redundant && number == 0 && is_single(bytes) => {
+            CopyState::Single
+        }
+        state => state,
+    }
+}
+
+fn is_single(bytes: &[u8]) -> bool {
+    Image::new(Layout::Single, bytes).is_some_and(|image| image.state().is_valid())
+}
+
+/// A copy of [`Layout::Redundant`] with the data of a single copy, as U-Boot makes it: all is one byte further back,
+/// the last byte is dropped, the flags are 0 (`env/common.c`, `env_check_redund`, `CONFIG_ENV_REDUNDANT_UPGRADE`).
+/// `None` if the bytes are no single copy.
+pub fn upgrade(bytes: &[u8]) -> Option<Vec<u8>> {
+    let single = Image::new(Layout::Single, bytes).filter(|image| image.state().is_valid())?;
+    let (_, data) = single.data().split_last()?;
+    Some([&crc32(data).to_ne_bytes()[..], &[0], data].concat())
 }
 
 /// Changes the flags byte in the bytes of a copy of [`Layout::Redundant`]; the CRC does not cover it.
@@ -397,6 +458,76 @@ mod tests {
             }
         }
         assert_eq!(state(&[0xff, 0xff, 0xff, 0xff, 1, 0xff]), CopyState::BadCrc);
+    }
+
+    #[test]
+    fn two_units_are_left_at_the_end() {
+        let records: [&[u8]; 2] = [b"a=1", b"b=2"];
+        for size in [64, 70, 79] {
+            for (env, used) in [(env(&records), 9), (Environment::new(), 1)] {
+                for fill in [0, 0xff] {
+                    let mut bytes = encode(&env, Layout::Redundant, size, 7, fill).unwrap();
+                    leave_units(&mut bytes, 16).unwrap();
+                    let image = Image::new(Layout::Redundant, &bytes).unwrap();
+                    assert_eq!(image.state(), CopyState::Valid { flags: 7 });
+                    assert_eq!((image.used(), image.records().count()), (used, env.len()));
+                    assert_eq!(bytes[32..48], [0; 16]);
+                    assert!(bytes[48..].iter().all(|&byte| byte == 0xff));
+                    assert!(bytes[5 + used.max(2)..32].iter().all(|&byte| byte == 0xff));
+                }
+            }
+        }
+        // What fits fits to the byte.
+        for (len, fits) in [(23, true), (24, false)] {
+            let value = [&b"a="[..], &vec![b'x'; len]].concat();
+            let mut bytes = encode(&env(&[&value]), Layout::Redundant, 64, 7, 0).unwrap();
+            let before = bytes.clone();
+            match leave_units(&mut bytes, 16) {
+                Ok(()) => assert!(fits && Image::new(Layout::Redundant, &bytes).unwrap().used() == len + 4),
+                Err(Error::TooBig { needed, available: 27 }) => {
+                    assert!(!fits && needed == 28 && bytes == before)
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(leave_units(&mut [0xff; 20], 16).is_err());
+    }
+
+    #[test]
+    fn a_single_copy_in_the_first_place_is_known() {
+        let records: [&[u8]; 2] = [b"a=1", b"b=2"];
+        let full = 4 + b"a=1\0b=2\0\0".len();
+        for size in [full, full + 1, full + 2, 64] {
+            for fill in [0, 0xff] {
+                let bytes = encode(&env(&records), Layout::Single, size, 0, fill).unwrap();
+                assert_eq!(classify(Layout::Redundant, 0, &bytes), CopyState::Single);
+                assert_eq!(
+                    classify(Layout::Redundant, 1, &bytes),
+                    CopyState::BadCrc,
+                    "U-Boot looks at copy 0 only"
+                );
+                assert_eq!(classify(Layout::Single, 0, &bytes), CopyState::Valid { flags: 0 });
+                let redundant = upgrade(&bytes).unwrap();
+                assert_eq!(redundant.len(), size);
+                let image = Image::new(Layout::Redundant, &redundant).unwrap();
+                assert_eq!(image.state(), CopyState::Valid { flags: 0 });
+                assert_eq!(image.records().collect::<Vec<_>>(), records);
+            }
+        }
+        let mut bad = encode(&env(&records), Layout::Single, 64, 0, 0).unwrap();
+        bad[9] ^= 1;
+        assert_eq!(classify(Layout::Redundant, 0, &bad), CopyState::BadCrc);
+        assert_eq!(upgrade(&bad), None);
+        for blank in [0, 0xff] {
+            assert_eq!(classify(Layout::Redundant, 0, &[blank; 64]), CopyState::Blank);
+            assert_eq!(upgrade(&[blank; 64]), None);
+        }
+        assert_eq!(classify(Layout::Redundant, 0, &[]), CopyState::BadCrc);
+        // Six bytes are the least for either; five hold a single copy only.
+        assert_eq!(upgrade(&single(b"\0")), Some([&crc(b"")[..], &[0]].concat()));
+        let good = encode(&env(&records), Layout::Redundant, 64, 9, 0).unwrap();
+        assert_eq!(classify(Layout::Redundant, 0, &good), CopyState::Valid { flags: 9 });
+        assert_eq!(upgrade(&good), None);
     }
 
     #[test]

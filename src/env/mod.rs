@@ -3,12 +3,14 @@
 //! | file | job |
 //! |---|---|
 //! | `mod.rs` | [`Environment`]: variables in order, changes, what was odd in the bytes |
+//! | `crc.rs` | the checksum of a copy |
 //! | `image.rs` | the bytes of one copy, and how records are read |
 //! | `index.rs` | finds a name among the records |
 //! | `redundancy.rs` | which of two copies is current |
 //! | `flags.rs` | `.flags` and the writelist: types and access |
 //! | `text.rs` | scripts and text forms |
 
+mod crc;
 pub mod flags;
 pub mod image;
 mod index;
@@ -109,8 +111,7 @@ impl Environment {
 
     /// The environment in the bytes of one copy, whether its CRC is right or not.
     pub fn from_image(image: &Image<'_>) -> Self {
-        let list = image.data().get(..image.used()).unwrap_or_default();
-        Self::from_list(list.to_vec())
+        Self::from_list(image.data())
     }
 
     /// An environment from records as they stand in an image: `name=value`, comments, and so on. A record
@@ -124,24 +125,20 @@ impl Environment {
             }
         }
         list.push(0);
-        Self::from_list(list)
+        Self::from_list(&list)
     }
 
-    fn from_list(list: Vec<u8>) -> Self {
-        let most = memchr::memchr_iter(0, &list).count() + 1;
-        let mut env = Environment {
-            records: Vec::with_capacity(most),
-            index: Index::with_capacity(most),
-            ..Self::default()
-        };
-        let mut records = Records::new(&list);
+    /// From the data of a copy: the list, and whatever follows it.
+    fn from_list(list: &[u8]) -> Self {
+        let mut env = Self::default();
+        let mut records = Records::new(list);
         if records.offset() > 0 {
             env.anomalies.push(Anomaly::EmptyFirst);
         }
         loop {
             let start = records.offset();
             let Some(record) = records.next() else { break };
-            env.load(&list, start, record);
+            env.load(list, start, record);
         }
         if records.terminator().is_none() {
             env.anomalies.push(Anomaly::NotTerminated);
@@ -149,7 +146,7 @@ impl Environment {
         if env.variables > UBOOT_PLACES {
             env.anomalies.push(Anomaly::ManyVariables { count: env.variables });
         }
-        env.loaded = list;
+        env.loaded = list.get(..records.offset()).unwrap_or(list).to_vec();
         env
     }
 
@@ -235,6 +232,32 @@ impl Environment {
     pub fn records(&self) -> impl Iterator<Item = &[u8]> {
         let kept = self.records.iter().filter(|record| record.kind != Kind::Removed);
         kept.map(|record| record.text(&self.loaded))
+    }
+
+    /// Gives [`records`](Environment::records) to `take`. Those that lie side by side as they were loaded are one piece,
+    /// with their NULs between them: of a small change nearly all.
+    fn pieces(&self, mut take: impl FnMut(&[u8])) {
+        let mut piece = 0..0;
+        for record in self.records.iter().filter(|record| record.kind != Kind::Removed) {
+            match &record.text {
+                Text::Loaded(range) if !piece.is_empty() && range.start == piece.end + 1 => {
+                    piece.end = range.end;
+                    continue;
+                }
+                _ if piece.is_empty() => {}
+                _ => take(self.loaded.get(piece).unwrap_or_default()),
+            }
+            piece = match &record.text {
+                Text::Loaded(range) => range.clone(),
+                Text::Edited(text) => {
+                    take(text);
+                    0..0
+                }
+            };
+        }
+        if !piece.is_empty() {
+            take(self.loaded.get(piece).unwrap_or_default());
+        }
     }
 
     /// The number of variables.

@@ -13,13 +13,17 @@
 //! | (n, 255) | 1 | 1 |
 //! | any other | the greater | 0 (before v2026.07: 1) |
 //!
-//! All of this is only asked when both copies are valid; a single valid copy is always the current one.
+//! This matters only when both copies are valid. If one alone is valid, it is the current one.
 //!
-//! U-Boot itself is of two minds about NOR flash: for SPI NOR (`env/sf.c`) it *writes* boolean flags
-//! but *selects* by the serial rule, for parallel NOR (`env/flash.c`) it does both by the boolean one,
-//! as do U-Boot's and libubootenv's tools on every NOR. Where the two differ we side with the tools
-//! and `flash.c`; nothing that follows the order of writing below ever makes such a state, and
-//! [`readers_agree`] tells whether somebody else did.
+//! Where neither is valid, copy 0 may still be a whole environment of the time before there were two copies: its
+//! checksum is right if four bytes of header are counted, and not five. U-Boot takes it if it was built with
+//! `CONFIG_ENV_REDUNDANT_UPGRADE` (`env_check_redund`, since v2026.04; `env/flash.c` has no such rule), and so do we.
+//! No other tool does.
+//!
+//! U-Boot has two rules for NOR flash. For SPI NOR (`env/sf.c`) it *writes* boolean flags but *selects* by the serial
+//! rule. For parallel NOR (`env/flash.c`) it does both by the boolean rule. So do U-Boot's and libubootenv's tools on
+//! every NOR. Where the two rules differ, we side with the tools and `flash.c`. A writer that follows the order of writing
+//! below never makes such a state. [`readers_agree`] tells whether somebody else did.
 //!
 //! # The order of writing
 //!
@@ -27,8 +31,11 @@
 //! - Boolean, NOR: erase the standby copy, clear the flags of the old copy to [`OBSOLETE`], write the new
 //!   copy with [`ACTIVE`]. While the old copy's flags are cleared it is the only valid copy, so that no
 //!   value of its flags matters; after that the pair is (1, 0) or (0, 1), which no reader mistakes.
+//! - Boolean, NOR with ECC: write the standby copy with [`ACTIVE`], then make the old copy invalid, erase it and write the
+//!   new variables there, too, with [`OBSOLETE`]. Before the last step both may be active, and every reader takes copy 0.
 //! - Boolean, DataFlash: write the standby copy with [`ACTIVE`], then clear the flags of the old copy, which
 //!   rewrites a page of it. In between the pair is (1, 1), and every reader takes copy 0.
+//! - From a single copy: write copy 1, and touch copy 0 only when that is complete.
 //!
 //! U-Boot's I2C EEPROM environment (`env/eeprom.c`) has a third rule, boolean with a wrap. It is not
 //! covered.
@@ -66,6 +73,9 @@ pub enum CopyState {
     BadCrc,
     /// The CRC is wrong because nothing was ever stored: all bytes are 0xff, or all are 0.
     Blank,
+    /// The CRC is wrong, but right for a single copy in this place, which has no flags byte. Only copy 0 is looked
+    /// at like this, as U-Boot does.
+    Single,
     /// The medium returned an error, or ends before the copy does.
     Unreadable,
 }
@@ -75,7 +85,7 @@ impl CopyState {
     pub fn flags(self) -> Option<u8> {
         match self {
             CopyState::Valid { flags } => Some(flags),
-            CopyState::BadCrc | CopyState::Blank | CopyState::Unreadable => None,
+            CopyState::BadCrc | CopyState::Blank | CopyState::Single | CopyState::Unreadable => None,
         }
     }
 
@@ -91,6 +101,7 @@ impl fmt::Display for CopyState {
             CopyState::Valid { .. } => "valid",
             CopyState::BadCrc => "bad CRC",
             CopyState::Blank => "blank",
+            CopyState::Single => "single",
             CopyState::Unreadable => "unreadable",
         })
     }
@@ -111,6 +122,8 @@ pub struct Choice {
 pub enum Why {
     /// Neither copy is valid.
     NoneValid,
+    /// Neither is, but copy 0 is an environment of the time before there were two copies.
+    SingleCopy,
     /// The other copy is not valid.
     OnlyValid {
         /// The copy that is.
@@ -158,6 +171,10 @@ impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Why::NoneValid => write!(f, "no copy is valid"),
+            Why::SingleCopy => write!(
+                f,
+                "copy 0 is current: it is a single copy, from before there were two, and the other one is not valid"
+            ),
             Why::OnlyValid { copy } => write!(f, "only copy {copy} is valid"),
             Why::Newer { copy, serial, other } => {
                 write!(f, "copy {copy} is current: its serial {serial} is newer than {other}")
@@ -185,7 +202,8 @@ impl fmt::Display for Why {
 /// Chooses the current copy as U-Boot does.
 pub fn choose(scheme: FlagScheme, copies: [CopyState; 2]) -> Choice {
     let why = match copies.map(CopyState::flags) {
-        [None, None] => return Choice { current: None, why: Why::NoneValid },
+        [None, None] if matches!(copies, [CopyState::Single, _]) => Why::SingleCopy,
+        [None, None] => Why::NoneValid,
         [Some(_), None] => Why::OnlyValid { copy: 0 },
         [None, Some(_)] => Why::OnlyValid { copy: 1 },
         [Some(first), Some(second)] => match scheme {
@@ -198,7 +216,9 @@ pub fn choose(scheme: FlagScheme, copies: [CopyState; 2]) -> Choice {
         | Why::Newer { copy, .. }
         | Why::Active { copy }
         | Why::NeverMarked { copy, .. } => Some(copy),
-        Why::SameSerial { .. } | Why::SameFlags { .. } | Why::UnknownFlags { .. } => Some(0),
+        Why::SingleCopy | Why::SameSerial { .. } | Why::SameFlags { .. } | Why::UnknownFlags { .. } => {
+            Some(0)
+        }
         Why::NoneValid => None,
     };
     Choice { current, why }
@@ -229,6 +249,14 @@ fn by_mark(first: u8, second: u8) -> Why {
     }
 }
 
+/// The flags byte that makes a copy with the same variables the older one of two, from that of the newer one.
+pub fn older_flags(scheme: FlagScheme, newer: u8) -> u8 {
+    match scheme {
+        FlagScheme::Boolean => OBSOLETE,
+        FlagScheme::Serial => newer.wrapping_sub(1),
+    }
+}
+
 /// The flags byte of the next copy to be written, from that of the selected one (`None`: no copy is valid).
 ///
 /// A serial steps by exactly one: U-Boot, fwup and Nerves' uboot_env read gaps differently.
@@ -244,10 +272,11 @@ pub fn next_flags(scheme: FlagScheme, current: Option<u8>) -> u8 {
 /// boolean), U-Boot's tools and libubootenv.
 ///
 /// A reader that gives up, as both tools do when a copy is unreadable, picks none and so differs from
-/// nobody. fwup and uboot_env (Elixir) read gaps between serials in their own ways and are not asked.
+/// nobody. A single copy in the first place is what only some read ([`Why::SingleCopy`]): the others use
+/// their defaults, and that is a disagreement. fwup and uboot_env (Elixir) read gaps between serials in their own ways and are not asked.
 pub fn readers_agree(scheme: FlagScheme, copies: [CopyState; 2]) -> bool {
     let [Some(first), Some(second)] = copies.map(CopyState::flags) else {
-        return true;
+        return choose(scheme, copies).why != Why::SingleCopy;
     };
     match scheme {
         // All three have the same rule on files, block devices, NAND and UBI.
@@ -290,6 +319,11 @@ mod tests {
         assert_eq!(say(Serial, [CopyState::Valid { flags: 3 }, CopyState::Blank]), "only copy 0 is valid");
         assert_eq!(say(Serial, [CopyState::BadCrc, CopyState::Unreadable]), "no copy is valid");
         assert_eq!(
+            say(Serial, [CopyState::Single, CopyState::Blank]),
+            "copy 0 is current: it is a single copy, from before there were two, and the other one is not valid"
+        );
+        assert_eq!(say(Boolean, [CopyState::Single, both(0, 0)[1]]), "only copy 1 is valid");
+        assert_eq!(
             say(Boolean, both(0, 1)),
             "copy 1 is current: it is marked active, the other one obsolete"
         );
@@ -314,5 +348,16 @@ mod tests {
             assert_eq!(next_flags(FlagScheme::Boolean, Some(flags)), ACTIVE);
         }
         assert_eq!(next_flags(FlagScheme::Boolean, None), ACTIVE);
+    }
+
+    #[test]
+    fn the_older_of_two_is_the_older_one_for_every_serial() {
+        for newer in 0..=255 {
+            let older = older_flags(FlagScheme::Serial, newer);
+            assert_eq!(choose(FlagScheme::Serial, both(older, newer)).current, Some(1));
+            assert_eq!(choose(FlagScheme::Serial, both(newer, older)).current, Some(0));
+        }
+        let older = older_flags(FlagScheme::Boolean, ACTIVE);
+        assert_eq!(choose(FlagScheme::Boolean, both(older, ACTIVE)).current, Some(1));
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::file::{path, wrong, Wrong};
+use super::wrong::{path, wrong, Wrong};
 use crate::bootcount::layout::MAGIC;
 use crate::bootcount::{Layout, Order, Source};
 

@@ -3,6 +3,7 @@
 //! Whatever is wrong in it is an error with line and column. A key that is not known is wrong: a misspelt
 //! one would otherwise mean a default that nobody chose.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -11,10 +12,11 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::counter::Bootcount;
-use super::{Settings, DEFAULT_SETTINGS};
+use super::wrong::{path, wrong, Wrong};
+use super::{CertificateTime, Settings, DEFAULT_SETTINGS, ROOT_PART};
 use crate::error::{Error, Place, Result};
 use crate::slot::dialect::Dialect;
-use crate::slot::{Name, MAX_TRIES};
+use crate::slot::{Name, Script, MAX_TRIES};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,8 +24,10 @@ struct File {
     tries: Option<Spanned<i64>>,
     dialect: Option<Spanned<String>>,
     hardened: Option<bool>,
+    script: Option<Spanned<u32>>,
     slot: Option<Spanned<Vec<Slot>>>,
     environment: Option<Environment>,
+    update: Option<Update>,
     bootcount: Option<Bootcount>,
 }
 
@@ -32,6 +36,40 @@ struct File {
 struct Slot {
     name: Spanned<String>,
     device: Option<Spanned<PathBuf>>,
+    parts: Option<BTreeMap<Spanned<String>, Spanned<PathBuf>>>,
+    role: Option<Spanned<Role>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Update {
+    compatible: Option<String>,
+    revision: Option<String>,
+    keys: Option<Spanned<PathBuf>>,
+    certificate_purpose: Option<Purpose>,
+    certificate_time: Option<Time>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Purpose {
+    CodeSigning,
+    Email,
+    Any,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Time {
+    Clock,
+    Ignored,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+enum Role {
+    Ordinary,
+    LastResort,
 }
 
 #[derive(Deserialize)]
@@ -50,7 +88,7 @@ impl Settings {
     /// Those of [`Settings::load`].
     pub fn find(path: Option<&Path>) -> Result<Settings> {
         match (path, Settings::load(path.unwrap_or(DEFAULT_SETTINGS.as_ref()))) {
-            (None, Err(Error::Io { source, .. })) if source.kind() == ErrorKind::NotFound => {
+            (None, Err(Error::Io { error, .. })) if error.kind() == ErrorKind::NotFound => {
                 Ok(Settings::default())
             }
             (_, settings) => settings,
@@ -86,9 +124,6 @@ impl Settings {
     }
 }
 
-/// What is wrong, and the byte at which it is.
-pub(super) type Wrong = (usize, String);
-
 impl File {
     fn check(self) -> Result<Settings, Wrong> {
         let mut settings = Settings::default();
@@ -107,18 +142,42 @@ impl File {
             })?;
         }
         settings.board.hardened = self.hardened.unwrap_or_default();
+        if let Some(script) = self.script {
+            let known = Script::numbered(*script.get_ref());
+            settings.script = Some(known.ok_or_else(|| {
+                wrong(&script, format!("versions of the boot script are 1 to {}", Script::default().number()))
+            })?);
+        }
         if let Some(slots) = self.slot {
-            if slots.get_ref().is_empty() {
-                return Err(wrong(&slots, "a board has at least one slot".into()));
-            }
+            let at = slots.span().start;
+            settings.slots_named = true;
             settings.board.slots.clear();
             for slot in slots.into_inner() {
                 add(&mut settings, &slot)?;
+            }
+            if settings.board.slots.is_empty() {
+                return Err((at, "a board has at least one slot that is updated".into()));
             }
         }
         if let Some(environment) = self.environment {
             settings.env_config = environment.config.map(path).transpose()?;
             settings.env_namespace = environment.namespace;
+        }
+        if let Some(update) = self.update {
+            settings.update.compatible = update.compatible;
+            settings.update.revision = update.revision;
+            if let Some(keys) = update.keys {
+                settings.update.keys = path(keys)?;
+            }
+            settings.update.certificates.purpose = match update.certificate_purpose {
+                Some(Purpose::Email) => super::Purpose::Email,
+                Some(Purpose::Any) => super::Purpose::Any,
+                Some(Purpose::CodeSigning) | None => super::Purpose::CodeSigning,
+            };
+            settings.update.certificates.time = match update.certificate_time {
+                Some(Time::Ignored) => CertificateTime::Ignored,
+                Some(Time::Clock) | None => CertificateTime::Clock,
+            };
         }
         settings.bootcount = self.bootcount.map(Bootcount::source).transpose()?;
         Ok(settings)
@@ -131,28 +190,39 @@ fn add(settings: &mut Settings, slot: &Slot) -> Result<(), Wrong> {
         let rule = "1 to 16 characters of [A-Za-z0-9_]";
         wrong(&slot.name, format!("{text:?} can't be the name of a slot: {rule}"))
     })?;
-    if settings.board.slots.contains(&name) {
+    let last = &settings.board.last_resort;
+    if settings.board.slots.contains(&name) || last.as_ref() == Some(&name) {
         return Err(wrong(&slot.name, format!("slot {name} is given twice")));
     }
     if let Some(device) = slot.device.clone() {
-        let at = device.span().start;
-        let device = path(device)?;
-        if let Some((other, _)) = settings.devices.iter().find(|(_, taken)| **taken == device) {
-            return Err((at, format!("{} is the device of slot {other} already", device.display())));
-        }
+        let device = not_taken(settings, device)?;
         settings.devices.insert(name.clone(), device);
     }
-    settings.board.slots.push(name);
+    for (part, device) in slot.parts.iter().flatten() {
+        let device = not_taken(settings, device.clone())?;
+        if settings.part(&name, part.get_ref()).is_some() {
+            return Err(wrong(part, format!("`device` is the part {ROOT_PART:?} already")));
+        }
+        settings.parts.insert((name.clone(), part.get_ref().clone()), device);
+    }
+    match slot.role.as_ref().filter(|role| *role.get_ref() == Role::LastResort) {
+        None => settings.board.slots.push(name),
+        Some(role) => match &settings.board.last_resort {
+            Some(other) => return Err(wrong(role, format!("slot {other} is the last resort already"))),
+            None => settings.board.last_resort = Some(name),
+        },
+    }
     Ok(())
 }
 
-pub(super) fn path(path: Spanned<PathBuf>) -> Result<PathBuf, Wrong> {
-    if path.get_ref().as_os_str().is_empty() {
-        return Err(wrong(&path, "the path is empty".into()));
+/// A device that no other slot or part has.
+fn not_taken(settings: &Settings, device: Spanned<PathBuf>) -> Result<PathBuf, Wrong> {
+    let at = device.span().start;
+    let device = path(device)?;
+    let mut taken =
+        settings.devices.iter().chain(settings.parts.iter().map(|((slot, _), taken)| (slot, taken)));
+    match taken.find(|(_, taken)| **taken == device) {
+        Some((other, _)) => Err((at, format!("{} is the device of slot {other} already", device.display()))),
+        None => Ok(device),
     }
-    Ok(path.into_inner())
-}
-
-pub(super) fn wrong<T>(place: &Spanned<T>, message: String) -> Wrong {
-    (place.span().start, message)
 }

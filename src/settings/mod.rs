@@ -7,16 +7,21 @@
 mod counter;
 #[cfg(feature = "settings")]
 mod file;
+#[cfg(feature = "settings")]
+mod wrong;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::bootcount::Source;
 use crate::slot::dialect::Dialect;
-use crate::slot::{Board, Name};
+use crate::slot::{Board, Name, Script};
 
 /// Where the file of settings is.
 pub const DEFAULT_SETTINGS: &str = "/etc/bootslot/bootslot.toml";
+
+/// Where the keys of those who sign bundles are.
+pub const DEFAULT_KEYS: &str = "/etc/bootslot/keys";
 
 /// Everything that the tools have to know about a board.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,20 +32,99 @@ pub struct Settings {
     pub dialect: Dialect,
     /// The device or file that each slot's system is on, of the slots for which it is known.
     pub devices: BTreeMap<Name, PathBuf>,
+    /// The device or file of each further part of a slot, by slot and name of the part.
+    pub parts: BTreeMap<(Name, String), PathBuf>,
+    /// What updates have to know.
+    pub update: Update,
     /// The configuration of the environment; `None`: see
     /// [`find_environment`](crate::config::find_environment).
     pub env_config: Option<PathBuf>,
     /// Which environment of it; `None`: see [`find_environment`](crate::config::find_environment).
     pub env_namespace: Option<String>,
+    /// Whether the slots were named: what `boot_slots` says otherwise is then a contradiction.
+    pub slots_named: bool,
+    /// The version of the boot script; `None`: by the kernel's command line and the stored environment.
+    pub script: Option<Script>,
     /// Where U-Boot's boot counter is; `None`: see [`bootcount::find`](crate::bootcount::find).
     pub bootcount: Option<Source>,
-    /// The slot that runs, where the caller knows it; `None`: by `bootslot.slot=` in `cmdline`.
+    /// The slot that runs, where the caller knows it; `None`: by `bootslot.slot=` in `cmdline` and
+    /// the device of `/`.
     pub running: Option<Name>,
     /// The kernel's command line.
     pub cmdline: PathBuf,
+    /// The table of mounts, which tells the device of `/`.
+    pub mountinfo: PathBuf,
+    /// Where sysfs is, which tells what lies below a device.
+    pub sysfs: PathBuf,
 }
 
+/// What updates have to know of a device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Update {
+    /// What the device is; a bundle that fits says the same.
+    pub compatible: Option<String>,
+    /// The revision of its hardware.
+    pub revision: Option<String>,
+    /// The folder of the keys that are trusted.
+    pub keys: PathBuf,
+    /// What the certificates of signers have to be.
+    pub certificates: Certificates,
+}
+
+/// What a certificate has to be, beside issued by a CA that is trusted and not revoked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Certificates {
+    /// What it was issued for.
+    pub purpose: Purpose,
+    /// When it has to be valid.
+    pub time: CertificateTime,
+}
+
+/// What a certificate was issued for, by its extended key usage (RFC 5280, 4.2.1.12).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Purpose {
+    /// It names `codeSigning`.
+    #[default]
+    CodeSigning,
+    /// It names `emailProtection`, or nothing: what OpenSSL asks of the signer of a CMS message.
+    Email,
+    /// Whatever it names.
+    Any,
+}
+
+/// When a certificate and the lists of those that were revoked have to be valid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CertificateTime {
+    /// Now, by the clock of the device.
+    #[default]
+    Clock,
+    /// At this time, in seconds since 1970.
+    At(i64),
+    /// That is not asked, for devices that do not know the time.
+    Ignored,
+}
+
+impl Default for Update {
+    fn default() -> Self {
+        Update {
+            compatible: None,
+            revision: None,
+            keys: Path::new(DEFAULT_KEYS).into(),
+            certificates: Certificates::default(),
+        }
+    }
+}
+
+/// The part of a slot that [`Settings::devices`] names.
+pub const ROOT_PART: &str = "root";
+
 impl Settings {
+    /// The device or file of a part of a slot.
+    pub fn part(&self, slot: &Name, part: &str) -> Option<&Path> {
+        let device = self.devices.get(slot).filter(|_| part == ROOT_PART);
+        device.or_else(|| self.parts.get(&(slot.clone(), part.to_owned()))).map(PathBuf::as_path)
+    }
+
     /// Means the environment that is given instead of the settings' own. A namespace belongs to the
     /// configuration that it is in: another configuration does not keep it.
     pub fn choose_environment(&mut self, config: Option<PathBuf>, namespace: Option<String>) {
@@ -60,11 +144,17 @@ impl Default for Settings {
             board: Board::default(),
             dialect: Dialect::default(),
             devices: BTreeMap::new(),
+            parts: BTreeMap::new(),
+            update: Update::default(),
             env_config: None,
             env_namespace: None,
             bootcount: None,
+            slots_named: false,
+            script: None,
             running: None,
             cmdline: Path::new("/proc/cmdline").into(),
+            mountinfo: Path::new("/proc/self/mountinfo").into(),
+            sysfs: Path::new("/sys").into(),
         }
     }
 }

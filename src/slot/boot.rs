@@ -6,11 +6,15 @@
 
 use std::fmt;
 
-use super::{Field, Mark, Name, Reason, Standing, State};
+use super::{boot1, Field, Mark, Name, Reason, Script, Standing, State};
+
+/// How often the script tries to load a slot in one boot before it passes it over: a card may answer at the
+/// second or third time.
+pub const LOADS: u8 = 3;
 
 /// What the script meets at a boot: slots that load or don't, a `saveenv` that works or fails.
 pub trait Machine {
-    /// Whether `bootslot_load` and `bootslot_boot` bring this slot up.
+    /// Whether `bootslot_load` and `bootslot_boot` bring this slot up, this time.
     fn loads(&mut self, slot: &Name) -> bool;
     /// `saveenv`: stores this state, or fails and leaves the stored one as it was.
     fn save(&mut self, state: &State) -> bool;
@@ -45,9 +49,11 @@ impl Machine for Working {
 pub enum Chosen {
     /// This slot boots.
     Slot(Name),
-    /// No slot boots: `bootslot_recovery` if the board has one, then a minute's wait and a reset.
+    /// No slot boots: `bootslot_recovery` if the board has one, then a minute's wait and a reset. The next
+    /// round of tries is stored already.
     Recovery,
-    /// Every slot is bad and nobody can help: a minute's wait, then the factory's trial once more.
+    /// Only [`Script::V1`]: every slot is bad and nobody can help: a minute's wait, then the factory's trial
+    /// once more.
     StartOver,
 }
 
@@ -64,14 +70,18 @@ pub enum Step {
     Guarded(Name),
     /// No usable active slot is recorded.
     NoActive,
-    /// This slot became active; the tries left when it starts a trial of its own.
+    /// This slot became active; the tries when it starts a trial of its own.
     FellBack(Name, Option<u8>),
-    /// A store failed: slots on trial go last in this boot.
+    /// A store failed: a slot on trial goes behind the good ones in this boot.
     SaveFailed,
     /// A slot did not load and was passed over.
     PassedOver(Name),
     /// No candidate is left.
     NoneLeft,
+    /// Nothing may boot any more, and there is no recovery: what is marked as being written is tried.
+    StartedOver,
+    /// The slot for emergencies boots.
+    LastResort(Name),
 }
 
 impl fmt::Display for Step {
@@ -82,22 +92,22 @@ impl fmt::Display for Step {
                 write!(f, "slot {slot} is on trial, {left} more tries after this boot")
             }
             Step::Failed(slot, Reason::Load) => {
-                write!(f, "slot {slot} is on trial and does not load: now bad")
+                write!(f, "slot {slot} is on trial and does not load: it has failed")
             }
             Step::Failed(slot, _) => {
-                write!(f, "slot {slot} was not confirmed and has no tries left: now bad")
+                write!(f, "slot {slot} was not confirmed and has no tries left: it has failed")
             }
             Step::Guarded(slot) => {
-                write!(f, "slot {slot} is confirmed, but its boots were not reported healthy: now unknown")
+                write!(f, "slot {slot} is confirmed, but its boots were not reported healthy")
             }
             Step::NoActive => write!(f, "active_slot names no slot that may boot"),
             Step::FellBack(slot, None) => write!(f, "back to slot {slot}, which is good"),
-            Step::FellBack(slot, Some(left)) => {
-                write!(f, "no slot is good: slot {slot} starts a trial, {left} tries")
-            }
-            Step::SaveFailed => write!(f, "saveenv fails: an uncounted trial goes last"),
+            Step::FellBack(slot, Some(left)) => write!(f, "slot {slot} starts a trial, {left} tries"),
+            Step::SaveFailed => write!(f, "saveenv fails: good slots come before an uncounted trial"),
             Step::PassedOver(slot) => write!(f, "slot {slot} does not load"),
             Step::NoneLeft => write!(f, "no slot is left"),
+            Step::StartedOver => write!(f, "no slot may boot: all of them are tried again"),
+            Step::LastResort(slot) => write!(f, "slot {slot} is the last resort"),
         }
     }
 }
@@ -111,60 +121,103 @@ pub struct Boot {
     pub steps: Vec<Step>,
 }
 
+/// Does what the boot script of the state's board ([`State::script`]) does with this state on this machine.
+pub fn next_boot(state: &State, machine: &mut dyn Machine) -> Boot {
+    match state.script {
+        Script::V1 => boot1::next_boot(state, machine),
+        Script::V2 => {
+            let mut run = Run::new(state);
+            let chosen = run.choose(machine);
+            Boot { chosen, steps: run.steps }
+        }
+    }
+}
+
+/// Does what `bootslot_guard` does, the board's `altbootcmd`: as [`next_boot`], but when user space did not
+/// reset U-Boot's boot counter for too many boots, another slot takes the place of an active one that is
+/// confirmed: a good one for good, else one on trial.
+pub fn guarded_boot(state: &State, machine: &mut dyn Machine) -> Boot {
+    match state.script {
+        Script::V1 => boot1::guarded_boot(state, machine),
+        Script::V2 => {
+            let mut run = Run::new(state);
+            let chosen = run.guard(machine).unwrap_or_else(|| run.choose(machine));
+            Boot { chosen, steps: run.steps }
+        }
+    }
+}
+
 /// What the script does next.
 enum Next {
     Count,
-    Fail(Reason),
+    GiveUp(Reason),
     Store,
     BootActive,
-    /// The active slot is confirmed and did not load.
-    PassOver,
     /// The active slot is on trial, which could not be stored.
     Uncounted,
     NoneLeft,
 }
 
-/// Does what the boot script does with this state on this machine. `tries` is what a slot gets that
-/// starts a trial on its own ([`Board::tries`](super::Board::tries)).
-pub fn next_boot(state: &State, tries: u8, machine: &mut dyn Machine) -> Boot {
-    let mut run = Run { state: state.clone(), tries, steps: Vec::new() };
-    let chosen = run.choose(machine);
-    Boot { chosen, steps: run.steps }
-}
-
-/// Does what `bootslot_guard` does, the board's `altbootcmd`: as [`next_boot`], but when user space did not
-/// reset U-Boot's boot counter for too many boots, an active slot that is confirmed is given up for another
-/// one that is good. It is unknown then, and the first to boot when no good one does.
-pub fn guarded_boot(state: &State, tries: u8, machine: &mut dyn Machine) -> Boot {
-    let mut run = Run { state: state.clone(), tries, steps: Vec::new() };
-    run.guard(machine);
-    let chosen = run.choose(machine);
-    Boot { chosen, steps: run.steps }
-}
-
 struct Run {
     state: State,
-    tries: u8,
     steps: Vec<Step>,
+    /// What was given up in this boot.
+    gone: Vec<Name>,
+    /// The place of the slot on trial that was given up last: of the failed slots, those behind it are next.
+    place: Option<usize>,
+    /// The state is not the stored one.
+    dirty: bool,
 }
 
 impl Run {
-    fn guard(&mut self, machine: &mut dyn Machine) {
-        let Standing::Confirmed(slot) = self.state.standing() else { return };
+    fn new(state: &State) -> Run {
+        Run { state: state.clone(), steps: Vec::new(), gone: Vec::new(), place: None, dirty: false }
+    }
+
+    /// The active slot is confirmed and hangs. For another good slot it loses its mark: it is unknown then,
+    /// and the first to boot if the good one does not. Where it is the last good one it keeps its mark, and the
+    /// others have a trial each, one after the other; `rollback_slot` tells which one was the last. When all
+    /// had theirs, the last resort and the recovery have their turn.
+    fn guard(&mut self, machine: &mut dyn Machine) -> Option<Chosen> {
+        let Standing::Confirmed(slot) = self.state.standing() else { return None };
         let slot = slot.clone();
-        if !self.state.slots.iter().any(|other| other.name != slot && other.mark == Field::Is(Mark::Good)) {
-            return;
+        let help = self.state.last_resort().is_some() || machine.has_recovery();
+        let last = self.state.rollback.known().filter(|last| self.state.mark(last) == Some(Mark::Failed));
+        self.place = last.and_then(|last| self.place_of(last));
+        self.gone.push(slot.clone());
+        let mut best = self.candidates().into_iter().next();
+        if best.is_none() && help {
+            self.steps.push(Step::Guarded(slot));
+            self.dirty = self.place.is_some();
+            if self.dirty {
+                self.state.rollback = Field::Absent;
+            }
+            return Some(self.end(true, machine));
         }
+        if best.is_none() {
+            self.place = None;
+            best = self.candidates().into_iter().next();
+        }
+        self.gone.clear();
+        self.place = None;
+        let best = best?;
         self.steps.push(Step::Guarded(slot.clone()));
-        self.state.withdraw(&slot);
-        if let Some(best) = self.state.candidates().into_iter().next() {
-            self.steps.push(Step::FellBack(best.clone(), None));
+        self.state.record(&slot, Reason::Tries, None);
+        let (good, tries) = (self.state.mark(&best) == Some(Mark::Good), self.state.board_tries);
+        self.steps.push(Step::FellBack(best.clone(), if good { None } else { Some(tries) }));
+        if good {
+            self.state.set_mark(&slot, Field::Absent);
             self.state.settle_on(best);
             self.state.rollback = Field::Is(slot);
+            self.save(machine);
+        } else {
+            self.state.start_trial(best, tries, Some(slot.clone()));
+            if !self.save(machine) {
+                // What was proven comes before a trial that can't be counted.
+                self.state.settle_on(slot);
+            }
         }
-        if !machine.save(&self.state) {
-            self.steps.push(Step::SaveFailed);
-        }
+        None
     }
 
     fn choose(&mut self, machine: &mut dyn Machine) -> Chosen {
@@ -174,12 +227,12 @@ impl Run {
                 Next::BootActive
             }
             Standing::Trial { .. } => Next::Count,
-            Standing::Over(_) => Next::Fail(Reason::Tries),
+            Standing::Over(_) => Next::GiveUp(Reason::Tries),
         };
-        // Each round fails at most one slot; the last one finds that none is left.
+        // Each round gives up at most one slot; the last one finds that none is left.
         for _ in 0..=self.state.slots.len() {
-            if let Next::Fail(reason) = next {
-                next = self.fail(reason, machine);
+            if let Next::GiveUp(reason) = next {
+                next = self.give_up(reason);
             }
             if let Next::Count = next {
                 next = self.count();
@@ -193,84 +246,153 @@ impl Run {
                         return Chosen::Slot(slot);
                     }
                 }
-                next = match self.state.standing() {
-                    Standing::Confirmed(_) => Next::PassOver,
-                    _ => Next::Fail(Reason::Load),
-                };
+                next = Next::GiveUp(Reason::Load);
             }
         }
-        self.others(matches!(next, Next::Uncounted), machine).unwrap_or_else(|| self.none_left(machine))
+        let uncounted = matches!(next, Next::Uncounted);
+        if uncounted {
+            if let Some(slot) = self.uncounted(machine) {
+                return Chosen::Slot(slot);
+            }
+        }
+        self.end(uncounted, machine)
+    }
+
+    /// Leaves the active slot for the best one that was not given up in this boot. What takes the place of a
+    /// confirmed slot is counted, also where it is good: it may hang, and the next one has to have its turn.
+    fn give_up(&mut self, reason: Reason) -> Next {
+        let active = self.state.active.known().cloned();
+        let confirmed = matches!(self.state.standing(), Standing::Confirmed(_));
+        match &active {
+            Some(slot) if confirmed => self.state.record(slot, reason, None),
+            Some(slot) if self.state.is_on_trial(slot) => {
+                self.steps.push(Step::Failed(slot.clone(), reason));
+                self.dirty |= self.state.mark(slot) != Some(Mark::Failed);
+                let update = self.state.update.clone();
+                self.state.fail(slot, reason, update.as_deref());
+                self.place = self.place_of(slot);
+            }
+            _ => self.steps.push(Step::NoActive),
+        }
+        self.gone.extend(active.clone());
+        let candidates = self.candidates();
+        let Some(best) = candidates.first().cloned() else { return Next::NoneLeft };
+        self.dirty = true;
+        if confirmed {
+            self.state.start_trial(best.clone(), self.state.board_tries, active.clone());
+        } else {
+            self.state.go_over_to(candidates);
+        }
+        match self.state.standing() {
+            Standing::Confirmed(_) => {
+                // For the guard: who had the last trial.
+                self.state.rollback = active.map_or(Field::Absent, Field::Is);
+                self.steps.push(Step::FellBack(best, None));
+                Next::Store
+            }
+            _ => {
+                self.steps.push(Step::FellBack(best, Some(self.state.board_tries)));
+                Next::Count
+            }
+        }
+    }
+
+    /// Good ones, unknown ones, then the failed ones behind the one that was given up last: with the last of
+    /// these a round is over, and the recovery has its turn.
+    fn candidates(&self) -> Vec<Name> {
+        let mut failed = self.state.marked(Some(Mark::Failed), false);
+        failed.retain(|name| self.place_of(name) > self.place);
+        let mut names = self.state.best_first(failed);
+        names.retain(|name| !self.gone.contains(name));
+        names
+    }
+
+    fn place_of(&self, name: &Name) -> Option<usize> {
+        self.state.ordinary().position(|slot| slot.name == *name)
     }
 
     fn count(&mut self) -> Next {
         if let Standing::Trial { slot, left } = self.state.standing() {
             let (slot, left) = (slot.clone(), left.saturating_sub(1));
             self.state.tries = Field::Is(left);
+            self.state.success = Field::Is(false);
             self.steps.push(Step::Counted(slot, left));
         }
         Next::Store
     }
 
-    fn fail(&mut self, reason: Reason, machine: &mut dyn Machine) -> Next {
-        let before = self.state.clone();
-        let fell_back = self.state.fall_back(reason, self.tries);
-        self.steps.push(match before.active.known().filter(|slot| before.is_on_trial(slot)) {
-            Some(slot) => Step::Failed(slot.clone(), reason),
-            None => Step::NoActive,
-        });
-        if !fell_back {
-            if self.state != before && !machine.save(&self.state) {
-                self.steps.push(Step::SaveFailed);
-            }
-            return Next::NoneLeft;
-        }
-        match self.state.standing() {
-            Standing::Confirmed(slot) => {
-                self.steps.push(Step::FellBack(slot.clone(), None));
-                Next::Store
-            }
-            Standing::Trial { slot, left } => {
-                self.steps.push(Step::FellBack(slot.clone(), Some(left)));
-                Next::Count
-            }
-            Standing::Over(_) => Next::NoneLeft,
-        }
-    }
-
     fn store(&mut self, machine: &mut dyn Machine) -> Next {
-        if machine.save(&self.state) {
+        if self.save(machine) || matches!(self.state.standing(), Standing::Confirmed(_)) {
             return Next::BootActive;
         }
-        self.steps.push(Step::SaveFailed);
-        match self.state.standing() {
-            Standing::Confirmed(_) => Next::BootActive,
-            _ => Next::Uncounted,
-        }
+        Next::Uncounted
     }
 
-    /// All other candidates without a store, and last the active slot where it is an uncounted trial.
-    fn others(&mut self, uncounted: bool, machine: &mut dyn Machine) -> Option<Chosen> {
-        let active = self.state.active.known().cloned();
-        let mut slots = self.state.candidates();
-        slots.retain(|slot| Some(slot) != active.as_ref());
-        slots.extend(active.filter(|_| uncounted));
-        slots.into_iter().find(|slot| self.boots(slot, machine)).map(Chosen::Slot)
-    }
-
-    fn none_left(&mut self, machine: &mut dyn Machine) -> Chosen {
-        self.steps.push(Step::NoneLeft);
-        if !self.state.candidates().is_empty() || machine.has_recovery() {
-            return Chosen::Recovery;
-        }
-        self.state.start_over(self.tries);
-        if !machine.save(&self.state) {
+    fn save(&mut self, machine: &mut dyn Machine) -> bool {
+        self.dirty = false;
+        let saved = machine.save(&self.state);
+        if !saved {
             self.steps.push(Step::SaveFailed);
         }
-        Chosen::StartOver
+        saved
+    }
+
+    /// The boot of a trial that could not be counted, without a store: only good slots go before it.
+    fn uncounted(&mut self, machine: &mut dyn Machine) -> Option<Name> {
+        let mut slots = self.state.marked(Some(Mark::Good), true);
+        slots.extend(self.state.active.known().cloned());
+        for mark in [None, Some(Mark::Failed)] {
+            slots.extend(self.state.marked(mark, mark.is_none()));
+        }
+        for slot in slots {
+            if self.gone.contains(&slot) {
+                continue;
+            }
+            if self.boots(&slot, machine) {
+                return Some(slot);
+            }
+            self.gone.push(slot);
+        }
+        None
+    }
+
+    /// No slot boots. What the next boot begins with is stored first: somebody may switch off during the
+    /// wait, and the recovery may never come back. The last resort and a recovery have their turn one after
+    /// the other, so that neither locks the other out.
+    fn end(&mut self, keep: bool, machine: &mut dyn Machine) -> Chosen {
+        self.steps.push(Step::NoneLeft);
+        let last = self.state.last_resort().map(|slot| slot.name.clone());
+        if !keep && !matches!(self.state.standing(), Standing::Confirmed(_)) {
+            let next = self.state.successors(None);
+            if self.state.go_over_to(next) {
+                self.dirty = true;
+            } else if last.is_none() {
+                self.steps.push(Step::StartedOver);
+                self.state.start_over();
+                self.dirty = true;
+            }
+        }
+        let mut turn = last.clone();
+        if let Some(last) = last.filter(|_| machine.has_recovery()) {
+            let had_its_turn = self.state.mark(&last) == Some(Mark::Failed);
+            self.state.set_mark(&last, if had_its_turn { Field::Absent } else { Field::Is(Mark::Failed) });
+            self.dirty = true;
+            turn = turn.filter(|_| !had_its_turn);
+        }
+        if self.dirty {
+            self.save(machine);
+        }
+        if let Some(last) = turn {
+            self.steps.push(Step::LastResort(last.clone()));
+            if self.boots(&last, machine) {
+                return Chosen::Slot(last);
+            }
+        }
+        Chosen::Recovery
     }
 
     fn boots(&mut self, slot: &Name, machine: &mut dyn Machine) -> bool {
-        let boots = machine.loads(slot);
+        let boots = (0..LOADS).any(|_| machine.loads(slot));
         if !boots {
             self.steps.push(Step::PassedOver(slot.clone()));
         }

@@ -8,20 +8,31 @@
 //! ```text
 //!              try                    boot script: tries - 1, stored, then boot
 //!  confirmed ------> trial, n tries ----------------------------------------.
-//!      ^               |   ^------------------------------------------------'
-//!      |    confirm    |  no tries left, does not load, or user space rolls back:
-//!      |<--------------'  slot bad, boot_failed says why
-//!      |                                    |
-//!      '------------------------------------'  to a good slot
-//!  With no good slot (factory, or the environment was lost) the next unknown one starts its own trial.
+//!   ^    |             |   ^------------------------------------------------'
+//!   |    | does not    |  no tries left, does not load, or user space rolls back:
+//!   |    | load        |  the slot has failed, boot_failed says why
+//!   |    v             v
+//!   |   the best slot that was not tried in this boot: good, else unknown, else failed
+//!   |        |                          |
+//!   '--------'                          '--> a trial of its own; none is left: last resort, recovery,
+//!    good, after a trial                     and the next round begins
 //! ```
+//!
+//! | file | job |
+//! |---|---|
+//! | `mod.rs` | the state, and what may boot in which order |
+//! | `boot.rs` | what the boot script does with it |
+//! | `boot1.rs` | what the first version of the script does, for boards whose U-Boot has that one |
+//! | `actions.rs` | the orders of user space |
+//! | `dialect/` | the state as variables |
 
 mod actions;
 mod boot;
+mod boot1;
 pub mod dialect;
 
 pub use actions::{Outcome, Refusal};
-pub use boot::{guarded_boot, next_boot, Boot, Chosen, Machine, Step, Working};
+pub use boot::{guarded_boot, next_boot, Boot, Chosen, Machine, Step, Working, LOADS};
 
 use std::fmt;
 
@@ -60,11 +71,46 @@ impl fmt::Display for Name {
     }
 }
 
+/// A version of the boot script. A boot loader in the field is older than its user space, so user space
+/// stores only what the script that runs there knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[non_exhaustive]
+pub enum Script {
+    /// It knows one mark, `bad`, for a slot that is being written and for one that has failed. It does not
+    /// say its version on the kernel's command line.
+    V1,
+    /// It tells the two apart, counts whatever is not confirmed, and goes round until a slot boots.
+    #[default]
+    V2,
+}
+
+impl Script {
+    /// All that this build knows, the oldest first.
+    pub const ALL: [Script; 2] = [Script::V1, Script::V2];
+
+    /// The script of this number, as `bootslot.script=` has it; a newer one than this build knows is `None`.
+    pub fn numbered(number: u32) -> Option<Script> {
+        Script::ALL.into_iter().find(|script| script.number() == number)
+    }
+
+    /// Its number.
+    pub fn number(self) -> u32 {
+        match self {
+            Script::V1 => 1,
+            Script::V2 => 2,
+        }
+    }
+}
+
 /// What the board has compiled into U-Boot, and user space must know to agree with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Board {
-    /// `boot_slots`: all slots in order of preference.
+    /// `boot_slots`: all slots in order of preference, without the last resort.
     pub slots: Vec<Name>,
+    /// The small system for emergencies (`BOOTSLOT_LAST`), if the board has one.
+    pub last_resort: Option<Name>,
+    /// The version of its boot script.
+    pub script: Script,
     /// Tries of the factory's trial (`BOOTSLOT_TRIES`), 1 to [`MAX_TRIES`].
     pub tries: u8,
     /// U-Boot takes only the writeable variables from storage (`CONFIG_ENV_WRITEABLE_LIST`), lays
@@ -75,7 +121,13 @@ pub struct Board {
 impl Default for Board {
     /// Slots `A` and `B`, three tries, everything read from storage.
     fn default() -> Self {
-        Board { slots: vec![Name("A".into()), Name("B".into())], tries: 3, hardened: false }
+        Board {
+            slots: vec![Name("A".into()), Name("B".into())],
+            last_resort: None,
+            script: Script::default(),
+            tries: 3,
+            hardened: false,
+        }
     }
 }
 
@@ -105,8 +157,19 @@ impl<T> Field<T> {
 pub enum Mark {
     /// It was confirmed, and has not been written since.
     Good,
-    /// It failed its trial, or is being written. Never a candidate.
-    Bad,
+    /// It is being written (stored as `bad`). It never boots.
+    Writing,
+    /// It was written whole, and has failed or was given up. It boots when nothing better is left.
+    Failed,
+}
+
+/// What a slot is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// It is updated, tried and confirmed.
+    Ordinary,
+    /// A small system for emergencies: never installed to, never active, the last one before the recovery.
+    LastResort,
 }
 
 /// One slot and its mark.
@@ -114,8 +177,10 @@ pub enum Mark {
 pub struct Slot {
     /// Its name, one of the board's.
     pub name: Name,
-    /// What is recorded about it. Anything but good and bad counts as unknown.
+    /// What is recorded about it. Anything that the boot script does not know counts as unknown.
     pub mark: Field<Mark>,
+    /// What it is for.
+    pub role: Role,
 }
 
 /// Why a slot failed, as `boot_failed` records it.
@@ -160,13 +225,13 @@ pub struct Failure {
 /// Equal states are stored as equal variables: an order that changes nothing needs no store.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct State {
-    /// All slots of the board, in order of preference.
+    /// All slots of the board, in order of preference; the last resort, if there is one, at the end.
     pub slots: Vec<Slot>,
     /// The slot U-Boot boots next; one of `slots` where it is known.
     pub active: Field<Name>,
     /// Whether the active slot is confirmed (`true`) or on trial.
     pub success: Field<bool>,
-    /// Tries left in the trial, 0 to 9. Anything else counts as 0.
+    /// Tries left in the trial, 0 to 9. Anything else counts as the board's tries.
     pub tries: Field<u8>,
     /// The slot a failed trial returns to; one of `slots` where it is known.
     pub rollback: Field<Name>,
@@ -174,6 +239,10 @@ pub struct State {
     pub update: Option<Vec<u8>>,
     /// The last failure as recorded; see [`State::last_failure`].
     pub failed: Option<Vec<u8>>,
+    /// The board's tries ([`Board::tries`]): what a slot gets that starts a trial on its own.
+    pub board_tries: u8,
+    /// The version of the board's boot script ([`Board::script`]).
+    pub script: Script,
 }
 
 /// What the boot script makes of a state, before it tries to load anything.
@@ -196,18 +265,30 @@ pub enum Standing<'a> {
 impl State {
     /// The factory state: the first slot on trial, the second one to return to, nothing known.
     pub fn factory(board: &Board) -> State {
-        let slots = board.slots.iter().map(|name| Slot { name: name.clone(), mark: Field::Absent });
-        let mut state = State {
-            slots: slots.collect(),
+        let mut state = State::unknown(board, &board.slots);
+        state.start_over();
+        state
+    }
+
+    /// The state in which nothing is recorded, of these slots and the board's last resort.
+    fn unknown(board: &Board, names: &[Name]) -> State {
+        let slot = |name: &Name, role| Slot { name: name.clone(), mark: Field::Absent, role };
+        let last = board.last_resort.as_ref();
+        let ordinary = names.iter().filter(|name| Some(*name) != last);
+        State {
+            slots: ordinary
+                .map(|name| slot(name, Role::Ordinary))
+                .chain(last.map(|name| slot(name, Role::LastResort)))
+                .collect(),
             active: Field::Absent,
             success: Field::Absent,
             tries: Field::Absent,
             rollback: Field::Absent,
             update: None,
             failed: None,
-        };
-        state.start_over(board.tries);
-        state
+            board_tries: board.tries,
+            script: board.script,
+        }
     }
 
     /// The slot of this name, if the board has it.
@@ -215,26 +296,35 @@ impl State {
         self.slots.iter().find(|slot| slot.name == *name)
     }
 
-    /// What the boot script will make of this state.
+    /// The slot for emergencies, if the board has one.
+    pub fn last_resort(&self) -> Option<&Slot> {
+        self.slots.iter().find(|slot| slot.role == Role::LastResort)
+    }
+
+    /// What the boot script will make of this state. A slot is confirmed only where its own mark is good
+    /// and `boot_success` is 1; everything else is a trial, with the board's tries where none were counted.
     pub fn standing(&self) -> Standing<'_> {
         let Some(slot) = self.active.known() else { return Standing::Over(None) };
         match (self.mark(slot), &self.success, &self.tries) {
-            (Some(Mark::Bad), _, _) => Standing::Over(Some(slot)),
-            // A good slot is never failed by the script, whatever the other variables say.
-            (Some(Mark::Good), _, _) | (None, Field::Is(true), _) => Standing::Confirmed(slot),
-            (None, _, Field::Is(left @ 1..=MAX_TRIES)) => Standing::Trial { slot, left: *left },
-            (None, _, _) => Standing::Over(Some(slot)),
+            (Some(Mark::Writing), _, _) => Standing::Over(Some(slot)),
+            (Some(Mark::Good), Field::Is(true), _) => Standing::Confirmed(slot),
+            (_, Field::Is(true), _) => Standing::Trial { slot, left: self.board_tries },
+            (_, _, Field::Is(0)) => Standing::Over(Some(slot)),
+            (_, _, Field::Is(left @ 1..=MAX_TRIES)) => Standing::Trial { slot, left: *left },
+            (_, _, _) => Standing::Trial { slot, left: self.board_tries },
         }
     }
 
-    /// Whether this slot is one to go back to: marked good, or active and confirmed.
+    /// Whether this slot's own mark says that it is one to go back to.
     pub fn is_confirmed(&self, name: &Name) -> bool {
-        self.mark(name) == Some(Mark::Good) || self.standing() == Standing::Confirmed(name)
+        self.mark(name) == Some(Mark::Good) && !self.is_on_trial(name)
     }
 
     /// Whether this slot is the active one and not confirmed, be its tries used up or not.
     pub fn is_on_trial(&self, name: &Name) -> bool {
-        self.active.known() == Some(name) && self.mark(name).is_none() && self.success != Field::Is(true)
+        self.active.known() == Some(name)
+            && self.mark(name) != Some(Mark::Writing)
+            && self.standing() != Standing::Confirmed(name)
     }
 
     /// The slot that the trial under way returns to if it fails. Outside of a trial `rollback` means nothing:
@@ -257,8 +347,8 @@ impl State {
         Some(Failure { slot, reason, update: parts.next()?.to_vec() })
     }
 
-    /// The mark of a slot, judged as the script does: what is neither good nor bad is unknown.
-    fn mark(&self, name: &Name) -> Option<Mark> {
+    /// The mark of a slot, judged as the script does: what it does not know is unknown.
+    pub fn mark(&self, name: &Name) -> Option<Mark> {
         self.slot(name)?.mark.known().copied()
     }
 
@@ -268,50 +358,52 @@ impl State {
         }
     }
 
-    /// Every slot that may boot, best first: good ones, then unknown ones; among each the rollback
-    /// slot first, then the board's order.
-    fn candidates(&self) -> Vec<Name> {
-        let mut names: Vec<&Name> = self.slots.iter().map(|slot| &slot.name).collect();
-        names.retain(|name| self.mark(name) != Some(Mark::Bad));
-        names.sort_by_key(|name| (self.mark(name).is_none(), self.rollback.known() != Some(*name)));
+    /// The slots that are updated, in order of preference.
+    fn ordinary(&self) -> impl Iterator<Item = &Slot> {
+        self.slots.iter().filter(|slot| slot.role == Role::Ordinary)
+    }
+
+    /// The ordinary slots with this mark, the rollback slot first where `rollback_first`, then in the
+    /// board's order.
+    fn marked(&self, mark: Option<Mark>, rollback_first: bool) -> Vec<Name> {
+        let mut names: Vec<&Name> = self.ordinary().map(|slot| &slot.name).collect();
+        names.retain(|name| self.mark(name) == mark);
+        if rollback_first {
+            names.sort_by_key(|name| self.rollback.known() != Some(*name));
+        }
         names.into_iter().cloned().collect()
     }
 
-    /// Marks a slot bad and records why.
-    fn fail(&mut self, slot: &Name, reason: Reason, update: Option<&[u8]>) {
-        self.set_mark(slot, Field::Is(Mark::Bad));
-        self.record(slot, reason, update);
+    /// Every slot that may take the place of `leaving`, best first: good ones, unknown ones, failed ones.
+    /// The failed ones are taken in turn, from the one behind `leaving` on.
+    fn successors(&self, leaving: Option<&Name>) -> Vec<Name> {
+        let mut failed = self.marked(Some(Mark::Failed), false);
+        let place = |name: &Name| self.ordinary().position(|slot| slot.name == *name);
+        let behind = leaving.and_then(place).map_or(0, |place| place + 1);
+        failed.sort_by_key(|name| place(name) < Some(behind));
+        let mut names = self.best_first(failed);
+        names.retain(|name| Some(name) != leaving);
+        names
     }
 
-    /// Takes a confirmed slot's good name away and records that.
-    fn withdraw(&mut self, slot: &Name) {
-        self.set_mark(slot, Field::Absent);
-        let update = self.update.clone();
-        self.record(slot, Reason::Tries, update.as_deref());
+    /// Good ones, unknown ones, then these failed ones.
+    fn best_first(&self, failed: Vec<Name>) -> Vec<Name> {
+        [self.marked(Some(Mark::Good), true), self.marked(None, true), failed].concat()
+    }
+
+    /// A slot on trial has failed, and why is recorded. Where it had failed before, that is on record
+    /// already: the first reason tells more than that the last resort failed as well.
+    fn fail(&mut self, slot: &Name, reason: Reason, update: Option<&[u8]>) {
+        if self.mark(slot) != Some(Mark::Failed) {
+            self.set_mark(slot, Field::Is(Mark::Failed));
+            self.record(slot, reason, update);
+        }
     }
 
     fn record(&mut self, slot: &Name, reason: Reason, update: Option<&[u8]>) {
         let mut failed = format!("{slot}:{}:", reason.as_str()).into_bytes();
         failed.extend(update.unwrap_or_default());
         self.failed = Some(failed);
-    }
-
-    /// Fails the active slot and makes the best candidate active, as script and user space both do:
-    /// a good one is confirmed at once, an unknown one starts a trial of its own. False when every
-    /// slot is bad.
-    fn fall_back(&mut self, reason: Reason, tries: u8) -> bool {
-        if let Some(slot) = self.active.known().cloned().filter(|slot| self.mark(slot).is_none()) {
-            let update = self.update.clone();
-            self.fail(&slot, reason, update.as_deref());
-        }
-        let mut candidates = self.candidates().into_iter();
-        let Some(best) = candidates.next() else { return false };
-        if self.mark(&best) == Some(Mark::Good) {
-            self.settle_on(best);
-        } else {
-            self.start_trial(best, tries, candidates.next());
-        }
-        true
     }
 
     /// Makes a slot active and confirmed.
@@ -332,15 +424,29 @@ impl State {
         self.update = None;
     }
 
-    /// Back to the factory's trial, with no slot known; the last failure stays on record.
-    fn start_over(&mut self, tries: u8) {
-        for slot in &mut self.slots {
-            slot.mark = Field::Absent;
+    /// Makes the best of `slots` active: one that is good is confirmed at once, another one starts a trial
+    /// of its own. False when there is none.
+    fn go_over_to(&mut self, slots: Vec<Name>) -> bool {
+        let mut slots = slots.into_iter();
+        let Some(best) = slots.next() else { return false };
+        if self.mark(&best) == Some(Mark::Good) {
+            self.settle_on(best);
+        } else {
+            self.start_trial(best, self.board_tries, slots.next());
         }
-        let mut names = self.slots.iter().map(|slot| slot.name.clone());
+        true
+    }
+
+    /// Back to the factory's trial, with no slot known; the last failure stays on record.
+    fn start_over(&mut self) {
+        let ordinary: Vec<Name> = self.ordinary().map(|slot| slot.name.clone()).collect();
+        for name in &ordinary {
+            self.set_mark(name, Field::Absent);
+        }
+        let mut names = ordinary.into_iter();
         if let Some(first) = names.next() {
             let second = names.next();
-            self.start_trial(first, tries, second);
+            self.start_trial(first, self.board_tries, second);
         }
     }
 }

@@ -21,13 +21,13 @@ fn settled() -> State {
 /// A confirmed and running, B installed and on trial.
 fn on_trial() -> State {
     let installing = settled().begin_install(&b(), &a()).unwrap();
-    installing.finish_install(&b(), &a(), 3, Some(b"0123456789abcdef")).unwrap()
+    installing.finish_install(&b(), &a(), 3, Some(b"0123456789abcdef"), false).unwrap()
 }
 
 /// The state that is stored after a boot on which all goes well, and the slot that boots.
 fn booted(state: &State) -> (State, Chosen) {
     let mut machine = Working::default();
-    let boot = next_boot(state, 3, &mut machine);
+    let boot = next_boot(state, &mut machine);
     (machine.stored.pop().unwrap_or_else(|| state.clone()), boot.chosen)
 }
 
@@ -47,7 +47,7 @@ fn an_update_takes_four_stores_and_a_normal_boot_none() {
     assert_eq!(booted(&settled), (settled.clone(), Chosen::Slot(a())));
 
     let installing = settled.begin_install(&b(), &a()).unwrap();
-    let trial = installing.finish_install(&b(), &a(), 3, Some(b"id")).unwrap();
+    let trial = installing.finish_install(&b(), &a(), 3, Some(b"id"), false).unwrap();
     let (counted, runs) = booted(&trial);
     assert_eq!(runs, Chosen::Slot(b()));
     assert_eq!(counted.tries, Field::Is(2));
@@ -72,8 +72,8 @@ fn a_trial_that_is_never_confirmed_ends_after_its_tries() {
     let failure = Failure { slot: b(), reason: Reason::Tries, update: b"0123456789abcdef".to_vec() };
     assert_eq!(state.last_failure(), Some(failure));
     assert_eq!(
-        state.try_slot(&b(), &a(), 3).unwrap_err().to_string(),
-        "slot B is bad: it failed, tries; install into it, or mark it good if you know better"
+        state.try_slot(&b(), &a(), 3, false).unwrap_err().to_string(),
+        "slot B has failed (tries); install another update, or say that it is to be tried again (--again)"
     );
 }
 
@@ -84,11 +84,11 @@ fn every_order_given_twice_changes_nothing_the_second_time() {
     let once = settled().begin_install(&b(), &a()).unwrap();
     assert_eq!(once.begin_install(&b(), &a()).unwrap(), once);
     let once = on_trial();
-    assert_eq!(once.finish_install(&b(), &a(), 3, Some(b"0123456789abcdef")).unwrap(), once);
-    assert_eq!(once.try_slot(&b(), &a(), 3).unwrap(), once);
+    assert_eq!(once.finish_install(&b(), &a(), 3, Some(b"0123456789abcdef"), false).unwrap(), once);
+    assert_eq!(once.try_slot(&b(), &a(), 3, false).unwrap(), once);
     let (counted, _) = booted(&on_trial());
-    let once = counted.roll_back(&b(), Reason::Health, 3).unwrap();
-    assert_eq!(once.roll_back(&b(), Reason::Health, 3).unwrap(), once);
+    let once = counted.roll_back(&b(), Reason::Health).unwrap();
+    assert_eq!(once.roll_back(&b(), Reason::Health).unwrap(), once);
     let once = settled().mark_good(&b()).unwrap();
     assert_eq!(once.mark_good(&b()).unwrap(), once);
     let twice = once.set_active(&b(), &a()).unwrap();
@@ -96,7 +96,7 @@ fn every_order_given_twice_changes_nothing_the_second_time() {
     let once = settled().mark_bad(&b(), &a()).unwrap();
     assert_eq!(once.mark_bad(&b(), &a()).unwrap(), once);
     let once = State::factory(&Board::default());
-    assert_eq!(once.init(&Board::default(), Some(&b())).unwrap(), once);
+    assert_eq!(once.init(Some(&b())).unwrap(), once);
 }
 
 #[test]
@@ -105,15 +105,15 @@ fn an_order_that_began_a_trial_is_done_already_in_the_slot_on_trial() {
     let mut state = on_trial();
     for _ in 0..3 {
         (state, _) = booted(&state);
-        assert_eq!(state.finish_install(&b(), &b(), 3, id).unwrap(), state);
-        assert_eq!(state.try_slot(&b(), &b(), 3).unwrap(), state);
+        assert_eq!(state.finish_install(&b(), &b(), 3, id, false).unwrap(), state);
+        assert_eq!(state.try_slot(&b(), &b(), 3, false).unwrap(), state);
     }
     assert_eq!(state.tries, Field::Is(0));
     // Another update is another order, and the tries are still checked.
-    assert!(matches!(state.finish_install(&b(), &b(), 3, Some(b"other")), Err(Refusal::NotBegun(..))));
-    assert_eq!(state.try_slot(&b(), &b(), 0), Err(Refusal::Tries(0)));
+    assert!(matches!(state.finish_install(&b(), &b(), 3, Some(b"other"), false), Err(Refusal::NotBegun(..))));
+    assert_eq!(state.try_slot(&b(), &b(), 0, false), Err(Refusal::Tries(0)));
     let confirmed = state.confirm(&b(), &b()).unwrap();
-    assert_eq!(confirmed.try_slot(&b(), &b(), 3), Err(Refusal::Running(b())));
+    assert_eq!(confirmed.try_slot(&b(), &b(), 3, false), Err(Refusal::Running(b())));
 }
 
 #[test]
@@ -127,27 +127,39 @@ fn dangerous_orders_are_refused() {
         (settled.begin_install(&name("C"), &a()), Refusal::NoSuchSlot(name("C"), "A, B".into())),
         (running_b.begin_install(&a(), &b()), Refusal::Rollback(a())),
         (running_b.mark_bad(&a(), &b()), Refusal::Rollback(a())),
-        (State::factory(&Board::default()).try_slot(&b(), &a(), 3), Refusal::Rollback(b())),
+        (State::factory(&Board::default()).try_slot(&b(), &a(), 3, false), Refusal::Rollback(b())),
         (running_b.set_active(&a(), &b()), Refusal::Unconfirmed(b())),
-        (settled.finish_install(&b(), &a(), 3, id), Refusal::NotBegun(b(), "neither good nor bad")),
-        (settled.try_slot(&b(), &a(), 0), Refusal::Tries(0)),
-        (settled.try_slot(&b(), &a(), 10), Refusal::Tries(10)),
+        (
+            settled.finish_install(&b(), &a(), 3, id, false),
+            Refusal::NotBegun(b(), "neither good nor being written"),
+        ),
+        (settled.try_slot(&b(), &a(), 0, false), Refusal::Tries(0)),
+        (settled.try_slot(&b(), &a(), 10, false), Refusal::Tries(10)),
         (settled.set_active(&b(), &a()), Refusal::NeverConfirmed(b())),
         (running_b.confirm(&a(), &b()), Refusal::NotRunning(a(), b())),
-        (settled.roll_back(&a(), Reason::User, 3), Refusal::NoTrial(a())),
+        (settled.roll_back(&a(), Reason::User), Refusal::NoTrial(a())),
         (on_trial().mark_good(&b()), Refusal::OnTrial(b())),
         (on_trial().mark_bad(&b(), &a()), Refusal::OnTrial(b())),
     ];
     for (outcome, refusal) in refusals {
         assert_eq!(outcome, Err(refusal));
     }
-    for outcome in [bad_b.try_slot(&b(), &a(), 3), bad_b.set_active(&b(), &a()), bad_b.confirm(&b(), &b())] {
-        assert!(matches!(outcome, Err(Refusal::Bad(..))), "{outcome:?}");
+    for outcome in [bad_b.try_slot(&b(), &a(), 3, false), bad_b.set_active(&b(), &a())] {
+        assert!(matches!(outcome, Err(Refusal::Failed(..))), "{outcome:?}");
+    }
+    let half_b = settled.begin_install(&b(), &a()).unwrap();
+    for outcome in [
+        half_b.try_slot(&b(), &a(), 3, true),
+        half_b.set_active(&b(), &a()),
+        half_b.confirm(&b(), &b()),
+        half_b.mark_good(&b()),
+    ] {
+        assert_eq!(outcome, Err(Refusal::Writing(b())));
     }
 
     let mut alone = State::factory(&Board::default());
-    alone.set_mark(&b(), Field::Is(Mark::Bad));
-    assert_eq!(alone.roll_back(&a(), Reason::User, 3), Err(Refusal::NothingLeft(a())));
+    alone.set_mark(&b(), Field::Is(Mark::Writing));
+    assert_eq!(alone.roll_back(&a(), Reason::User), Err(Refusal::NothingLeft(a())));
 
     let three = Board { slots: vec![a(), b(), name("C")], ..Board::default() };
     let factory = State::factory(&three);
@@ -162,12 +174,11 @@ fn installing_calls_off_a_trial_that_was_not_booted_yet() {
 }
 
 #[test]
-fn a_slot_that_only_boot_success_called_confirmed_keeps_its_standing() {
+fn a_slot_is_confirmed_only_where_its_own_mark_says_so() {
     let mut state = settled();
     state.set_mark(&a(), Field::Absent);
-    assert_eq!(state.standing(), Standing::Confirmed(&a()));
-    let trial = state.try_slot(&b(), &a(), 1).unwrap();
-    assert_eq!(trial.slot(&a()).unwrap().mark, Field::Is(Mark::Good));
+    assert_eq!(state.standing(), Standing::Trial { slot: &a(), left: 3 });
+    assert_eq!(state.try_slot(&b(), &a(), 1, false), Err(Refusal::Unconfirmed(a())));
 }
 
 #[test]
@@ -181,14 +192,15 @@ fn a_slot_that_runs_in_the_place_of_the_active_one_is_marked_good_and_no_more() 
 fn nonsense_is_judged_as_absent_and_kept() {
     let odd =
         State { active: Field::Odd(b"; reset".to_vec()), success: Field::Odd(b"yes".to_vec()), ..settled() };
-    assert_eq!(odd.init(&Board::default(), None).unwrap(), odd);
+    assert_eq!(odd.init(None).unwrap(), odd);
     let (state, runs) = booted(&odd);
     assert_eq!(runs, Chosen::Slot(a()));
     assert_eq!(state.standing(), Standing::Confirmed(&a()));
 
-    // A good active slot is booted whatever the rest says, and nothing is stored.
+    // A good active slot that nobody calls confirmed is booted, and counted.
     let odd = State { success: Field::Odd(b"yes".to_vec()), tries: Field::Absent, ..settled() };
-    assert_eq!(booted(&odd), (odd.clone(), Chosen::Slot(a())));
+    let counted = State { success: Field::Is(false), tries: Field::Is(2), ..settled() };
+    assert_eq!(booted(&odd), (counted, Chosen::Slot(a())));
 }
 
 struct Broken<'a> {
@@ -215,7 +227,7 @@ impl Machine for Broken<'_> {
 #[test]
 fn a_trial_that_does_not_load_fails_in_the_same_boot() {
     let mut machine = Broken { loads: &[a()], saves: true, stored: vec![] };
-    let boot = next_boot(&on_trial(), 3, &mut machine);
+    let boot = next_boot(&on_trial(), &mut machine);
     assert_eq!(boot.chosen, Chosen::Slot(a()));
     assert_eq!(machine.stored.len(), 2);
     assert_eq!(machine.stored[1].last_failure().unwrap().reason, Reason::Load);
@@ -225,7 +237,7 @@ fn a_trial_that_does_not_load_fails_in_the_same_boot() {
         [
             "slot B is on trial, 2 more tries after this boot",
             "slot B does not load",
-            "slot B is on trial and does not load: now bad",
+            "slot B is on trial and does not load: it has failed",
             "back to slot A, which is good",
         ]
     );
@@ -235,15 +247,18 @@ fn a_trial_that_does_not_load_fails_in_the_same_boot() {
 fn a_trial_that_can_not_be_counted_goes_last() {
     for (loads, chosen) in [(vec![a(), b()], a()), (vec![b()], b())] {
         let mut machine = Broken { loads: &loads, saves: false, stored: vec![] };
-        assert_eq!(next_boot(&on_trial(), 3, &mut machine).chosen, Chosen::Slot(chosen));
+        assert_eq!(next_boot(&on_trial(), &mut machine).chosen, Chosen::Slot(chosen));
     }
 }
 
 #[test]
-fn with_every_slot_bad_the_factory_trial_starts_again() {
+fn with_every_slot_failed_the_first_one_has_another_trial() {
     let mut state = State::factory(&Board::default());
     let mut machine = Broken { loads: &[], saves: true, stored: vec![] };
-    assert_eq!(next_boot(&state, 3, &mut machine).chosen, Chosen::StartOver);
+    assert_eq!(next_boot(&state, &mut machine).chosen, Chosen::Recovery);
     state.failed = Some(b"B:load:".to_vec());
+    for slot in [a(), b()] {
+        state.set_mark(&slot, Field::Is(Mark::Failed));
+    }
     assert_eq!(machine.stored.pop(), Some(state));
 }

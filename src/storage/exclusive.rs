@@ -1,19 +1,18 @@
 //! One writer to a regular file at a time.
 //!
-//! Two environments with lock files of their own may lie in one file, the image of a disk say. Who replaces
-//! the file would take away what others write into it meanwhile, so whoever writes to a file holds its flock.
+//! Two environments with lock files of their own may lie in one file, for example in the image of a disk. A program that
+//! replaces the file would take away what others write into it meanwhile. So whoever writes to a file holds its flock.
 
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::sys;
+use crate::sys::flock;
 
 /// How long to wait for another writer.
-const LIMIT: Duration = Duration::from_secs(10);
+pub(crate) const LIMIT: Duration = Duration::from_secs(10);
 
 /// The regular file at `path` as `open` opens it, locked until it is closed.
 pub(super) fn locked(path: &Path, open: impl Fn() -> io::Result<File>) -> io::Result<File> {
@@ -21,23 +20,22 @@ pub(super) fn locked(path: &Path, open: impl Fn() -> io::Result<File>) -> io::Re
 }
 
 fn locked_within(limit: Duration, path: &Path, open: impl Fn() -> io::Result<File>) -> io::Result<File> {
-    let start = Instant::now();
-    let mut pause = Duration::from_millis(1);
-    loop {
+    let mut holder = None;
+    let locked = flock::patiently(limit, || {
         // Opened anew each time: who holds the lock may be about to put another file in its place.
         let file = open()?;
-        if sys::try_flock(&file)? && is_at(&file, path)? {
-            return Ok(file);
+        if flock::try_flock(&file)? && is_at(&file, path)? {
+            return Ok(Some(file));
         }
-        if start.elapsed() >= limit {
-            return Err(io::Error::new(
-                io::ErrorKind::TimedOut,
-                format!("still locked by another writer after {} s", limit.as_secs()),
-            ));
-        }
-        thread::sleep(pause);
-        pause = (pause * 2).min(Duration::from_millis(16));
-    }
+        holder = Some(file);
+        io::Result::Ok(None)
+    })?;
+    locked.ok_or_else(|| {
+        let holder = holder.as_ref().and_then(flock::holder);
+        let who = holder.map_or("another writer".to_owned(), |holder| holder.to_string());
+        let seconds = limit.as_secs();
+        io::Error::new(io::ErrorKind::TimedOut, format!("still locked by {who} after {seconds} s"))
+    })
 }
 
 /// Whether `path` still names `file`.
@@ -49,6 +47,7 @@ fn is_at(file: &File, path: &Path) -> io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::thread;
 
     #[test]
     fn a_second_writer_waits_but_not_for_ever() {
@@ -57,6 +56,7 @@ mod tests {
         let first = locked(file.path(), open).unwrap();
         let error = locked_within(Duration::from_millis(20), file.path(), open).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert!(error.to_string().contains(&format!("process {}", std::process::id())), "{error}");
         thread::scope(|scope| {
             let second = scope.spawn(|| locked(file.path(), open));
             thread::sleep(Duration::from_millis(20));

@@ -1,10 +1,9 @@
 //! The write protection that Linux puts on eMMC boot partitions, lifted for as long as one is open.
 //!
-//! `/sys/block/mmcblkXbootY/force_ro` is 1 after boot (drivers/mmc/core/block.c), and as long as it is,
-//! the kernel refuses to open the partition for writing or, in newer versions, each single write. It is
-//! found by the device number, so that any name of the device node will do, and put back as it was when
-//! the [`ForceRo`] is dropped, after an error or a panic too. Only a process that is killed in between
-//! leaves it lifted.
+//! `/sys/block/mmcblkXbootY/force_ro` is 1 after boot (drivers/mmc/core/block.c). As long as it is, the kernel refuses to
+//! open the partition for writing or, in newer versions, each single write. We find it by the device number, so any name
+//! of the device node will do. It is put back as it was when the [`ForceRo`] is dropped, also after an error or a panic.
+//! Only a process that is killed in between leaves it lifted.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};

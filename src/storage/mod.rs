@@ -2,7 +2,8 @@
 //! of the environment on it, as opaque bytes. The store knows only `EnvCopy`; the simulator stands
 //! in for `Medium`, [`Volume`] and [`ReplaceFile`], so that everything above them is tested under power cuts.
 
-mod exclusive;
+mod absent;
+pub(crate) mod exclusive;
 pub mod file;
 mod force_ro;
 pub mod mtd;
@@ -12,7 +13,9 @@ pub mod rename;
 pub mod replace;
 #[cfg(feature = "sim")]
 pub mod sim;
+pub mod stream;
 pub mod ubi;
+mod unmade;
 pub mod volume;
 
 use std::io;
@@ -49,10 +52,10 @@ pub struct Geometry {
     pub kind: MediumKind,
     /// Size of the whole medium.
     pub size: u64,
-    /// Size of an erase sector; 0 where nothing has to be erased (file, block device).
+    /// Size of an erase sector; 0 where nothing has to be erased (file, block device, RAM behind an MTD interface).
     pub erase_size: u64,
     /// The unit in which programming is done: a NAND page, a block device's or file's sector (512),
-    /// 1 on NOR.
+    /// 1 on NOR. More on NOR: such a unit can be programmed only once after an erase.
     pub write_size: u64,
 }
 
@@ -60,7 +63,7 @@ pub struct Geometry {
 ///
 /// Offsets are bytes from the start of the medium. Implementations finish short reads and writes and
 /// restart interrupted calls; what they return is final. They never look at what they carry.
-pub trait Medium {
+pub trait Medium: Send + Sync {
     /// The shape.
     fn geometry(&self) -> Geometry;
 
@@ -76,8 +79,20 @@ pub trait Medium {
     }
 
     /// Writes `data` at `offset`; on flash this programs, in multiples of `write_size`
-    /// (NAND) and only into erased bytes, except that NOR may clear further bits.
+    /// (NAND, NOR with ECC) and only into erased bytes, except that NOR without ECC may clear further bits.
     fn program(&mut self, offset: u64, data: &[u8]) -> io::Result<()>;
+
+    /// Writes `len` zeros at `offset`, of a medium that is not erased before it is written. Where the system can, it
+    /// gives the room free instead.
+    fn zero(&mut self, offset: u64, len: u64) -> io::Result<()> {
+        program_zeros(self, offset, len)
+    }
+
+    /// After a program of this range, which is one of many: lets the system write it to the medium at once, and keep
+    /// little of it in memory. It is no [`sync`](Medium::sync).
+    fn write_along(&mut self, _offset: u64, _len: u64) -> io::Result<()> {
+        Ok(())
+    }
 
     /// Erases the one sector that starts at `offset`.
     fn erase(&mut self, offset: u64) -> io::Result<()>;
@@ -109,6 +124,19 @@ pub trait Medium {
     }
 }
 
+/// Writes zeros as any other bytes.
+fn program_zeros<M: Medium + ?Sized>(medium: &mut M, mut offset: u64, len: u64) -> io::Result<()> {
+    // Not a constant: it would lie in each program.
+    let zeros = vec![0; len.min(64 << 10) as usize];
+    let end = offset.saturating_add(len);
+    while offset < end {
+        let piece = zeros.get(..(end - offset).min(zeros.len() as u64) as usize).unwrap_or_default();
+        medium.program(offset, piece)?;
+        offset += piece.len() as u64;
+    }
+    Ok(())
+}
+
 /// How a medium is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
@@ -119,21 +147,32 @@ pub enum Access {
 }
 
 /// Opens one medium, as often as needed. The simulator's opener hands out the same simulated medium.
-pub trait OpenMedium {
+pub trait OpenMedium: Send + Sync {
     /// Opens it.
     fn open(&self, access: Access) -> io::Result<Box<dyn Medium>>;
 }
 
-/// A UBI volume (or its simulation): read whole, replaced whole by one atomic update.
-pub trait Volume {
+/// A UBI volume (or its simulation).
+///
+/// It is replaced whole in one of two ways. The volume update (UBI_IOCVOLUP) is not atomic: from its start until its
+/// end there is no content. The change of one logical eraseblock, a LEB, is (UBI_IOCEBCH): UBI writes the new content
+/// elsewhere and then lets the LEB lead there.
+pub trait Volume: Send + Sync {
     /// Bytes that the volume can hold (reserved LEBs x usable LEB size).
     fn capacity(&self) -> u64;
     /// Fills `buf` from the start of the volume. A volume whose last update was cut, or that is
     /// being updated, gives an error.
     fn read(&mut self, buf: &mut [u8]) -> io::Result<()>;
+    /// Bytes from the start that [`change`](Volume::change) can replace: those of one LEB of a dynamic volume. 0 in
+    /// a static volume, where UBI keeps a checksum of each LEB and changes none.
+    fn atomic_size(&self) -> u64;
     /// Replaces the whole content by `data`, and returns when the update is complete on the flash
-    /// (UBI_IOCVOLUP, then `data` in full, then the kernel has finished the update).
+    /// (UBI_IOCVOLUP, then `data` in full, then the kernel has finished the update). It also mends a volume whose
+    /// last update was cut.
     fn update(&mut self, data: &[u8]) -> io::Result<()>;
+    /// Replaces the first LEB's content by `data`, at most [`atomic_size`](Volume::atomic_size) bytes, or leaves it as
+    /// it is, and returns when it is on the flash. A volume whose last update was cut stays unreadable.
+    fn change(&mut self, data: &[u8]) -> io::Result<()>;
 }
 
 /// The steps by which a regular file is replaced whole without a moment in which neither the old nor
@@ -141,7 +180,7 @@ pub trait Volume {
 ///
 /// The new file differs from the old one in the bytes `new` at `offset` only, and is handled in pieces: it may be
 /// the image of a disk.
-pub trait ReplaceFile {
+pub trait ReplaceFile: Send + Sync {
     /// Keeps other writers away from the file until it is renamed or given up. Its size.
     fn lock(&mut self) -> io::Result<u64>;
     /// Makes the temporary file: the mode, the owner and the bytes of the file, with `new` among them. How many
@@ -161,11 +200,25 @@ pub trait ReplaceFile {
     fn give_up(&mut self);
 }
 
+/// How the bytes of a copy get to where they belong, which says what a power cut leaves of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Method {
+    /// They are written over the old ones, part by part.
+    InPlace,
+    /// The file is replaced by another one.
+    Rename,
+    /// By the atomic change of a UBI LEB.
+    LebChange,
+    /// By UBI's volume update, in which there is no content for a while.
+    VolumeUpdate,
+}
+
 /// One copy of the environment, as opaque bytes at a fixed place.
 ///
 /// A copy opens its medium anew for each call, so that nothing is held open, and no eMMC boot
 /// partition stays writable, between two calls.
-pub trait EnvCopy {
+pub trait EnvCopy: Send + Sync {
     /// What the copy lives on.
     fn kind(&self) -> MediumKind;
 
@@ -203,6 +256,24 @@ pub trait EnvCopy {
     /// tomorrow. Whatever already is as it should be is not written again.
     fn write(&mut self, before: Option<&[u8]>, settled: bool, new: &[u8]) -> Result<WriteStats>;
 
+    /// Makes a valid copy, which holds `before`, invalid by clearing bits, without an erase. It does nothing where
+    /// no bits can be cleared.
+    fn spoil(&mut self, _before: &[u8]) -> Result<WriteStats> {
+        Ok(WriteStats::default())
+    }
+
+    /// Whether the copy, which holds `before`, can be made invalid without a moment in which a cut may change its
+    /// first bytes and nothing else.
+    fn can_spoil(&self, _before: &[u8]) -> bool {
+        true
+    }
+
+    /// Bytes that can be programmed only once after an erase, and only together: more than 1 on NOR with ECC. A byte
+    /// of such a copy can't be set in place.
+    fn once_unit(&self) -> usize {
+        1
+    }
+
     /// Makes the copy certainly invalid on flash that is erased before it is written, so that the
     /// next [`write`](EnvCopy::write) has to program only. Elsewhere it does nothing.
     fn erase(&mut self) -> Result<WriteStats>;
@@ -210,15 +281,42 @@ pub trait EnvCopy {
     /// Programs one byte in place, without an erase: on NOR this can only clear bits.
     fn set_byte(&mut self, at: usize, byte: u8) -> Result<WriteStats>;
 
+    /// Whether a store can be made here, as far as can be told without trying. Reading does not need it.
+    ///
+    /// Errors: [`Error::Device`](crate::Error::Device), which says what to change in the configuration.
+    fn storable(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Whether the copy is to lie in a regular file that is missing or empty, so that there is nothing to be lost.
+    fn is_unmade(&self) -> bool {
+        false
+    }
+
+    /// Makes the regular file of a copy that [is not there yet](EnvCopy::is_unmade), in its full size, durably. It does
+    /// nothing elsewhere.
+    fn make(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    /// What is odd in the configuration of this copy, although it does no harm here.
+    fn remark(&self) -> Option<&str> {
+        None
+    }
+
     /// Whether a power cut can leave the first `len` bytes half old, half new although no byte behind
     /// them was changed. True only where they straddle two sectors of a device that is not erased
     /// before it is written.
     fn can_tear(&self, len: usize) -> bool;
 
-    /// Whether one copy alone survives a power cut during [`write`](EnvCopy::write): only a file
-    /// that is replaced by renaming does.
+    /// How [`write`](EnvCopy::write) replaces the copy.
+    fn method(&self) -> Method {
+        Method::InPlace
+    }
+
+    /// Whether one copy alone survives a power cut during [`write`](EnvCopy::write).
     fn atomic(&self) -> bool {
-        false
+        matches!(self.method(), Method::Rename | Method::LebChange)
     }
 }
 

@@ -1,7 +1,7 @@
 //! MTD character devices (`/dev/mtdN`): NOR, NAND, DataFlash, RAM.
 
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Seek, SeekFrom};
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,9 @@ use crate::sys::{self, mtd};
 /// Major device number of MTD character devices (MTD_CHAR_MAJOR of linux/mtd/mtd.h). The minor one is
 /// twice the MTD number, plus one for the read-only node `/dev/mtdNro`.
 const MAJOR: libc::c_uint = 90;
+
+/// The smallest ECC unit of a NOR chip in bytes (Infineon SEMPER), for a driver that tells none.
+pub(crate) const SMALLEST_ECC_UNIT: u32 = 16;
 
 /// Opens an MTD character device.
 #[derive(Debug, Clone)]
@@ -23,9 +26,8 @@ pub struct MtdOpener {
 impl MtdOpener {
     /// For the device node at `path`. Touches nothing yet.
     ///
-    /// `sector_size` is the configured size of an erase sector in bytes, 0 if none is. It counts on NOR
-    /// and DataFlash, where the kernel tells only the largest of a chip with sectors of several sizes;
-    /// a NAND block is always as large as the kernel says.
+    /// `sector_size` is the configured size of an erase sector in bytes, 0 if none is. It counts where the chip
+    /// has sectors of several sizes, of which the kernel tells only the largest.
     pub fn new(path: impl Into<PathBuf>, sector_size: u64) -> Self {
         MtdOpener { path: path.into(), sysfs: "/sys".into(), sector_size }
     }
@@ -37,36 +39,62 @@ impl MtdOpener {
     }
 }
 
-/// Whether `meta` is that of an MTD character device.
+/// Whether `meta` has the number of an MTD character device.
 pub(super) fn is_mtd(meta: &fs::Metadata) -> bool {
     meta.file_type().is_char_device() && libc::major(meta.rdev()) == MAJOR
 }
 
-impl OpenMedium for MtdOpener {
-    fn open(&self, access: Access) -> io::Result<Box<dyn Medium>> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(access == Access::Write)
-            // Should this be something else by now, opening it does not wait.
-            .custom_flags(libc::O_NOCTTY | libc::O_NONBLOCK)
-            .open(&self.path)?;
-        let meta = file.metadata()?;
-        if !is_mtd(&meta) {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not an MTD character device"));
-        }
-        let info = mtd::info(&file)?;
-        let size = size(&self.sysfs, meta.rdev(), info.size);
-        Ok(Box::new(MtdMedium { geometry: geometry(&info, size, self.sector_size)?, file }))
+/// Whether the character device at `path`, whatever its number, answers as an MTD device does.
+pub(super) fn answers_as_mtd(path: &Path) -> io::Result<bool> {
+    match mtd::info(&open(path, Access::Read)?) {
+        Ok(_) => Ok(true),
+        // ENOTTY is what a device says that knows no such call; some say EINVAL.
+        Err(error) if matches!(error.raw_os_error(), Some(libc::ENOTTY | libc::EINVAL)) => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
-/// The size of the device in bytes. MEMGETINFO cuts it to 32 bits, sysfs does not; but sysfs need not
-/// be there.
-fn size(sysfs: &Path, device: libc::dev_t, low: u32) -> u64 {
+fn open(path: &Path, access: Access) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(access == Access::Write)
+        // Should this be something else by now, opening it does not wait.
+        .custom_flags(libc::O_NOCTTY | libc::O_NONBLOCK)
+        .open(path)
+}
+
+impl OpenMedium for MtdOpener {
+    fn open(&self, access: Access) -> io::Result<Box<dyn Medium>> {
+        let file = open(&self.path, access)?;
+        let meta = file.metadata()?;
+        if !meta.file_type().is_char_device() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not an MTD character device"));
+        }
+        let info = mtd::info(&file)?;
+        let attribute = |name| attribute(&self.sysfs, &meta, name);
+        // Without sysfs, the end tells it too (mtdchar_lseek).
+        let told = attribute("size").or_else(|| (&file).seek(SeekFrom::End(0)).ok());
+        let size = size(told, info.size);
+        let several_sizes = attribute("numeraseregions").is_some_and(|regions| regions > 0);
+        let sector_size = if several_sizes { self.sector_size } else { 0 };
+        Ok(Box::new(MtdMedium { geometry: geometry(&info, size, sector_size)?, file }))
+    }
+}
+
+/// A number that sysfs tells of the MTD device with this node; `None` for other devices, and where sysfs is not there.
+fn attribute(sysfs: &Path, meta: &fs::Metadata, name: &str) -> Option<u64> {
+    is_mtd(meta).then(|| number(sysfs, meta.rdev(), name)).flatten()
+}
+
+fn number(sysfs: &Path, device: libc::dev_t, name: &str) -> Option<u64> {
     // The read-only node has no attributes of its own.
     let minor = libc::minor(device) & !1;
-    let attribute = sysfs.join(format!("dev/char/{MAJOR}:{minor}/size"));
-    let told = fs::read_to_string(attribute).ok().and_then(|text| text.trim().parse::<u64>().ok());
+    let path = sysfs.join(format!("dev/char/{MAJOR}:{minor}/{name}"));
+    fs::read_to_string(path).ok()?.trim().parse().ok()
+}
+
+/// The size of the device in bytes. MEMGETINFO cuts it to 32 bits, what else tells it does not.
+fn size(told: Option<u64>, low: u32) -> u64 {
     told.filter(|&size| size as u32 == low).unwrap_or(low.into())
 }
 
@@ -86,11 +114,19 @@ fn geometry(info: &mtd::Info, size: u64, sector_size: u64) -> io::Result<Geometr
         }
     };
     let erase_size = match kind {
-        _ if info.no_erase => 0,
+        _ if info.no_erase || info.erase_size == 0 => 0,
         MediumKind::Nor | MediumKind::DataFlash if sector_size > 0 => sector_size,
         _ => info.erase_size.into(),
     };
-    Ok(Geometry { kind, size, erase_size, write_size: info.write_size.max(1).into() })
+    // A chip whose bits can't be cleared one by one has ECC: drivers/mtd/spi-nor (SNOR_F_ECC) and cfi_cmdset_0001.c
+    // take the flag away and say how large a unit is. Kernels before 6.4 say only that of some chips.
+    let unit = match kind {
+        // Memory that is not erased has no such units.
+        MediumKind::Nor if erase_size == 0 => 1,
+        MediumKind::Nor if !info.bit_writeable => info.write_size.max(SMALLEST_ECC_UNIT),
+        _ => info.write_size.max(1),
+    };
+    Ok(Geometry { kind, size, erase_size, write_size: unit.into() })
 }
 
 #[derive(Debug)]
@@ -211,6 +247,7 @@ mod tests {
     const NOR: mtd::Info = mtd::Info {
         kind: mtd::Type::Nor,
         no_erase: false,
+        bit_writeable: true,
         size: 0x40_0000,
         erase_size: 0x1_0000,
         write_size: 1,
@@ -225,6 +262,16 @@ mod tests {
         assert_eq!(of(NOR, 0), (MediumKind::Nor, 0x40_0000, 0x1_0000, 1));
         // The small sectors at the end of a boot block chip.
         assert_eq!(of(NOR, 0x2000), (MediumKind::Nor, 0x40_0000, 0x2000, 1));
+        // RAM that says it is NOR and has nothing to erase.
+        let plain = mtd::Info { erase_size: 0, write_size: 0, ..NOR };
+        assert_eq!(of(plain, 0), (MediumKind::Nor, 0x40_0000, 0, 1));
+        assert_eq!(of(plain, 0x1000), (MediumKind::Nor, 0x40_0000, 0, 1));
+        assert_eq!(of(mtd::Info { bit_writeable: false, ..plain }, 0).3, 1);
+        let ecc = mtd::Info { bit_writeable: false, write_size: 16, ..NOR };
+        assert_eq!(of(ecc, 0), (MediumKind::Nor, 0x40_0000, 0x1_0000, 16));
+        assert_eq!(of(mtd::Info { write_size: 1024, ..ecc }, 0).3, 1024);
+        assert_eq!(of(mtd::Info { write_size: 1, ..ecc }, 0).3, 16, "the driver does not say");
+        assert_eq!(of(mtd::Info { bit_writeable: true, ..ecc }, 0).3, 16, "an older kernel");
         let nand = mtd::Info { kind: mtd::Type::Nand, write_size: 2048, ..NOR };
         assert_eq!(of(nand, 0), (MediumKind::Nand, 0x40_0000, 0x1_0000, 2048));
         assert_eq!(of(nand, 0x4000), (MediumKind::Nand, 0x40_0000, 0x1_0000, 2048));
@@ -248,15 +295,16 @@ mod tests {
         let node = sysfs.path().join("dev/char/90:6");
         fs::create_dir_all(&node).unwrap();
         let attribute = node.join("size");
-        let read_only = libc::makedev(90, 7);
-        assert_eq!(size(sysfs.path(), read_only, 0x1000), 0x1000);
+        let (device, read_only) = (libc::makedev(90, 6), libc::makedev(90, 7));
+        let of = |device, low| size(number(sysfs.path(), device, "size"), low);
+        assert_eq!(of(read_only, 0x1000), 0x1000);
         fs::write(&attribute, "8589938688\n").unwrap();
-        assert_eq!(size(sysfs.path(), read_only, 0x1000), 0x2_0000_1000);
-        assert_eq!(size(sysfs.path(), libc::makedev(90, 6), 0x1000), 0x2_0000_1000);
+        assert_eq!(of(read_only, 0x1000), 0x2_0000_1000);
+        assert_eq!(of(device, 0x1000), 0x2_0000_1000);
         // Another device has taken the number meanwhile: the one that is open counts.
-        assert_eq!(size(sysfs.path(), read_only, 0x2000), 0x2000);
+        assert_eq!(of(read_only, 0x2000), 0x2000);
         fs::write(&attribute, "garbage").unwrap();
-        assert_eq!(size(sysfs.path(), read_only, 0x1000), 0x1000);
+        assert_eq!(of(read_only, 0x1000), 0x1000);
     }
 
     #[test]
@@ -306,9 +354,10 @@ mod tests {
     #[test]
     fn what_is_no_mtd_device_is_refused() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        for path in [file.path(), Path::new("/dev/null")] {
-            let error = MtdOpener::new(path, 0).open(Access::Write).err().unwrap();
-            assert!(error.to_string().contains("not an MTD"), "{error}");
-        }
+        let error = MtdOpener::new(file.path(), 0).open(Access::Write).err().unwrap();
+        assert!(error.to_string().contains("not an MTD"), "{error}");
+        let error = MtdOpener::new("/dev/null", 0).open(Access::Write).err().unwrap();
+        assert_eq!(error.raw_os_error(), Some(libc::ENOTTY));
+        assert!(!answers_as_mtd(Path::new("/dev/null")).unwrap());
     }
 }

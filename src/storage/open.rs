@@ -5,14 +5,16 @@ use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
+use super::absent::AbsentCopy;
 use super::file::FileOpener;
-use super::mtd::{is_mtd, MtdOpener};
+use super::mtd::{answers_as_mtd, is_mtd, MtdOpener};
 use super::region::{RegionCopy, RegionSpec};
 use super::rename::{must_write_in_place, RenamedFile};
 use super::replace::ReplaceCopy;
 use super::ubi::{Ubi, UbiVolume};
+use super::unmade::Unmade;
 use super::volume::VolumeCopy;
-use super::{Access, EnvCopy, Geometry, MediumKind, OpenMedium, Volume, WriteStats};
+use super::{Access, EnvCopy, Geometry, MediumKind, OpenMedium, Volume};
 use crate::config::{Device, EnvConfig};
 use crate::error::{Error, Place, Result};
 
@@ -49,6 +51,8 @@ impl Found {
 enum Missing {
     /// Its device is not there, or ends before it. Such a copy is unreadable; the other one is used.
     Unreadable(Error),
+    /// It is to lie in a regular file that is missing or empty.
+    Unmade(Unmade),
     /// Device and configuration contradict each other.
     Wrong(Error),
 }
@@ -75,49 +79,113 @@ pub fn open_copies(config: &EnvConfig) -> Result<Vec<Box<dyn EnvCopy>>> {
 
 fn open_copies_at(config: &EnvConfig, ubi: &Ubi) -> Result<Vec<Box<dyn EnvCopy>>> {
     config.validate()?;
-    let found: Vec<Result<Found, Missing>> = config.devices.iter().map(|device| find(device, ubi)).collect();
-    let single = found.len() == 1;
+    let single = config.devices.len() == 1;
+    let open = move |made: &Device| open_made(made, single);
+    let look = |device: &Device| match Unmade::find(device, &config.devices, Box::new(open)) {
+        Some(unmade) if ubi.name_in(&device.path).is_none() => Err(Missing::Unmade(unmade)),
+        _ => find(device, ubi),
+    };
+    let found: Vec<Result<Found, Missing>> = config.devices.iter().map(look).collect();
     let mut copies: Vec<Box<dyn EnvCopy>> = Vec::new();
-    let mut ranges: Vec<((u64, u64), (u64, u64))> = Vec::new();
+    let mut ranges: Vec<Range> = Vec::new();
     let places: Vec<_> = found.iter().flatten().map(|f| (f.identity, f.offset())).collect();
     let kind = found.iter().flatten().map(Found::kind).next();
     for (device, found) in config.devices.iter().zip(found) {
         let found = match (found, kind) {
             (Ok(found), _) => found,
+            (Err(Missing::Unmade(unmade)), None | Some(MediumKind::File | MediumKind::Block)) => {
+                copies.push(Box::new(AbsentCopy::unmade(device, unmade)));
+                continue;
+            }
+            (Err(Missing::Unmade(_)), Some(kind)) => {
+                let error =
+                    Place::new(&device.path, "looking for the device").io(io::ErrorKind::NotFound.into());
+                copies.push(Box::new(AbsentCopy::new(device, kind, error)));
+                continue;
+            }
             (Err(Missing::Unreadable(error)), Some(kind)) => {
-                copies.push(Box::new(AbsentCopy { device: device.clone(), kind, error }));
+                copies.push(Box::new(AbsentCopy::new(device, kind, error)));
                 continue;
             }
             (Err(Missing::Unreadable(error) | Missing::Wrong(error)), _) => return Err(error),
         };
         let identity = found.identity;
-        let (copy, (start, end)): (Box<dyn EnvCopy>, _) = match found.what {
-            What::Volume { copy, capacity } => (Box::new(copy), (0, capacity)),
+        let (copy, range): (Box<dyn EnvCopy>, _) = match found.what {
+            What::Volume { copy, capacity } => {
+                let range = Range { identity, read: (0, capacity), written: (0, capacity) };
+                range.check(&ranges, &device.path)?;
+                (Box::new(copy), range)
+            }
             What::Medium { opener, geometry, offset } => {
                 let behind = places.iter().filter(|&&(other, at)| other == identity && at > offset);
-                let spec = RegionSpec {
-                    offset,
-                    size: device.size,
-                    sector_size: device.sector_size,
-                    sectors: device.sectors,
-                    limit: behind.map(|&(_, at)| at).min().unwrap_or(u64::MAX),
-                    disable_lock: device.disable_lock,
-                };
-                let region = RegionCopy::new(opener, &device.path, geometry, spec)?;
-                let range = region.range();
+                let limit = behind.map(|&(_, at)| at).min().unwrap_or(u64::MAX);
+                let mut region =
+                    RegionCopy::new(opener, &device.path, geometry, spec(device, offset, limit))?;
+                let range = Range { identity, read: region.bytes(), written: region.range() };
+                if let Some(flaw) = range.check(&ranges, &device.path)? {
+                    region.object(flaw);
+                }
                 (if single { replaced_if_possible(device, region)? } else { Box::new(region) }, range)
             }
         };
-        if ranges.iter().any(|&(other, (from, to))| other == identity && start < to && from < end) {
-            return Err(Error::Device {
-                path: device.path.clone(),
-                message: format!("the copy at {start:#x} overlaps the other copy (in erase sectors)"),
-            });
-        }
-        ranges.push((identity, (start, end)));
+        ranges.push(range);
         copies.push(copy);
     }
     Ok(copies)
+}
+
+/// What belongs to a copy on a device: start and end.
+struct Range {
+    identity: (u64, u64),
+    /// Its own bytes.
+    read: (u64, u64),
+    /// All that a store may change: whole sectors, spare ones too.
+    written: (u64, u64),
+}
+
+impl Range {
+    /// Why nothing can be stored beside the `others`, if so. Errors: [`Error::Device`] where they have bytes in common.
+    fn check(&self, others: &[Range], path: &Path) -> Result<Option<String>> {
+        let common = |a: (u64, u64), b: (u64, u64)| a.0 < b.1 && b.0 < a.1;
+        let Some(other) = others.iter().find(|other| other.identity == self.identity) else {
+            return Ok(None);
+        };
+        if common(self.read, other.read) {
+            let message = format!("the copy at {:#x} overlaps the other copy", self.read.0);
+            return Err(Error::Device { path: path.to_path_buf(), message });
+        }
+        Ok(common(self.written, other.written).then(|| {
+            format!(
+                "a store may change {:#x}..{:#x} for one copy and {:#x}..{:#x} for the other: correct the offset or the \
+                 sectors, so that no erase sector belongs to both",
+                other.written.0, other.written.1, self.written.0, self.written.1
+            )
+        }))
+    }
+}
+
+/// The copy in a regular file that was just made.
+fn open_made(device: &Device, single: bool) -> Result<Box<dyn EnvCopy>> {
+    let opener = FileOpener::new(&device.path);
+    let geometry =
+        opener.open(Access::Read).map_err(|e| Place::new(&device.path, "opening").io(e))?.geometry();
+    let offset = u64::try_from(device.offset).unwrap_or_default();
+    let region = RegionCopy::new(Box::new(opener), &device.path, geometry, spec(device, offset, u64::MAX))?;
+    if single {
+        return replaced_if_possible(device, region);
+    }
+    Ok(Box::new(region))
+}
+
+fn spec(device: &Device, offset: u64, limit: u64) -> RegionSpec {
+    RegionSpec {
+        offset,
+        size: device.size,
+        sector_size: device.sector_size,
+        sectors: device.sectors,
+        limit,
+        disable_lock: device.disable_lock,
+    }
 }
 
 /// A single copy in a regular file is replaced with the file where that breaks nothing.
@@ -130,65 +198,6 @@ fn replaced_if_possible(device: &Device, region: RegionCopy) -> Result<Box<dyn E
     Ok(Box::new(ReplaceCopy::new(region, Box::new(file))))
 }
 
-/// A copy that is not there while the other one is: unreadable, and an error to write.
-struct AbsentCopy {
-    device: Device,
-    kind: MediumKind,
-    error: Error,
-}
-
-impl AbsentCopy {
-    /// The error once more: one that holds an io::Error can't be cloned.
-    fn error<T>(&self) -> Result<T> {
-        Err(match &self.error {
-            Error::Io { place, source } => place.clone().io(match source.raw_os_error() {
-                Some(code) => io::Error::from_raw_os_error(code),
-                None => io::Error::new(source.kind(), source.to_string()),
-            }),
-            Error::Device { path, message } => Error::Device { path: path.clone(), message: message.clone() },
-            other => Place::new(&self.device.path, "opening").io(io::Error::other(other.to_string())),
-        })
-    }
-}
-
-impl EnvCopy for AbsentCopy {
-    fn kind(&self) -> MediumKind {
-        self.kind
-    }
-
-    fn path(&self) -> &Path {
-        &self.device.path
-    }
-
-    fn offset(&self) -> u64 {
-        u64::try_from(self.device.offset).unwrap_or_default()
-    }
-
-    fn size(&self) -> usize {
-        usize::try_from(self.device.size).unwrap_or(usize::MAX)
-    }
-
-    fn read(&mut self, _buf: &mut [u8]) -> Result<()> {
-        self.error()
-    }
-
-    fn write(&mut self, _before: Option<&[u8]>, _settled: bool, _new: &[u8]) -> Result<WriteStats> {
-        self.error()
-    }
-
-    fn erase(&mut self) -> Result<WriteStats> {
-        self.error()
-    }
-
-    fn set_byte(&mut self, _at: usize, _byte: u8) -> Result<WriteStats> {
-        self.error()
-    }
-
-    fn can_tear(&self, _len: usize) -> bool {
-        false
-    }
-}
-
 fn find(device: &Device, ubi: &Ubi) -> Result<Found, Missing> {
     let path = &device.path;
     let io = |step| move |e: io::Error| Place::new(path, step).io(e);
@@ -199,7 +208,7 @@ fn find(device: &Device, ubi: &Ubi) -> Result<Found, Missing> {
     let meta = fs::metadata(path).map_err(io("looking for the device"))?;
     let kind = meta.file_type();
     // No file system has these numbers: st_dev of a file is 32 bits wide.
-    let (block, mtd) = (u64::MAX, u64::MAX - 1);
+    let (block, mtd, character) = (u64::MAX, u64::MAX - 1, u64::MAX - 3);
     let (identity, opener): (_, Box<dyn OpenMedium>) = if meta.is_file() {
         ((meta.dev(), meta.ino()), Box::new(FileOpener::new(path)))
     } else if kind.is_block_device() {
@@ -209,6 +218,9 @@ fn find(device: &Device, ubi: &Ubi) -> Result<Found, Missing> {
         ((mtd, meta.rdev() & !1), Box::new(MtdOpener::new(path, device.sector_size)))
     } else if let Some(volume) = ubi.by_node(path).map_err(io("looking for the UBI volume"))? {
         return found_volume(device, volume);
+    } else if kind.is_char_device() && answers_as_mtd(path).map_err(io("opening"))? {
+        // Memory that has an MTD's interface, for one (OpenWrt's ubootenv-nvram).
+        ((character, meta.rdev()), Box::new(MtdOpener::new(path, device.sector_size)))
     } else {
         return Err(Missing::Wrong(Error::Device {
             path: path.clone(),
@@ -272,6 +284,7 @@ mod tests {
             fs::write(attributes.join("name"), format!("{name}\n")).unwrap();
             fs::write(attributes.join("reserved_ebs"), "1\n").unwrap();
             fs::write(attributes.join("usable_eb_size"), format!("{capacity}\n")).unwrap();
+            fs::write(attributes.join("type"), "dynamic\n").unwrap();
             fs::write(dev.join(entry), vec![i as u8 + 1; SIZE as usize]).unwrap();
             devices.push(format!("/dev/ubi0:{name} 0 {SIZE:x}\n"));
         }
@@ -299,6 +312,19 @@ mod tests {
             let node = root.path().join(format!("dev/ubi0_{bad}"));
             assert_eq!(fs::read(node).unwrap(), vec![bad as u8 + 1; SIZE as usize]);
         }
+    }
+
+    #[test]
+    fn copies_in_one_sector_can_be_read_and_not_stored() {
+        let range = |identity, read, written| Range { identity: (1, identity), read, written };
+        let first = [range(1, (0, 0x4000), (0, 0x40000))];
+        let check = |range: Range| range.check(&first, Path::new("/dev/mtd0"));
+        assert!(check(range(1, (0x40000, 0x44000), (0x40000, 0x60000))).unwrap().is_none());
+        assert!(check(range(2, (0, 0x4000), (0, 0x40000))).unwrap().is_none(), "another device");
+        let flaw = check(range(1, (0x20000, 0x24000), (0x20000, 0x60000))).unwrap().unwrap();
+        assert!(flaw.contains("0x0..0x40000") && flaw.contains("0x20000..0x60000"), "{flaw}");
+        let error = check(range(1, (0x3fff, 0x7fff), (0, 0x40000))).unwrap_err();
+        assert!(error.to_string().contains("overlaps"), "{error}");
     }
 
     #[test]

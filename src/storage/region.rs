@@ -9,8 +9,13 @@
 //!                        | sector | bad block | sector | unused .. |
 //!                        |  copy  |  skipped  |  copy,  kept bytes |
 //! ```
+//!
+//! What only a store needs is not asked of a reader: a copy that lies inside of a sector, or whose range passes
+//! the end of the medium, is read like any other. A store refuses it and says what to change ([`EnvCopy::storable`]).
 
+mod fit;
 mod flash;
+mod units;
 
 use std::path::{Path, PathBuf};
 
@@ -19,7 +24,10 @@ use crate::error::{Error, Place, Result};
 
 /// The unit in which files and block devices are compared and written. A block device writes at
 /// least a 512-byte sector whole or not at all.
-const BLOCK: u64 = 512;
+pub(crate) const BLOCK: u64 = 512;
+
+/// How much is read back at once.
+const PIECE: usize = 0x4000;
 
 /// A copy in a range of a file, a block device or MTD flash.
 pub struct RegionCopy {
@@ -32,8 +40,16 @@ pub struct RegionCopy {
     /// Bytes from `offset` that the copy may use; more than `size` where bad blocks have to be skipped.
     range: u64,
     disable_lock: bool,
+    /// Why nothing can be stored here.
+    flaw: Option<String>,
+    /// What the configuration says in vain.
+    remark: Option<String>,
     /// The first sector was erased by `erase` and nothing was programmed since.
     fresh: bool,
+    /// A byte was changed by `set_byte` and nothing was written since.
+    touched: bool,
+    /// The copy is not made invalid but by the erase of its last sector, which has to come first.
+    last_first: bool,
 }
 
 /// What a configuration says about the range; see [`RegionCopy::new`].
@@ -56,9 +72,10 @@ pub struct RegionSpec {
 impl RegionCopy {
     /// Fits the configured range to the medium. Nothing is written; the medium is not opened.
     ///
-    /// Errors: [`Error::Device`] where the range does not start on an erase sector or can't hold the copy.
-    /// A range past the end of the medium is no error here: such a copy can't be read, and a write to it
-    /// is refused.
+    /// Where the range does not fit the medium's sectors, the copy can be read as far as it is there, and
+    /// [`storable`](EnvCopy::storable) says what is wrong.
+    ///
+    /// Errors: [`Error::Device`] where the copy does not fit into memory.
     pub fn new(
         opener: Box<dyn OpenMedium>,
         path: impl Into<PathBuf>,
@@ -66,61 +83,49 @@ impl RegionCopy {
         spec: RegionSpec,
     ) -> Result<Self> {
         let path = path.into();
-        let refuse = |message: String| Err(Error::Device { path: path.clone(), message });
         let Ok(size) = usize::try_from(spec.size) else {
-            return refuse(format!("an environment of {} bytes does not fit into memory", spec.size));
+            let message = format!("an environment of {} bytes does not fit into memory", spec.size);
+            return Err(Error::Device { path, message });
         };
-        let flash = geometry.erase_size > 0;
-        // A NAND block goes bad as a whole, so its real size counts. On NOR the configuration knows
-        // better: MEMGETINFO tells the largest sector of a chip with several sizes.
-        let sector_size = match geometry.kind {
-            MediumKind::Nand => geometry.erase_size,
-            _ if spec.sector_size > 0 && flash => spec.sector_size,
-            _ => geometry.erase_size,
-        };
-        let range = if !flash {
-            spec.size
-        } else if spec.sectors > 0 {
-            let unit = if spec.sector_size > 0 { spec.sector_size } else { sector_size };
-            spec.sectors.saturating_mul(unit)
-        } else {
-            let needed = spec.size.div_ceil(sector_size.max(1)).saturating_mul(sector_size);
-            match geometry.kind {
-                // As U-Boot's tools/env does: without the columns, a NAND copy may use all that follows.
-                MediumKind::Nand if spec.sector_size == 0 => {
-                    spec.limit.min(geometry.size).saturating_sub(spec.offset).max(needed)
-                }
-                _ => needed,
-            }
-        };
-        if flash && spec.offset % sector_size != 0 {
-            return refuse(format!(
-                "offset {:#x} is not the start of an erase sector (of {sector_size:#x} bytes)",
-                spec.offset
-            ));
-        }
-        if range < spec.size {
-            return refuse(format!(
-                "{} sectors of {sector_size:#x} bytes can't hold an environment of {:#x} bytes",
-                spec.sectors, spec.size
-            ));
-        }
+        let sector_size = geometry.erase_size;
+        let flash = sector_size > 0;
+        let flaw = if flash { spec.misfit(&geometry) } else { None };
+        let remark = if flash { None } else { spec.idle_columns() };
+        let range = if flash { spec.range(&geometry).max(spec.size) } else { spec.size };
+        let (offset, disable_lock) = (spec.offset, spec.disable_lock);
+        let (fresh, touched, last_first) = (false, false, false);
         Ok(RegionCopy {
             opener,
             path,
             geometry,
-            offset: spec.offset,
+            offset,
             size,
             sector_size,
             range,
-            disable_lock: spec.disable_lock,
-            fresh: false,
+            disable_lock,
+            flaw,
+            remark,
+            fresh,
+            touched,
+            last_first,
         })
     }
 
-    /// The bytes of the medium that this copy may change: start and end.
+    /// The bytes of the medium that a store may change: start and end, whole sectors on flash.
     pub fn range(&self) -> (u64, u64) {
-        (self.offset, self.offset.saturating_add(self.range))
+        let (start, end) = (self.offset, self.offset.saturating_add(self.range));
+        let unit = self.sector_size.max(1);
+        (start - start % unit, end.checked_next_multiple_of(unit).unwrap_or(u64::MAX))
+    }
+
+    /// The bytes of the medium that are read where no block is bad: start and end.
+    pub fn bytes(&self) -> (u64, u64) {
+        (self.offset, self.offset.saturating_add(self.size as u64))
+    }
+
+    /// Nothing can be stored here any more, for this reason.
+    pub(super) fn object(&mut self, flaw: String) {
+        self.flaw.get_or_insert(flaw);
     }
 
     fn place(&self, step: &'static str, offset: u64) -> Place {
@@ -143,39 +148,66 @@ impl RegionCopy {
         self.geometry.erase_size > 0
     }
 
-    /// Refuses to write where the medium ends before the copy does.
-    fn check_end(&self) -> Result<()> {
-        let end = self.offset.saturating_add(if self.is_flash() { self.range } else { self.size as u64 });
-        if end > self.geometry.size {
-            return Err(Error::Device {
-                path: self.path.clone(),
-                message: format!(
-                    "the copy at {:#x} ends at {end:#x}, the medium at {:#x}; nothing was written",
-                    self.offset, self.geometry.size
-                ),
-            });
+    /// Refuses to write where the copy does not fit its medium, and where it can't be programmed as configured.
+    fn check(&self) -> Result<()> {
+        let refuse = |message| Err(Error::Device { path: self.path.clone(), message });
+        if let Some(flaw) = &self.flaw {
+            return refuse(format!("{flaw}; nothing was written"));
+        }
+        let unit = self.once_unit() as u64;
+        if self.sector_size.checked_rem(unit) != Some(0) && self.is_flash() {
+            return refuse(format!(
+                "sectors of {:#x} bytes can't be programmed in units of {unit:#x}, as this chip wants it; nothing was written",
+                self.sector_size
+            ));
+        }
+        let (end, medium) = (self.offset.saturating_add(self.range), self.geometry.size);
+        if end > medium {
+            let sectors = self.range / self.sector_size.max(1);
+            let advice = match self.geometry.kind {
+                MediumKind::Nand if sectors > 1 => {
+                    ": correct the number of sectors in the configuration (hexadecimal: 16 means 0x16)"
+                }
+                _ => "",
+            };
+            return refuse(format!(
+                "the copy at {:#x} ends at {end:#x}, the medium at {medium:#x}{advice}; nothing was written",
+                self.offset
+            ));
         }
         Ok(())
     }
 
-    /// Starts of the sectors that may hold the copy, bad ones left out.
-    fn good_sectors(&self, medium: &mut dyn Medium) -> Result<Vec<u64>> {
+    /// How far into a sector the copy starts: more than 0 only where nothing can be stored.
+    fn lead(&self) -> u64 {
+        self.offset % self.sector_size.max(1)
+    }
+
+    /// Starts of the sectors that hold the copy, bad ones left out, and with `spare` of all others that it may use.
+    /// The medium is asked for no sector that it does not have.
+    fn good_sectors(&self, medium: &mut dyn Medium, spare: bool) -> Result<Vec<u64>> {
+        let (lead, unit) = (self.lead(), self.sector_size.max(1));
+        let end = self.offset.saturating_add(self.range);
         let mut good = Vec::new();
-        let (mut at, end) = self.range();
-        while at < end {
+        let mut bytes: u64 = 0;
+        let mut at = self.offset - lead;
+        let fits = |at: u64| {
+            at.saturating_add(lead) < end && at.checked_add(unit).is_some_and(|e| e <= self.geometry.size)
+        };
+        while fits(at) && (spare || bytes < self.size as u64) {
             if self.geometry.kind != MediumKind::Nand
                 || !medium.is_bad(at).map_err(|e| self.place("asking for a bad block", at).io(e))?
             {
+                bytes = bytes.saturating_add(if good.is_empty() { unit - lead } else { unit });
                 good.push(at);
             }
-            at = at.saturating_add(self.sector_size);
+            at = at.saturating_add(unit);
         }
-        let bytes = (good.len() as u64).saturating_mul(self.sector_size);
         if bytes < self.size as u64 {
             return Err(Error::BadBlocks {
                 path: self.path.clone(),
                 offset: self.offset,
-                sectors: self.range / self.sector_size.max(1),
+                sectors: self.range / unit,
                 good: bytes,
                 needed: self.size as u64,
             });
@@ -187,10 +219,16 @@ impl RegionCopy {
         if self.geometry.kind != MediumKind::Nand {
             return medium.read(self.offset, buf).map_err(|e| self.place(step, self.offset).io(e));
         }
-        let sectors = self.good_sectors(medium)?;
-        let unit = usize::try_from(self.sector_size).unwrap_or(usize::MAX).max(1);
-        for (part, at) in buf.chunks_mut(unit).zip(sectors) {
-            medium.read(at, part).map_err(|e| self.place(step, at).io(e))?;
+        // As U-Boot's tools/env (flash_read_buf): a copy that starts inside of a block, which is bad, starts at the
+        // same place of the next one.
+        let mut lead = self.lead();
+        let mut rest = buf;
+        for at in self.good_sectors(medium, false)? {
+            let here = usize::try_from(self.sector_size - lead).unwrap_or(usize::MAX).min(rest.len());
+            let (part, behind) = rest.split_at_mut(here);
+            let from = at.saturating_add(lead);
+            medium.read(from, part).map_err(|e| self.place(step, from).io(e))?;
+            (rest, lead) = (behind, 0);
         }
         Ok(())
     }
@@ -203,24 +241,37 @@ impl RegionCopy {
         medium
             .drop_cache(self.offset, self.range)
             .map_err(|e| self.place("dropping the cache", self.offset).io(e))?;
-        let mut back = vec![0; new.len()];
-        self.read_range(medium, &mut back, "reading back")?;
-        match first_difference(&back, new) {
-            None => Ok(()),
-            Some(i) => {
-                Err(Error::Verify { place: self.place("reading back", self.offset.saturating_add(i as u64)) })
-            }
+        let differs = |at: u64| Error::Verify { place: self.place("reading back", at) };
+        if self.geometry.kind == MediumKind::Nand {
+            let mut back = vec![0; new.len()];
+            self.read_range(medium, &mut back, "reading back")?;
+            let at = first_difference(&back, new).map(|i| self.offset.saturating_add(i as u64));
+            return at.map_or(Ok(()), |at| Err(differs(at)));
         }
+        // In pieces: the copy is in memory often enough.
+        let mut buffer = vec![0; PIECE.min(new.len())];
+        let mut from = self.offset;
+        for part in new.chunks(PIECE) {
+            let back = buffer.get_mut(..part.len()).unwrap_or_default();
+            medium.read(from, back).map_err(|e| self.place("reading back", from).io(e))?;
+            if let Some(i) = first_difference(back, part) {
+                return Err(differs(from.saturating_add(i as u64)));
+            }
+            from = from.saturating_add(part.len() as u64);
+        }
+        Ok(())
     }
 
     /// Files and block devices: writes the blocks that differ.
     fn write_blocks(
-        &self,
+        &mut self,
         medium: &mut dyn Medium,
         before: Option<&[u8]>,
         new: &[u8],
         stats: &mut WriteStats,
     ) -> Result<()> {
+        // What `set_byte` has changed, `before` does not tell.
+        let before = before.filter(|_| !std::mem::take(&mut self.touched));
         for run in differing_runs(self.offset, before, new) {
             let at = self.offset.saturating_add(run.start as u64);
             let data = new.get(run).unwrap_or_default();
@@ -278,7 +329,7 @@ impl EnvCopy for RegionCopy {
     }
 
     fn write(&mut self, before: Option<&[u8]>, settled: bool, new: &[u8]) -> Result<WriteStats> {
-        self.check_end()?;
+        self.check()?;
         let mut stats = WriteStats::default();
         let mut medium = self.open(Access::Write)?;
         if self.is_flash() {
@@ -301,10 +352,11 @@ impl EnvCopy for RegionCopy {
 
     fn erase(&mut self) -> Result<WriteStats> {
         let mut stats = WriteStats::default();
-        if !self.is_flash() {
+        // Where units are programmed once, `write` erases: it programs what is not ours at once.
+        if !self.is_flash() || self.once_unit() > 1 {
             return Ok(stats);
         }
-        self.check_end()?;
+        self.check()?;
         let mut medium = self.open(Access::Write)?;
         let at = self.offset;
         let used = usize::try_from(self.sector_size).unwrap_or(usize::MAX).min(self.size);
@@ -330,13 +382,14 @@ impl EnvCopy for RegionCopy {
     }
 
     fn set_byte(&mut self, at: usize, byte: u8) -> Result<WriteStats> {
-        self.check_end()?;
+        self.check()?;
         let mut stats = WriteStats::default();
         let mut medium = self.open(Access::Write)?;
         let to = self.offset.saturating_add(at as u64);
         let sector = to - to % self.sector_size.max(1);
+        self.touched = true;
         self.unlocked(&mut *medium, sector, |medium| -> std::result::Result<(), Error> {
-            if self.geometry.kind == MediumKind::Nor {
+            if self.geometry.kind == MediumKind::Nor && self.is_flash() {
                 return Ok(self.program_unit(medium, to, &[byte], &mut stats)?);
             }
             stats.bytes += 1;
@@ -350,6 +403,60 @@ impl EnvCopy for RegionCopy {
         }
         self.close(medium)?;
         Ok(stats)
+    }
+
+    fn storable(&self) -> Result<()> {
+        self.check()
+    }
+
+    fn remark(&self) -> Option<&str> {
+        self.remark.as_deref()
+    }
+
+    fn spoil(&mut self, before: &[u8]) -> Result<WriteStats> {
+        let unit = self.once_unit();
+        if unit == 1 {
+            let seal = before.get(..flash::SEAL).unwrap_or_default();
+            return match seal.iter().position(|&byte| byte != 0) {
+                Some(at) => self.set_byte(at, 0),
+                None => Ok(WriteStats::default()),
+            };
+        }
+        let free = self.free_unit(before);
+        self.last_first = free.is_none();
+        let Some(at) = free else { return Ok(WriteStats::default()) };
+        self.check()?;
+        let mut medium = self.open(Access::Write)?;
+        let to = self.offset.saturating_add(at as u64);
+        let mut spoiled = true;
+        self.unlocked(&mut *medium, to - to % self.sector_size.max(1), |medium| -> Result<()> {
+            match medium.program(to, &vec![0; unit]) {
+                // Another program has written 0xff there, and the chip takes no more. Then the erase does it alone.
+                Err(e) if e.raw_os_error() == Some(libc::EIO) => spoiled = false,
+                result => result.map_err(|e| self.place("spoiling the copy", to).io(e))?,
+            }
+            Ok(())
+        })?;
+        self.last_first = !spoiled;
+        if spoiled {
+            medium.sync().map_err(|e| self.place("syncing", to).io(e))?;
+            let mut back = vec![0xff; unit];
+            let step = "reading back what spoils the copy";
+            medium.read(to, &mut back).map_err(|e| self.place(step, to).io(e))?;
+            if back.iter().all(|&byte| byte == 0xff) {
+                return Err(Error::Verify { place: self.place(step, to) });
+            }
+        }
+        self.close(medium)?;
+        Ok(WriteStats { bytes: unit as u64, ..WriteStats::default() })
+    }
+
+    fn can_spoil(&self, before: &[u8]) -> bool {
+        self.once_unit() == 1 || self.free_unit(before).is_some() || self.is_spoiled_by_its_end(before)
+    }
+
+    fn once_unit(&self) -> usize {
+        RegionCopy::once_unit(self)
     }
 
     fn can_tear(&self, len: usize) -> bool {

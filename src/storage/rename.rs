@@ -1,12 +1,11 @@
 //! A regular file on a real file system, replaced as a whole: temporary file beside it, sync, rename, sync.
 //!
-//! A journal makes a rename one step. FAT has none, and Linux (`fs/fat/namei_vfat.c`, `vfat_rename`) makes
-//! several: the temporary file's entry in the directory goes, the old content's clusters are free when nobody has it
-//! open any more, and only when the *file* is written does the entry of that name lead to the new content. In
-//! any other order than the one here a power cut leaves a name that leads to free clusters, also long after the
-//! sync of the directory.
+//! A journal makes a rename one step. FAT has no journal, and Linux (`fs/fat/namei_vfat.c`, `vfat_rename`) makes several
+//! steps. The temporary file's entry in the directory goes. The old content's clusters are free when nobody has it open
+//! any more. Only when the *file* is written does the entry of that name lead to the new content. In any other order than
+//! the one here, a power cut leaves a name that leads to free clusters, also long after the sync of the directory.
 
-use std::ffi::{CString, OsString};
+use std::ffi::{CString, OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::ops::Range;
@@ -24,7 +23,7 @@ use crate::sys;
 const MARK: &[u8] = b".bootslot-";
 
 /// How many bytes of a file are in memory at once.
-const PIECE: u64 = 1 << 20;
+pub(crate) const PIECE: u64 = 1 << 20;
 
 /// Whether the regular file at `path` can't be replaced without breaking something, so that it has to
 /// be written in place, which is not safe against power cuts:
@@ -45,7 +44,6 @@ pub fn must_write_in_place(path: &Path) -> io::Result<bool> {
 pub struct RenamedFile {
     target: PathBuf,
     directory: PathBuf,
-    name: OsString,
     /// The file as it was, from `lock` to `sync_rename`.
     locked: Option<File>,
     temp: Option<Temp>,
@@ -63,42 +61,16 @@ impl RenamedFile {
     /// to is replaced, they stay.
     pub fn new(path: &Path) -> io::Result<Self> {
         let target = fs::canonicalize(path)?;
-        let (Some(directory), Some(name)) = (target.parent(), target.file_name()) else {
-            return Err(not_regular());
-        };
+        let Some(directory) = target.parent() else { return Err(not_regular()) };
         if !fs::symlink_metadata(&target)?.is_file() {
             return Err(not_regular());
         }
-        let (directory, name) = (directory.to_path_buf(), name.to_owned());
-        Ok(RenamedFile { directory, name, target, locked: None, temp: None })
-    }
-
-    fn temp_prefix(&self) -> Vec<u8> {
-        [b".", self.name.as_bytes(), MARK].concat()
-    }
-
-    /// Removes temporary files that a predecessor left when it was killed. All there are are left over:
-    /// who is alive has locked the file.
-    fn remove_stale(&self) {
-        // What can't be listed or removed is in nobody's way: each temporary file has a new name.
-        let Ok(entries) = fs::read_dir(&self.directory) else { return };
-        let prefix = self.temp_prefix();
-        for entry in entries.flatten() {
-            let name = entry.file_name();
-            let ours = name.as_bytes().strip_prefix(prefix.as_slice()).is_some_and(is_pid_and_number);
-            if ours && entry.file_type().is_ok_and(|kind| kind.is_file()) {
-                let _ = fs::remove_file(entry.path());
-            }
-        }
+        Ok(RenamedFile { directory: directory.to_path_buf(), target, locked: None, temp: None })
     }
 
     fn make_temp(&self) -> io::Result<Temp> {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
         loop {
-            let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-            let mut name = self.temp_prefix();
-            name.extend_from_slice(format!("{}-{number}", process::id()).as_bytes());
-            let path = self.directory.join(OsString::from_vec(name));
+            let path = temporary_name(&self.target).ok_or_else(not_regular)?;
             // Nobody else may read it before it has the mode of the file. create_new is O_EXCL, which
             // does not follow a link either.
             match OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path) {
@@ -135,7 +107,7 @@ impl ReplaceFile for RenamedFile {
 
     fn write_temp(&mut self, offset: u64, new: &[u8]) -> io::Result<u64> {
         self.locked()?;
-        self.remove_stale();
+        remove_stale(&self.target);
         let temp = self.make_temp()?;
         let Temp { file: Some(to), .. } = self.temp.insert(temp) else { return Err(out_of_order()) };
         let Some(from) = &self.locked else { return Err(out_of_order()) };
@@ -218,6 +190,36 @@ impl Drop for RenamedFile {
     fn drop(&mut self) {
         self.give_up();
     }
+}
+
+fn temp_prefix(name: &OsStr) -> Vec<u8> {
+    [b".", name.as_bytes(), MARK].concat()
+}
+
+/// Removes temporary files beside `target` that a predecessor left when it was killed. All there are are left over:
+/// who is alive has locked the file, or the environment if there is no file yet.
+pub(super) fn remove_stale(target: &Path) {
+    let (Some(directory), Some(name)) = (target.parent(), target.file_name()) else { return };
+    // What can't be listed or removed is in nobody's way: each temporary file has a new name.
+    let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+    let Ok(entries) = fs::read_dir(directory) else { return };
+    let prefix = temp_prefix(name);
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let ours = name.as_bytes().strip_prefix(prefix.as_slice()).is_some_and(is_pid_and_number);
+        if ours && entry.file_type().is_ok_and(|kind| kind.is_file()) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// A new name for a temporary file beside the file `target`. `None`: that names no file.
+pub(super) fn temporary_name(target: &Path) -> Option<PathBuf> {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let mut name = temp_prefix(target.file_name()?);
+    name.extend_from_slice(format!("{}-{number}", process::id()).as_bytes());
+    Some(target.with_file_name(OsString::from_vec(name)))
 }
 
 /// Where the next data of any of `files` lie, from `at` on: at most a [`PIECE`], and not behind `end`. `None`:

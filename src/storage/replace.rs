@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::region::RegionCopy;
-use super::{EnvCopy, MediumKind, ReplaceFile, WriteStats};
+use super::{EnvCopy, MediumKind, Method, ReplaceFile, WriteStats};
 use crate::error::{Error, Place, Result};
 
 /// The copy: read in place, written by replacing the file, whose other bytes are kept.
@@ -107,11 +107,19 @@ impl EnvCopy for ReplaceCopy {
         self.write(None, false, &bytes)
     }
 
+    fn storable(&self) -> Result<()> {
+        self.region.storable()
+    }
+
+    fn remark(&self) -> Option<&str> {
+        self.region.remark()
+    }
+
     fn can_tear(&self, _len: usize) -> bool {
         false
     }
 
-    fn atomic(&self) -> bool {
-        true
+    fn method(&self) -> Method {
+        Method::Rename
     }
 }

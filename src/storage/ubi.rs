@@ -1,4 +1,4 @@
-//! UBI volumes: found by device node or by name, read whole, replaced by the atomic volume update.
+//! UBI volumes: found by device node or by name, read whole, replaced by a LEB change or by a volume update.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
@@ -117,7 +117,7 @@ impl Ubi {
         if !attributes.join("reserved_ebs").exists() {
             return Ok(None);
         }
-        Ok(Some(UbiVolume { node: path.to_path_buf(), capacity: capacity(&attributes)? }))
+        Ok(Some(UbiVolume::new(path.to_path_buf(), &attributes)?))
     }
 
     fn class(&self) -> PathBuf {
@@ -138,7 +138,7 @@ impl Ubi {
             if found == name.as_bytes() {
                 let node = self.dev.join(format!("ubi{device}_{volume}"));
                 wait_for(&node)?;
-                return Ok(UbiVolume { node, capacity: capacity(&attributes)? });
+                return UbiVolume::new(node, &attributes);
             }
             others.push(String::from_utf8_lossy(&found).into_owned());
         }
@@ -191,12 +191,6 @@ impl Ubi {
     }
 }
 
-/// Bytes that the volume with these sysfs attributes can hold.
-fn capacity(attributes: &Path) -> io::Result<u64> {
-    let blocks = number(&attributes.join("reserved_ebs"))?;
-    Ok(blocks.saturating_mul(number(&attributes.join("usable_eb_size"))?))
-}
-
 fn number(attribute: &Path) -> io::Result<u64> {
     let text = fs::read_to_string(attribute)?;
     text.trim().parse().map_err(|_| {
@@ -223,9 +217,19 @@ fn wait_for(node: &Path) -> io::Result<()> {
 pub struct UbiVolume {
     node: PathBuf,
     capacity: u64,
+    /// Bytes of a LEB; 0 in a static volume, where none can be changed.
+    atomic_size: u64,
 }
 
 impl UbiVolume {
+    /// The volume with this node and these sysfs attributes.
+    fn new(node: PathBuf, attributes: &Path) -> io::Result<Self> {
+        let leb_size = number(&attributes.join("usable_eb_size"))?;
+        let capacity = number(&attributes.join("reserved_ebs"))?.saturating_mul(leb_size);
+        let is_dynamic = fs::read(attributes.join("type"))?.starts_with(b"dynamic");
+        Ok(UbiVolume { node, capacity, atomic_size: if is_dynamic { leb_size } else { 0 } })
+    }
+
     /// The device node, e.g. `/dev/ubi0_1`.
     pub fn node(&self) -> &Path {
         &self.node
@@ -238,6 +242,15 @@ impl UbiVolume {
             .custom_flags(libc::O_NOCTTY | libc::O_NONBLOCK)
             .open(&self.node)?;
         Ok(file)
+    }
+
+    /// Writes `data` after `start` has said what is to become of it.
+    fn write(&self, data: &[u8], start: impl Fn(&File) -> io::Result<()>) -> io::Result<()> {
+        let mut file = while_busy(BUSY_LIMIT, || self.open(true))?;
+        while_busy(BUSY_LIMIT, || start(&file))?;
+        file.write_all(data)?;
+        file.sync_all()?;
+        sys::close(file)
     }
 }
 
@@ -260,12 +273,27 @@ impl Volume for UbiVolume {
                 format!("{} bytes for a volume of {}", data.len(), self.capacity),
             ));
         }
-        let mut file = while_busy(BUSY_LIMIT, || self.open(true))?;
-        while_busy(BUSY_LIMIT, || ubi::start_update(&file, data.len() as u64))?;
-        // From here the old content is gone. The last write returns when the update is complete.
-        file.write_all(data)?;
-        file.sync_all()?;
-        sys::close(file)
+        // From the start the old content is gone. The last write returns when the update is complete.
+        self.write(data, |file| ubi::start_update(file, data.len() as u64))
+    }
+
+    fn atomic_size(&self) -> u64 {
+        self.atomic_size
+    }
+
+    fn change(&mut self, data: &[u8]) -> io::Result<()> {
+        // The kernel would take no bytes, and give the LEB none.
+        let Some(len) = i32::try_from(data.len())
+            .ok()
+            .filter(|_| !data.is_empty() && data.len() as u64 <= self.atomic_size)
+        else {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("{} bytes for a LEB of {}", data.len(), self.atomic_size),
+            ));
+        };
+        // The kernel gathers the bytes. The last write returns when the LEB is changed.
+        self.write(data, |file| ubi::start_leb_change(file, 0, len))
     }
 }
 
@@ -329,6 +357,7 @@ mod tests {
             self.write(&entry, "name", name);
             self.write(&entry, "reserved_ebs", "4");
             self.write(&entry, "usable_eb_size", "1000");
+            self.write(&entry, "type", if volume == 12 { "static" } else { "dynamic" });
             fs::write(self.ubi.dev.join(entry), [device as u8, volume as u8, 7, 7]).unwrap();
         }
 
@@ -452,7 +481,20 @@ mod tests {
         assert_eq!(volume.update(&[]).unwrap_err().kind(), io::ErrorKind::InvalidInput);
         assert_eq!(volume.update(&[1; 4001]).unwrap_err().kind(), io::ErrorKind::InvalidInput);
         assert_eq!(volume.update(&[1; 4000]).unwrap_err().raw_os_error(), Some(libc::ENOTTY));
+        assert_eq!(volume.change(&[]).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+        assert_eq!(volume.change(&[1; 1001]).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+        assert_eq!(volume.change(&[1; 1000]).unwrap_err().raw_os_error(), Some(libc::ENOTTY));
         assert_eq!(fs::read(node).unwrap(), [0, 0, 7, 7]);
+    }
+
+    #[test]
+    fn one_leb_of_a_dynamic_volume_changes_at_once() {
+        let fake = fake();
+        let find = |name: &str| fake.ubi.by_name(VolumeName::OnUbi(0, OsStr::new(name))).unwrap();
+        assert_eq!(find("env").atomic_size(), 1000);
+        let mut data = find("data");
+        assert_eq!(data.atomic_size(), 0);
+        assert_eq!(data.change(&[1; 4]).unwrap_err().kind(), io::ErrorKind::InvalidInput);
     }
 
     #[test]

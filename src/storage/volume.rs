@@ -1,9 +1,10 @@
-//! A copy in a UBI [`Volume`], written by the atomic volume update.
+//! A copy in a UBI [`Volume`]: written by the atomic change of its first LEB where it fits there, else by the volume
+//! update, which is not atomic.
 
 use std::path::{Path, PathBuf};
 
 use super::region::first_difference;
-use super::{EnvCopy, MediumKind, Volume, WriteStats};
+use super::{EnvCopy, MediumKind, Method, Volume, WriteStats};
 use crate::error::{Error, Place, Result};
 
 /// The copy: the first bytes of the volume.
@@ -27,6 +28,13 @@ impl VolumeCopy {
             });
         }
         Ok(VolumeCopy { volume, path, size })
+    }
+}
+
+impl VolumeCopy {
+    fn update_was_cut(&mut self) -> bool {
+        // drivers/mtd/ubi/cdev.c, vol_cdev_read: the update marker is set.
+        matches!(self.volume.read(&mut [0]), Err(e) if e.raw_os_error() == Some(libc::EBADF))
     }
 }
 
@@ -56,7 +64,14 @@ impl EnvCopy for VolumeCopy {
         if before == Some(new) {
             return Ok(WriteStats::default());
         }
-        self.volume.update(new).map_err(|e| Place::new(&self.path, "updating the volume").io(e))?;
+        // Only an update mends a volume whose update was cut.
+        let change = self.method() == Method::LebChange && !(before.is_none() && self.update_was_cut());
+        let (written, step) = if change {
+            (self.volume.change(new), "changing the volume's first LEB")
+        } else {
+            (self.volume.update(new), "updating the volume")
+        };
+        written.map_err(|e| Place::new(&self.path, step).io(e))?;
         let mut back = vec![0; new.len()];
         self.volume.read(&mut back).map_err(|e| Place::new(&self.path, "reading back").io(e))?;
         if let Some(i) = first_difference(&back, new) {
@@ -80,5 +95,13 @@ impl EnvCopy for VolumeCopy {
 
     fn can_tear(&self, _len: usize) -> bool {
         false
+    }
+
+    fn method(&self) -> Method {
+        if self.size as u64 <= self.volume.atomic_size() {
+            Method::LebChange
+        } else {
+            Method::VolumeUpdate
+        }
     }
 }

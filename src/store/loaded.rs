@@ -11,12 +11,16 @@ use crate::error::{Error, Result};
 pub(super) struct Loaded {
     pub(super) copies: Vec<LoadedCopy>,
     pub(super) choice: Choice,
+    /// Where copy 0 is current although it is a single one: what it would be in a redundant environment.
+    pub(super) upgraded: Option<Vec<u8>>,
 }
 
 pub(super) struct LoadedCopy {
     pub(super) bytes: Option<Vec<u8>>,
     pub(super) state: CopyState,
     pub(super) error: Option<Error>,
+    /// It is to lie in a regular file that is missing or empty.
+    pub(super) unmade: bool,
 }
 
 impl Loaded {
@@ -29,14 +33,14 @@ impl Loaded {
         self.copies.iter().all(|c| matches!(c.state, CopyState::Valid { .. }))
     }
 
-    /// Whether a copy that can't be read may be a valid one. Not if it ends behind its medium, nor if the kernel
-    /// says that its bytes are gone.
+    /// Whether a copy that can't be read may be a valid one. Not if its file is missing, if it ends behind its medium,
+    /// or if the kernel says that its bytes are gone.
     pub(super) fn may_hide_a_valid_copy(&self) -> bool {
         self.copies.iter().any(|copy| match &copy.error {
-            Some(Error::Io { source, .. }) => {
+            Some(Error::Io { error, .. }) if !copy.unmade => {
                 // EBADMSG: more bit errors than NAND's ECC can correct. EBADF: a UBI volume whose update was cut.
-                let gone = matches!(source.raw_os_error(), Some(libc::EBADMSG | libc::EBADF));
-                !gone && source.kind() != io::ErrorKind::UnexpectedEof
+                let gone = matches!(error.raw_os_error(), Some(libc::EBADMSG | libc::EBADF));
+                !gone && error.kind() != io::ErrorKind::UnexpectedEof
             }
             Some(_) | None => false,
         })
@@ -50,6 +54,9 @@ impl Loaded {
     }
 
     pub(super) fn current_bytes(&self) -> Option<&[u8]> {
+        if self.upgraded.is_some() {
+            return self.upgraded.as_deref();
+        }
         self.copies.get(self.choice.current?)?.bytes.as_deref()
     }
 
@@ -67,13 +74,15 @@ impl Loaded {
                 None => format!("copy {i}: {}", copy.state),
             })
             .collect();
+        let read = self.copies.iter().all(|copy| copy.error.is_none());
         let hint = if self.may_hide_a_valid_copy() { "; what can't be read may be valid" } else { "" };
-        Error::NoValidCopy { report: report.join("; ") + hint }
+        Error::NoValidCopy { report: report.join("; ") + hint, read }
     }
 
     pub(super) fn into_snapshot(mut self, layout: Layout) -> Result<Snapshot> {
         let states = self.states();
-        let bytes = self.choice.current.and_then(|i| self.copies.get_mut(i)).and_then(|c| c.bytes.take());
+        let current = self.choice.current.and_then(|i| self.copies.get_mut(i));
+        let bytes = self.upgraded.take().or_else(|| current.and_then(|copy| copy.bytes.take()));
         match bytes {
             Some(bytes) => Ok(Snapshot { layout, bytes, states, choice: self.choice }),
             None => Err(self.no_valid_copy()),
@@ -123,11 +132,15 @@ impl Snapshot {
     }
 }
 
-/// The one copy of two that could not be read.
+/// The one copy of two that could not be read, where the other one is used instead.
 pub(super) fn unreadable(layout: Layout, states: [CopyState; 2]) -> Option<usize> {
-    match states.map(|state| state == CopyState::Unreadable) {
-        [true, false] => Some(0),
-        [false, true] if layout == Layout::Redundant => Some(1),
+    match states {
+        [CopyState::Unreadable, CopyState::Valid { .. }] => Some(0),
+        [CopyState::Valid { .. } | CopyState::Single, CopyState::Unreadable]
+            if layout == Layout::Redundant =>
+        {
+            Some(1)
+        }
         _ => None,
     }
 }

@@ -11,23 +11,31 @@
 //!
 //! # Why no power cut loses an environment
 //!
-//! *Serial flags* (files, block devices, NAND, UBI, RAM): the standby is overwritten while the current
-//! copy is untouched. Half-written, its checksum is wrong; complete, its serial is newer.
+//! *Serial flags* (files, block devices, NAND, UBI, RAM): a store overwrites the standby and leaves the current copy
+//! alone. While the standby is half-written, its checksum is wrong. When it is complete, its serial is newer.
 //!
-//! *Boolean flags on NOR*: the standby's checksum is spoiled and its first sector erased, which leaves one
-//! valid copy whatever its flag; then that copy's flag is cleared; then the standby is written with its
-//! flag set and its checksum last. So both copies are never marked active, the one state in which a reader
-//! would go back to copy 0, and the new environment takes over at the instant in which the last bit makes
-//! its checksum right. The checksum is spoiled first because an erase that is cut may have reached the
-//! flag, which no checksum covers, and nothing else yet.
+//! *Boolean flags on NOR*: a store spoils the standby's checksum and erases its first sector. That leaves one valid copy,
+//! whatever its flag. Then it clears that copy's flag. Then it writes the standby with its flag set, and its checksum last.
+//! So the two are never both marked active, which is the one state in which a reader would go back to copy 0. The new
+//! environment takes over at the instant in which the last bit makes its checksum right. The checksum is spoiled first
+//! because an erase that is cut may have reached the flag and nothing else yet, and no checksum covers the flag.
+//!
+//! *Boolean flags on NOR with ECC*, where no unit can be programmed twice: a store writes the standby with its flag set,
+//! then the old copy with the same variables and its flag cleared. Before it erases a copy, it makes the copy invalid: it
+//! programs a unit at the end that was left free for that.
 //!
 //! *Boolean flags on DataFlash*: to clear a flag, the chip rewrites the flag's page, and a cut loses the
 //! page. So the old copy is touched only when the new one is complete. Until then both are marked active
 //! for an instant, and every reader takes copy 0: the old environment or the new one.
+//!
+//! *From a single copy*: copy 0's place may hold a single copy, from before there were two. Then copy 1 is written first.
+//! Until it is complete, readers take the single copy. Then a copy of copy 1 with older flags replaces that.
 
+pub mod find;
 mod health;
 mod loaded;
 mod transaction;
+mod write;
 
 use std::time::Duration;
 
@@ -37,14 +45,15 @@ use loaded::{Loaded, LoadedCopy};
 #[cfg(feature = "capi")]
 pub(crate) use transaction::Draft;
 pub use transaction::{Commit, Transaction};
+use write::found;
 
 // What the store takes and gives: its users need not know the layers below.
 pub use crate::lock::LockPath;
-pub use crate::storage::MediumKind;
+pub use crate::storage::{MediumKind, Method};
 
 use crate::config::EnvConfig;
-use crate::env::image::{Image, Layout, FLAGS_OFFSET};
-use crate::env::redundancy::{choose, readers_agree, CopyState, FlagScheme, OBSOLETE};
+use crate::env::image::{classify, encode, set_flags, upgrade, Layout};
+use crate::env::redundancy::{choose, readers_agree, CopyState, FlagScheme, Why};
 use crate::env::Environment;
 use crate::error::{Error, Result};
 use crate::lock::Lock;
@@ -52,6 +61,9 @@ use crate::storage::{open_copies, EnvCopy, WriteStats};
 
 /// How often a reader that takes no lock starts again because somebody wrote meanwhile.
 const READ_ATTEMPTS: usize = 8;
+
+/// What a place holds in which there is no copy any more: as erased flash.
+const BLANK: u8 = 0xff;
 
 /// How a [`Store`] behaves.
 #[derive(Debug, Clone)]
@@ -78,6 +90,8 @@ pub struct Store {
     layout: Layout,
     options: StoreOptions,
     writelist: Option<String>,
+    /// Regular files that are missing may be made.
+    may_make: bool,
 }
 
 /// What [`Store::repair`] did.
@@ -91,6 +105,18 @@ pub enum Repair {
     Rewritten {
         /// 0 or 1.
         copy: usize,
+        /// What it cost.
+        stats: WriteStats,
+    },
+}
+
+/// What [`Store::convert`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Conversion {
+    /// It was as asked for: nothing was written.
+    Unchanged,
+    /// It is as asked for now.
+    Converted {
         /// What it cost.
         stats: WriteStats,
     },
@@ -136,7 +162,7 @@ impl Store {
                 )))
             }
         };
-        Ok(Store { copies, scheme, layout, options, writelist: None })
+        Ok(Store { copies, scheme, layout, options, writelist: None, may_make: false })
     }
 
     /// Reads the environment without a lock: printing never waits for a writer, and works on a
@@ -152,6 +178,7 @@ impl Store {
     /// Errors: [`Error::Locked`], [`Error::NoValidCopy`], [`Error::Io`] for the lock file.
     pub fn begin(&mut self) -> Result<Transaction<'_>> {
         let lock = self.lock()?;
+        self.may_make = false;
         let loaded = self.read_for_change();
         let Some(image) = loaded.current_image(self.layout) else {
             return Err(loaded.no_valid_copy());
@@ -162,11 +189,13 @@ impl Store {
 
     /// As [`begin`](Store::begin), but where no copy is valid it starts from `default`, and the commit
     /// writes even if nothing else is changed. This is the only way to make an environment out of nothing.
+    /// The commit also makes the regular files of copies that are missing or empty.
     ///
     /// Errors: [`Error::NoValidCopy`] where a copy that can't be read may be a good one, unless
     /// [`StoreOptions::init_unreadable`] says otherwise; else as for [`begin`](Store::begin).
     pub fn begin_or_init(&mut self, default: Environment) -> Result<Transaction<'_>> {
         let lock = self.lock()?;
+        self.may_make = true;
         let loaded = self.read_for_change();
         let (env, init) = match loaded.current_image(self.layout) {
             Some(image) => (Environment::from_image(&image), false),
@@ -197,11 +226,16 @@ impl Store {
     }
 
     /// Rewrites a damaged standby from the current copy, byte for byte. So does it where both are
-    /// valid but marked in a way that readers understand differently.
+    /// valid but marked in a way that readers understand differently. A single copy in the place of the first of
+    /// two becomes two. The regular file of a copy that is missing or empty is made.
     ///
     /// Errors: [`Error::NoValidCopy`] where there is nothing to repair from: nothing is invented.
     pub fn repair(&mut self) -> Result<Repair> {
         let _lock = self.lock()?;
+        self.repair_locked()
+    }
+
+    fn repair_locked(&mut self) -> Result<Repair> {
         let loaded = self.read_for_change();
         let Some(current) = loaded.current_bytes() else {
             return Err(loaded.no_valid_copy());
@@ -213,15 +247,83 @@ impl Store {
             return Ok(Repair::Healthy);
         }
         let mut image = current.to_vec();
+        self.may_make = true;
         self.mark(&loaded, &mut image);
-        let (copy, stats) = self.write_standby(&loaded, &image)?;
+        let (copy, stats) = self.write(&loaded, &image)?;
         Ok(Repair::Rewritten { copy, stats })
     }
 
-    /// Whether a power cut during a store can't lose the environment: there are two copies, or one in a file that
-    /// is replaced by renaming.
+    /// Makes two copies of a single one in the place of copy 0, or a single one there of two.
+    ///
+    /// Both places have to be configured. From one to two, the second place is complete before the first one is
+    /// touched; [`begin`](Store::begin) and [`repair`](Store::repair) do the same. From two to one, the second place
+    /// holds the environment until the first one is complete, and then nothing. Whenever the power fails, the
+    /// environment is there, and the call can be made again.
+    ///
+    /// A U-Boot that expects two copies finds a single one only if it was built with
+    /// `CONFIG_ENV_REDUNDANT_UPGRADE`.
+    ///
+    /// Errors: [`Error::Unsupported`] where one place is configured; else as for [`repair`](Store::repair).
+    pub fn convert(&mut self, to: Layout) -> Result<Conversion> {
+        if self.layout == Layout::Single {
+            return Err(Error::Unsupported(
+                "converting needs both places: the configuration has to name the one of the second copy, too"
+                    .into(),
+            ));
+        }
+        let _lock = self.lock()?;
+        if to == Layout::Redundant {
+            return Ok(match self.repair_locked()? {
+                Repair::Healthy | Repair::Single => Conversion::Unchanged,
+                Repair::Rewritten { stats, .. } => Conversion::Converted { stats },
+            });
+        }
+        let mut loaded = self.read_for_change();
+        if loaded.choice.why == Why::SingleCopy {
+            return Ok(Conversion::Unchanged);
+        }
+        self.may_make = true;
+        let mut stats = WriteStats::default();
+        // Once, or twice where the first store has to write over the current copy.
+        while let (Some(0), Some(current)) = (loaded.choice.current, loaded.current_bytes()) {
+            let mut image = current.to_vec();
+            self.mark(&loaded, &mut image);
+            let (copy, cost) = self.write(&loaded, &image)?;
+            stats += cost;
+            loaded = self.read_for_change();
+            if copy == 1 {
+                break;
+            }
+        }
+        let Some(image) = loaded.current_image(self.layout).filter(|_| loaded.choice.current == Some(1))
+        else {
+            return Err(loaded.no_valid_copy());
+        };
+        let single = encode(&Environment::from_image(&image), Layout::Single, self.size(), 0, image.fill())?;
+        self.prepare()?;
+        stats += self.settle(&loaded)?;
+        stats += self.replace(0, found(&loaded, 0), &single)?;
+        stats += self.replace(1, found(&loaded, 1), &vec![BLANK; self.size()])?;
+        Ok(Conversion::Converted { stats })
+    }
+
+    /// Whether a power cut during a store can't lose the environment: there are two copies, or one that is replaced by
+    /// renaming its file or by the change of a UBI LEB.
     pub fn is_power_cut_safe(&self) -> bool {
         self.layout == Layout::Redundant || self.copies.iter().all(|copy| copy.atomic())
+    }
+
+    /// Whether the configuration fits the devices well enough for a store. A store asks that itself, before it
+    /// writes anything; reading needs less.
+    ///
+    /// Errors: [`Error::Device`], which says what to change in the configuration.
+    pub fn storable(&self) -> Result<()> {
+        self.copies.iter().try_for_each(|copy| copy.storable())
+    }
+
+    /// What is odd in the configuration of each copy, although it does no harm: worth a warning at a store.
+    pub fn remarks(&self) -> impl Iterator<Item = (&std::path::Path, &str)> {
+        self.copies.iter().filter_map(|copy| Some((copy.path(), copy.remark()?)))
     }
 
     fn lock(&self) -> Result<Lock> {
@@ -249,17 +351,25 @@ impl Store {
         let copies: Vec<LoadedCopy> = self
             .copies
             .iter_mut()
-            .map(|copy| match copy.load() {
+            .enumerate()
+            .map(|(number, copy)| match copy.load() {
                 Ok(bytes) => {
-                    let state = Image::new(layout, &bytes).map_or(CopyState::BadCrc, |image| image.state());
-                    LoadedCopy { bytes: Some(bytes), state, error: None }
+                    let state = classify(layout, number, &bytes);
+                    LoadedCopy { bytes: Some(bytes), state, error: None, unmade: false }
                 }
-                Err(e) => LoadedCopy { bytes: None, state: CopyState::Unreadable, error: Some(e) },
+                Err(e) => LoadedCopy {
+                    bytes: None,
+                    state: CopyState::Unreadable,
+                    error: Some(e),
+                    unmade: copy.is_unmade(),
+                },
             })
             .collect();
         let state = |i: usize| copies.get(i).map_or(CopyState::Unreadable, |c| c.state);
         let choice = choose(self.scheme, [state(0), state(1)]);
-        Loaded { copies, choice }
+        let first = copies.first().filter(|_| choice.why == Why::SingleCopy);
+        let upgraded = first.and_then(|copy| upgrade(copy.bytes.as_deref()?));
+        Loaded { copies, choice, upgraded }
     }
 
     /// Reads without a lock what was the environment at one instant.
@@ -293,108 +403,13 @@ impl Store {
     /// Sets the flags byte that makes `image` the newer one, in a redundant environment.
     fn mark(&self, loaded: &Loaded, image: &mut [u8]) {
         if self.layout == Layout::Redundant {
-            if let Some(byte) = image.get_mut(FLAGS_OFFSET) {
-                *byte = self.next_flags(loaded);
-            }
+            set_flags(image, self.next_flags(loaded));
         }
     }
 
     fn next_flags(&self, loaded: &Loaded) -> u8 {
         crate::env::redundancy::next_flags(self.scheme, loaded.current_flags())
     }
-
-    /// Writes `image` to the standby and makes it current.
-    fn write_standby(&mut self, loaded: &Loaded, image: &[u8]) -> Result<(usize, WriteStats)> {
-        let mut stats = WriteStats::default();
-        let current = loaded.choice.current;
-        let target = match (self.copies.len(), current) {
-            (2, Some(0)) => 1,
-            _ => 0,
-        };
-        // One sync puts both copies on a disk, in any order. Should a program that was killed have left the
-        // current one in the page cache alone, a power cut could cost both.
-        if self.layout == Layout::Redundant {
-            stats += self.settle(loaded)?;
-        }
-        let before = loaded.copies.get(target).and_then(|c| c.bytes.as_deref());
-        let state = loaded.copies.get(target).map_or(CopyState::Unreadable, |c| c.state);
-        let settled = state.is_valid();
-
-        let mut retire_last = false;
-        if self.scheme == FlagScheme::Boolean && self.layout == Layout::Redundant {
-            let kind = |i: usize| self.copies.get(i).map(|copy| copy.kind());
-            retire_last = current.and_then(kind) == Some(MediumKind::DataFlash);
-            if let Some(standby) = self.copies.get_mut(target).filter(|_| !retire_last) {
-                let checksum = before.filter(|_| settled).and_then(|b| b.get(..FLAGS_OFFSET));
-                if let Some(at) = checksum.and_then(|bytes| bytes.iter().position(|&b| b != 0)) {
-                    stats += standby.set_byte(at, 0)?;
-                }
-                stats += standby.erase()?;
-                stats += self.retire(loaded)?;
-            }
-        }
-        let Some(copy) = self.copies.get_mut(target) else {
-            return Err(Error::Unsupported("an environment without copies".into()));
-        };
-
-        // The parts of a copy reach a file or a block device in any order. Where some of the new ones among
-        // the old could make a copy that is neither, the checksum is spoiled first, then all else follows.
-        let mut stages = Vec::new();
-        if let Some(old) = before.filter(|old| mixes(self.layout, &**copy, state, old, image)) {
-            // Each byte is wrong for the new data and for the old: where the checksum lies in two sectors, the old
-            // one may be half right, from a store that was cut at its end.
-            let missing =
-                Image::new(self.layout, old).map_or([0; FLAGS_OFFSET], |i| i.computed_crc().to_ne_bytes());
-            let spoiled = |bytes: &[u8]| {
-                let mut bytes = bytes.to_vec();
-                for ((byte, right), missing) in bytes.iter_mut().zip(image).zip(missing) {
-                    *byte = if !*right == missing { !*right ^ 1 } else { !*right };
-                }
-                bytes
-            };
-            stages.extend([spoiled(old), spoiled(image)]);
-        }
-        let (mut now, mut settled) = (before, settled);
-        for stage in stages.iter().map(Vec::as_slice).chain([image]) {
-            stats += copy.write(now, settled, stage)?;
-            (now, settled) = (Some(stage), true);
-        }
-        if retire_last {
-            stats += self.retire(loaded)?;
-        }
-        Ok((target, stats))
-    }
-
-    /// Makes certain that the current copy is on the medium.
-    fn settle(&mut self, loaded: &Loaded) -> Result<WriteStats> {
-        match loaded.choice.current.and_then(|current| self.copies.get_mut(current)) {
-            Some(copy) => copy.settle(),
-            None => Ok(WriteStats::default()),
-        }
-    }
-
-    /// Clears the flag of the copy that was current, unless that is done.
-    fn retire(&mut self, loaded: &Loaded) -> Result<WriteStats> {
-        let copy = loaded.choice.current.and_then(|current| self.copies.get_mut(current));
-        match copy {
-            Some(copy) if loaded.current_flags() != Some(OBSOLETE) => copy.set_byte(FLAGS_OFFSET, OBSOLETE),
-            _ => Ok(WriteStats::default()),
-        }
-    }
-}
-
-/// Whether some parts of `new` among the rest of `old`, a standby in `state`, could be a valid copy that is
-/// not the new one but is taken for the newest: because the checksums are the same by chance, because the
-/// flags can arrive without the checksum or it without them, or because a store that was cut left most of a
-/// copy, whose missing parts are the same in the new one.
-fn mixes(layout: Layout, copy: &dyn EnvCopy, state: CopyState, old: &[u8], new: &[u8]) -> bool {
-    let header = layout.header();
-    let same_checksum = old.get(..FLAGS_OFFSET) == new.get(..FLAGS_OFFSET);
-    let in_any_order = matches!(copy.kind(), MediumKind::File | MediumKind::Block) && !copy.atomic();
-    let redundant = layout == Layout::Redundant
-        && (same_checksum && old.get(header..) != new.get(header..)
-            || copy.can_tear(header) && old.get(..header) != new.get(..header));
-    redundant || in_any_order && state == CopyState::BadCrc
 }
 
 /// How the copies on this medium are told apart (U-Boot tools/env/fw_env.c fw_env_open).

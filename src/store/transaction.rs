@@ -96,6 +96,11 @@ impl<'a> Transaction<'a> {
         self.draft.init.then(|| (loaded.no_valid_copy(), unreadable))
     }
 
+    /// Whether the environment is made out of nothing: no copy was valid.
+    pub fn is_new(&self) -> bool {
+        self.draft.init
+    }
+
     /// Whether `.flags` and the writelist are passed over from now on. Names, sizes and NULs are not.
     pub fn force(&mut self, force: bool) {
         self.draft.force = force;
@@ -231,7 +236,7 @@ impl<'a> Transaction<'a> {
         let fill = self.draft.loaded.current_image(layout).map_or(0, |image: Image<'_>| image.fill());
         let flags = self.store.next_flags(&self.draft.loaded);
         let image = encode(&self.draft.env, layout, size, flags, fill)?;
-        let (copy, stats) = self.store.write_standby(&self.draft.loaded, &image)?;
+        let (copy, stats) = self.store.write(&self.draft.loaded, &image)?;
         Ok(Commit::Stored { copy, stats })
     }
 }

@@ -7,6 +7,7 @@ pub const MTD_NANDFLASH: u32 = 4;
 pub const MTD_DATAFLASH: u32 = 6;
 pub const MTD_UBIVOLUME: u32 = 7;
 pub const MTD_MLCNANDFLASH: u32 = 8;
+pub const MTD_BIT_WRITEABLE: u32 = 2048;
 pub const MTD_NO_ERASE: u32 = 4096;
 pub const UBI_DEV_NUM_AUTO: i32 = -1;
 pub type __s8 = core::ffi::c_schar;
@@ -56,6 +57,14 @@ pub struct ubi_attach_req {
     pub disable_fm: __s8,
     pub padding: [__s8; 9usize],
 }
+#[repr(C, packed)]
+#[derive(Default, Copy, Clone)]
+pub struct ubi_leb_change_req {
+    pub lnum: __s32,
+    pub bytes: __s32,
+    pub dtype: __s8,
+    pub padding: [__s8; 7usize],
+}
 pub const GENERIC_MEMGETINFO: core::ffi::c_uint = 2149600513;
 pub const GENERIC_MEMERASE: core::ffi::c_uint = 1074285826;
 pub const GENERIC_MEMLOCK: core::ffi::c_uint = 1074285829;
@@ -67,3 +76,4 @@ pub const GENERIC_MEMERASE64: core::ffi::c_uint = 1074810132;
 pub const GENERIC_MEMISLOCKED: core::ffi::c_uint = 2148027671;
 pub const GENERIC_UBI_IOCATT: core::ffi::c_uint = 1075343168;
 pub const GENERIC_UBI_IOCVOLUP: core::ffi::c_uint = 1074286336;
+pub const GENERIC_UBI_IOCEBCH: core::ffi::c_uint = 1074024194;

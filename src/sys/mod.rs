@@ -1,13 +1,16 @@
 //! System calls that std does not offer: MTD and UBI ioctls, mapped memory, flock, holes, page cache, extended
-//! attributes.
+//! attributes; and calls of OpenSSL that its crate does not offer.
 //!
 //! Together with the C interface this is the crate's only `unsafe`: each function here is safe to
 //! call, and none of them knows what it is used for.
 
 #[allow(dead_code, missing_docs, non_camel_case_types)]
 mod abi;
+pub mod flock;
 pub mod memory;
 pub mod mtd;
+#[cfg(feature = "cms")]
+pub mod openssl;
 pub mod ubi;
 
 use std::ffi::{CStr, CString};
@@ -31,27 +34,6 @@ fn c_path(path: &Path) -> io::Result<CString> {
     CString::new(path.as_os_str().as_bytes()).map_err(io::Error::from)
 }
 
-/// Takes the exclusive flock of `file` if nobody holds it; `false` if somebody does.
-pub fn try_flock(file: &File) -> io::Result<bool> {
-    // SAFETY: flock takes no memory of ours, and the descriptor is open as long as `file` lives.
-    match check(unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) }) {
-        Ok(_) => Ok(true),
-        Err(error) => match error.raw_os_error() {
-            Some(libc::EWOULDBLOCK) | Some(libc::EINTR) => Ok(false),
-            _ => Err(error),
-        },
-    }
-}
-
-/// Gives the flock of `file` back.
-///
-/// Closing is not enough: a child that another thread has just forked holds the same open file
-/// description until it calls exec.
-pub fn unflock(file: &File) -> io::Result<()> {
-    // SAFETY: as in `try_flock`.
-    check(unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_UN) }).map(drop)
-}
-
 /// Closes `file` and tells the result, which dropping it does not.
 ///
 /// Linux closes the descriptor whatever the result is, so `EINTR` is a success.
@@ -65,15 +47,68 @@ pub fn close(file: File) -> io::Result<()> {
 
 /// Drops the clean pages of `len` bytes from `offset` from the page cache (posix_fadvise, DONTNEED).
 pub fn drop_cache(file: &File, offset: u64, len: u64) -> io::Result<()> {
-    let (Ok(offset), Ok(len)) = (libc::off64_t::try_from(offset), libc::off64_t::try_from(len)) else {
-        return Err(io::ErrorKind::InvalidInput.into());
-    };
+    let (offset, len) = range(offset, len)?;
     // SAFETY: posix_fadvise takes no memory of ours, and the descriptor is open as long as `file` lives.
     match unsafe { libc::posix_fadvise64(file.as_raw_fd(), offset, len, libc::POSIX_FADV_DONTNEED) } {
         0 => Ok(()),
         // posix_fadvise returns the error instead of setting errno.
         errno => Err(io::Error::from_raw_os_error(errno)),
     }
+}
+
+/// Makes `len` bytes from `offset` read as zeros without writing them, in a file or on a block device; the size stays
+/// (fallocate, FALLOC_FL_PUNCH_HOLE). See [`is_unsupported`].
+pub fn punch_hole(file: &File, offset: u64, len: u64) -> io::Result<()> {
+    let (offset, len) = range(offset, len)?;
+    let mode = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
+    // SAFETY: fallocate takes no memory of ours, and the descriptor is open as long as `file` lives.
+    check(unsafe { libc::fallocate64(file.as_raw_fd(), mode, offset, len) }).map(drop)
+}
+
+/// Whether a system call failed because kernel, file system or device do not have it.
+pub fn is_unsupported(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::ENOSYS | libc::ENODEV | libc::EINVAL))
+}
+
+/// Starts to write what the page cache holds of the range, and does not wait (sync_file_range).
+pub fn start_writing(file: &File, offset: u64, len: u64) -> io::Result<()> {
+    sync_range(file, offset, len, libc::SYNC_FILE_RANGE_WRITE)
+}
+
+/// Waits until what was started in the range is written. It says nothing of the disk's own cache.
+pub fn wait_for_writing(file: &File, offset: u64, len: u64) -> io::Result<()> {
+    let all =
+        libc::SYNC_FILE_RANGE_WAIT_BEFORE | libc::SYNC_FILE_RANGE_WRITE | libc::SYNC_FILE_RANGE_WAIT_AFTER;
+    sync_range(file, offset, len, all)
+}
+
+fn sync_range(file: &File, offset: u64, len: u64, flags: libc::c_uint) -> io::Result<()> {
+    let (offset, len) = range(offset, len)?;
+    // SAFETY: sync_file_range takes no memory of ours, and the descriptor is open as long as `file` lives.
+    match check(unsafe { libc::sync_file_range(file.as_raw_fd(), offset, len, flags) }) {
+        // It is a help and no duty.
+        Err(error) if is_unsupported(&error) => Ok(()),
+        result => result.map(drop),
+    }
+}
+
+fn range(offset: u64, len: u64) -> io::Result<(libc::off64_t, libc::off64_t)> {
+    match (offset.try_into(), len.try_into()) {
+        (Ok(offset), Ok(len)) => Ok((offset, len)),
+        _ => Err(io::ErrorKind::InvalidInput.into()),
+    }
+}
+
+/// Bytes that are free on the file system of `path`, for who is not root.
+#[cfg(feature = "update")]
+pub fn free_bytes(path: &Path) -> io::Result<u64> {
+    let path = c_path(path)?;
+    // SAFETY: all-zero bytes are a valid statvfs, a structure of integers.
+    let mut stat: libc::statvfs64 = unsafe { std::mem::zeroed() };
+    // SAFETY: the path ends with NUL, and the function fills the structure that `stat` is.
+    check(unsafe { libc::statvfs64(path.as_ptr(), &mut stat) })?;
+    #[allow(clippy::unnecessary_cast)]
+    Ok((stat.f_bavail as u64).saturating_mul(stat.f_frsize as u64))
 }
 
 /// Where the next data of `file` lie, from `offset` on; `None`: from there to the end there is only a hole.
@@ -216,16 +251,6 @@ fn grow(mut ask: impl FnMut(&mut [u8]) -> libc::ssize_t) -> io::Result<Vec<u8>> 
 mod tests {
     use super::*;
     use std::os::unix::fs::FileExt;
-
-    #[test]
-    fn a_second_open_file_description_is_locked_out_until_the_first_unlocks() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let (first, second) = (File::open(file.path()).unwrap(), File::open(file.path()).unwrap());
-        assert!(try_flock(&first).unwrap());
-        assert!(!try_flock(&second).unwrap());
-        unflock(&first).unwrap();
-        assert!(try_flock(&second).unwrap());
-    }
 
     #[test]
     fn attributes_are_listed_read_and_set() {

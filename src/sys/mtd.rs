@@ -24,6 +24,8 @@ pub struct Info {
     pub kind: Type,
     /// Nothing has to be erased before it is written (MTD_NO_ERASE).
     pub no_erase: bool,
+    /// Single bits can be cleared (MTD_BIT_WRITEABLE).
+    pub bit_writeable: bool,
     /// Size in bytes, modulo 4 GiB: the interface has 32 bits for it.
     pub size: u32,
     /// Bytes of an erase block.
@@ -64,6 +66,7 @@ pub fn info(file: &File) -> io::Result<Info> {
             _ => Type::Other(raw.type_),
         },
         no_erase: raw.flags & abi::MTD_NO_ERASE != 0,
+        bit_writeable: raw.flags & abi::MTD_BIT_WRITEABLE != 0,
         size: raw.size,
         erase_size: raw.erasesize,
         write_size: raw.writesize,

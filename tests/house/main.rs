@@ -17,18 +17,31 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("lock", &["sys", "error"]),
     ("env", &["error"]),
     ("config", &["error"]),
+    ("find", &["env", "error"]),
     ("storage", &["config", "sys", "error"]),
-    ("store", &["lock", "storage", "env", "config", "error"]),
+    ("store", &["lock", "storage", "find", "env", "config", "error"]),
     ("bootcount", &["store", "sys", "error"]),
     ("slot", &["error"]),
     ("slot/dialect", &["slot", "env", "error"]),
     ("settings", &["slot", "bootcount", "error"]),
     // One order to the slots, from the settings to the store: what the program and the C library share.
-    ("device", &["settings", "slot", "store", "config", "env", "error"]),
-    ("update", &["device", "settings", "slot", "bootcount", "store", "env", "config", "error"]),
-    ("bin", &["update", "bootcount", "device", "settings", "slot", "store", "config", "env", "error"]),
+    ("device", &["settings", "slot", "bootcount", "store", "config", "env", "error"]),
+    ("update", &["device", "settings", "slot", "storage", "sys", "error"]),
+    // A bundle is bytes and what they mean; it knows no device.
+    ("update/bundle", &["update/error", "update/source", "update/pipe", "error"]),
+    // Except for whom the device trusts.
+    ("update/bundle/signature", &["update/bundle", "update/error", "settings", "error"]),
+    ("update/bundle/cms", &["update/error", "settings", "sys"]),
+    (
+        "bin",
+        &["update", "bootcount", "device", "settings", "slot", "store", "find", "config", "env", "error"],
+    ),
     ("capi", &["update", "bootcount", "device", "settings", "slot", "store", "config", "env", "error"]),
 ];
+
+/// Modules that import each other with a reason: the decision of the first boot script is one of the two that
+/// `next_boot` chooses between, and tells its steps in the same words.
+const IN_CIRCLES: &[[&str; 2]] = &[["slot/boot", "slot/boot1"]];
 
 /// Where `unsafe` may stand.
 const UNSAFE: &[&str] = &["sys", "capi"];
@@ -97,6 +110,28 @@ fn imports(sources: &[Source]) -> Vec<String> {
     broken
 }
 
+/// Modules in one folder that import each other: neither can be read without the other, so they are one.
+fn circles(sources: &[Source]) -> Vec<String> {
+    let folder =
+        |module: &str| module.rsplit_once('/').map_or(String::new(), |(folder, _)| folder.to_owned());
+    let imports = |from: &Source, to: &Source| {
+        from.references().into_iter().any(|(path, _)| lies_in(&path.join("/"), &to.module().join("/")))
+    };
+    let mut broken = Vec::new();
+    for (at, one) in sources.iter().enumerate() {
+        for other in &sources[at + 1..] {
+            let modules = [one, other].map(|source| source.module().join("/"));
+            let apart = modules.iter().any(String::is_empty) || folder(&modules[0]) != folder(&modules[1]);
+            let known =
+                IN_CIRCLES.iter().any(|pair| pair.iter().all(|name| modules.iter().any(|m| m == name)));
+            if !apart && !known && imports(one, other) && imports(other, one) {
+                broken.push(format!("{} and {} import each other", one.path, other.path));
+            }
+        }
+    }
+    broken
+}
+
 fn lies_in(module: &str, area: &str) -> bool {
     module.strip_prefix(area).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
@@ -136,6 +171,22 @@ fn forbidden(sources: &[Source], tokens: &[&str]) -> Vec<String> {
     let mut broken = Vec::new();
     for source in sources {
         for token in tokens {
+            for at in words(&source.code, token) {
+                broken.push(format!("{}:{}: {token}", source.path, source.line(at)));
+            }
+        }
+    }
+    broken
+}
+
+/// Errors whose message holds their source, and that return it as well: a chain of errors would tell it twice.
+/// thiserror makes a source of what is called so, too.
+fn told_twice(sources: &[Source]) -> Vec<String> {
+    let errors: Vec<&Source> =
+        sources.iter().filter(|source| source.code.contains("thiserror::Error")).collect();
+    let mut broken = Vec::new();
+    for source in errors {
+        for token in ["#[source]", "#[from]", "source: "] {
             for at in words(&source.code, token) {
                 broken.push(format!("{}:{}: {token}", source.path, source.line(at)));
             }
@@ -212,7 +263,7 @@ fn sources(folder: &str) -> Vec<Source> {
     let sources: Vec<Source> = rust.map(|(path, text)| Source::new(path, text)).collect();
     let test_only: Vec<String> = sources
         .iter()
-        .flat_map(|s| s.test_modules.iter().map(|m| [s.module().join("/"), m.clone()].join("/")))
+        .flat_map(|s| s.test_modules.iter().map(|m| [s.module(), vec![m.as_str()]].concat().join("/")))
         .collect();
     sources.into_iter().filter(|s| !test_only.contains(&s.module().join("/"))).collect()
 }
@@ -248,6 +299,17 @@ fn the_sources_are_found() {
     for path in ["src/lib.rs", "src/env/image.rs", "src/storage/mod.rs", "src/bin/bootslot/main.rs"] {
         assert!(sources.iter().any(|s| s.path == path), "{path} is not among the sources");
     }
+}
+
+#[test]
+fn nobody_imports_each_other() {
+    holds(circles(&sources("src/")));
+    let pair = |one: &str, other: &str| {
+        [Source::new("src/settings/file.rs", one), Source::new("src/settings/counter.rs", other)]
+    };
+    let circle = pair("use super::counter::Bootcount;", "use super::file::Wrong;");
+    assert_eq!(circles(&circle), ["src/settings/file.rs and src/settings/counter.rs import each other"]);
+    assert_eq!(circles(&pair("use super::counter::Bootcount;", "use super::wrong::Wrong;")), [""; 0]);
 }
 
 #[test]
@@ -312,6 +374,19 @@ fn unsafe_stays_at_the_rim() {
             ("src/env/mod.rs", "#![deny(unsafe_code)] // unsafe\nconst S: &str = \"unsafe\";"),
         ],
     );
+}
+
+#[test]
+fn no_error_is_told_twice() {
+    holds(told_twice(&library()));
+    catches(
+        told_twice,
+        &[
+            ("src/error.rs", "#[derive(thiserror::Error)]\nenum E {\n A { source: u8 } }", ":3: source: "),
+            ("src/error.rs", "#[derive(thiserror::Error)]\nenum E { A(#[from] u8) }", ":2: #[from]"),
+        ],
+    );
+    accepts(told_twice, &[("src/bootcount/mod.rs", "struct S { source: u8 }")]);
 }
 
 #[test]

@@ -14,12 +14,14 @@ pub struct Found {
     pub crc_ok: bool,
     /// The flags byte.
     pub flags: u8,
+    /// The CRC of a single copy, which has no flags byte, is right.
+    pub single_ok: bool,
 }
 
 impl Found {
     /// A copy that was read and whose CRC is right.
     pub fn valid(flags: u8) -> Self {
-        Found { read_fail: false, crc_ok: true, flags }
+        Found { read_fail: false, crc_ok: true, flags, single_ok: false }
     }
 }
 
@@ -53,6 +55,29 @@ pub fn uboot_check_redund(one: Found, two: Found) -> Option<usize> {
     } else {
         Some(0)
     }
+}
+
+/// U-Boot from v2026.04 with `CONFIG_ENV_REDUNDANT_UPGRADE`: `env/common.c`, `env_check_redund`. The copy that it
+/// takes is a single one if its redundant CRC is not right.
+pub fn uboot_check_redund_upgrade(one: Found, two: Found) -> Option<usize> {
+    let mut crc1_ok = false;
+    let mut crc2_ok = false;
+    if one.read_fail && two.read_fail {
+        return None;
+    }
+    if !one.read_fail {
+        crc1_ok = one.crc_ok;
+    }
+    if !two.read_fail {
+        crc2_ok = two.crc_ok;
+    }
+    if !crc1_ok && !crc2_ok {
+        if !one.read_fail && one.single_ok {
+            return Some(0);
+        }
+        return None;
+    }
+    uboot_check_redund(one, two)
 }
 
 /// U-Boot on parallel NOR: `env/flash.c`, `env_flash_init`. Memory mapped: a read can't fail; here a

@@ -55,7 +55,7 @@ pub struct Case {
     pub trouble: Trouble,
 }
 
-const OPS: [(Op, &str); 16] = [
+const OPS: [(Op, &str); 17] = [
     (Op::Open, "open"),
     (Op::Read, "read"),
     (Op::Program, "program"),
@@ -67,6 +67,7 @@ const OPS: [(Op, &str); 16] = [
     (Op::Sync, "sync"),
     (Op::DropCache, "dropcache"),
     (Op::Update, "update"),
+    (Op::ChangeLeb, "changeleb"),
     (Op::WriteTemp, "writetemp"),
     (Op::SyncTemp, "synctemp"),
     (Op::Rename, "rename"),

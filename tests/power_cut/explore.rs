@@ -27,6 +27,8 @@ pub struct Tally {
     pub refusals: u64,
     /// Cuts that cost the only copy of an environment that has one copy, written in place.
     pub unsafe_losses: u64,
+    /// Cuts in the first erase of what another program has stored on NOR with ECC, after which an older copy is read.
+    pub exposed: u64,
     /// Cuts that put somebody else's bytes in an erase sector shared with a copy in danger.
     pub foreign: u64,
     /// Failures: the case and what was found.
@@ -48,6 +50,7 @@ impl Tally {
         self.refusals += other.refusals;
         self.foreign += other.foreign;
         self.unsafe_losses += other.unsafe_losses;
+        self.exposed += other.exposed;
         self.failures.extend(other.failures);
     }
 }
@@ -93,7 +96,19 @@ impl Scene {
             allowed.push(None);
         }
         allowed.extend(self.undecided.iter().cloned());
-        Truth { allowed, others: self.others.clone() }
+        let mut others = self.others.clone();
+        others.extend(self.step.readers_left_out());
+        // The current copy is never the one that is in danger.
+        let mut exposed = readers::exposed(&self.rig);
+        exposed.retain(|vars| self.old.as_ref() != Some(vars));
+        Truth { allowed, others, undecided: self.undecided.clone(), exposed }
+    }
+
+    /// What must be found after success; `changed`: something was written.
+    fn truth_after(&self, changed: bool) -> Truth {
+        let mut others = if changed { Vec::new() } else { self.others.clone() };
+        others.extend(self.step.readers_left_out());
+        Truth { allowed: vec![self.new.clone()], others, ..Truth::default() }
     }
 
     /// The same on a fork.
@@ -121,7 +136,7 @@ impl<'a> Explorer<'a> {
     /// The device before step `start.step`, the steps before it having been carried out; `None` past the
     /// last step.
     pub fn scene(&self, start: Start) -> Result<Option<Scene>, String> {
-        let boolean = matches!(start.kind, Kind::Nor | Kind::DataFlash);
+        let boolean = start.kind.is_boolean();
         let (initial, vars) = start.workload.initial(boolean);
         let rig = Rig::new(start.kind, start.rig, &initial);
         // A single copy has no standby: only copy 0 counts.
@@ -140,7 +155,7 @@ impl<'a> Explorer<'a> {
             _ => Some(view),
         };
         let others: Vec<View> = readers::views(&rig).into_iter().filter_map(disagree).collect();
-        judge(&rig, &Truth { allowed: vec![old.clone()], others: others.clone() })
+        judge(&rig, &Truth { allowed: vec![old.clone()], others: others.clone(), ..Truth::default() })
             .map_err(|e| format!("the initial state is not what it should be: {e}"))?;
         let foreign = foreign_bytes(&rig);
         let mut scene = Scene::new(rig, steps[0].clone(), old, others, foreign);
@@ -162,11 +177,10 @@ impl<'a> Explorer<'a> {
     fn succeed(&self, scene: Scene, next: Step) -> Result<Scene, String> {
         self.run(&scene.rig, &scene.step)?.map_err(|e| format!("without trouble: {e}"))?;
         let changed = scene.new != scene.old || wrote(&scene.rig);
-        let others = if changed { Vec::new() } else { scene.others.clone() };
-        judge(&scene.rig, &Truth { allowed: vec![scene.new.clone()], others: others.clone() })
-            .map_err(|e| format!("without trouble: {e}"))?;
+        let truth = scene.truth_after(changed);
+        judge(&scene.rig, &truth).map_err(|e| format!("without trouble: {e}"))?;
         let foreign = check_foreign(&scene.rig, &scene.foreign, &[])?;
-        Ok(Scene::new(scene.rig, next, scene.new, others, foreign))
+        Ok(Scene::new(scene.rig, next, scene.new, truth.others, foreign))
     }
 
     /// Runs a step; the outer error is a violation.
@@ -248,14 +262,15 @@ impl<'a> Explorer<'a> {
         let ran = self.run(&rig, &scene.step);
         rig.board.restart();
         // The other readers' models look at the media, past the page cache.
-        let allowed = scene.truth().allowed;
+        let truth = scene.truth();
+        let allowed = truth.allowed;
         match ran.and_then(|_| ours(&rig)) {
             // A single copy in place.
             Ok(None) if scene.old.is_some() && !rig.is_safe() => None,
             Ok(seen) if allowed.contains(&seen) => {
                 let step = if kill.again { scene.step.clone() } else { recovery(&seen) };
                 let next = Scene::new(rig, step, seen, Vec::new(), scene.foreign.clone());
-                Some(Scene { undecided: allowed, others: scene.others.clone(), ..next })
+                Some(Scene { undecided: allowed, others: truth.others, ..next })
             }
             seen => {
                 self.fail(start, Trouble::CutAtEnd(0), format!("after the kill: {seen:?}"));
@@ -283,8 +298,7 @@ impl<'a> Explorer<'a> {
             return self.fail(start, Trouble::CutAtEnd(0), e);
         }
         let changed = wrote(&rig);
-        let others = if changed { Vec::new() } else { scene.others.clone() };
-        let truth = Truth { allowed: vec![scene.new.clone()], others };
+        let truth = scene.truth_after(changed);
         rig.board.cut_now();
         for choice in choices(rig.board.choices(), only) {
             let rig = rig.fork();
@@ -336,7 +350,7 @@ impl<'a> Explorer<'a> {
             // Success that is reported although the power failed has to be true as well.
             let mut truth = scene.truth();
             if result.is_ok() {
-                truth = Truth { allowed: vec![scene.new.clone()], others: Vec::new() };
+                truth = scene.truth_after(true);
             }
             match self.judge_cut(scene, &rig, &truth, &log) {
                 Ok(scene) => {
@@ -358,7 +372,11 @@ impl<'a> Explorer<'a> {
         let foreign = check_foreign(rig, &scene.foreign, log)?;
         let undefined = |foreign: &Foreign| foreign.iter().filter(|f| f.is_none()).count();
         self.tally.foreign += u64::from(undefined(&foreign) > undefined(&scene.foreign));
-        let others = if seen.vars == truth.allowed[0] { truth.others.clone() } else { Vec::new() };
+        let mut others = if truth.is_before(&seen.vars) { truth.others.clone() } else { Vec::new() };
+        if !truth.exposed.is_empty() {
+            self.tally.exposed += u64::from(!truth.allowed.contains(&seen.vars));
+            others.extend(readers::views(rig).into_iter().map(|(_, view)| view));
+        }
         Ok(Scene::new(rig.clone(), recovery(&seen.vars), seen.vars, others, foreign))
     }
 
@@ -366,10 +384,11 @@ impl<'a> Explorer<'a> {
     fn store_after(&mut self, start: Start, scene: Scene, cuts: &[(Cut, u64)], next: &mut Vec<Scene>) {
         let plain = scene.fork();
         // U-Boot boots first, and on parallel NOR may change the flags.
-        if start.kind == Kind::Nor && self.counter % 2 == 0 {
+        if matches!(start.kind, Kind::Nor | Kind::EccNor) && self.counter % 2 == 0 {
             readers::boot_flash_c(&plain);
             plain.board.clear_log();
-            let truth = Truth { allowed: vec![scene.old.clone()], others: scene.others.clone() };
+            let truth =
+                Truth { allowed: vec![scene.old.clone()], others: scene.others.clone(), ..Truth::default() };
             if let Err(e) = judge(&plain, &truth) {
                 return self.fail(start, Trouble::Cuts(cuts.to_vec()), format!("after U-Boot booted: {e}"));
             }
@@ -378,7 +397,8 @@ impl<'a> Explorer<'a> {
             plain.board.cut_now();
             let last = plain.board.choices() - 1;
             plain.board.restore(if self.counter % 2 == 0 { 0 } else { last });
-            judge(&plain, &Truth { allowed: vec![scene.new.clone()], others: Vec::new() }).map(drop)
+            judge(&plain, &Truth { allowed: vec![scene.new.clone()], others: Vec::new(), ..Truth::default() })
+                .map(drop)
         });
         let done = done.and_then(|()| check_foreign(&plain, &scene.foreign, &[]).map(drop));
         if let Err(e) = done {
@@ -451,8 +471,7 @@ impl<'a> Explorer<'a> {
         let lasting = reading && fault.times > 1;
         match &result {
             Ok(()) if !lasting => {
-                let others = if wrote(rig) { Vec::new() } else { truth.others };
-                truth = Truth { allowed: vec![scene.new.clone()], others };
+                truth = scene.truth_after(wrote(rig));
             }
             Ok(()) => {}
             // What was to be stored may not fit beside the variables of the other copy.
@@ -490,7 +509,8 @@ impl<'a> Explorer<'a> {
                 Err(e) => return Err(format!("the store says {result:?}, and the store after it {e}")),
             };
             let others = if matches!(fault.effect, Effect::WearOut) { truth.others } else { Vec::new() };
-            judge(&rig, &Truth { allowed, others }).map_err(|e| format!("after the next store {e}"))?;
+            judge(&rig, &Truth { allowed, others, ..Truth::default() })
+                .map_err(|e| format!("after the next store {e}"))?;
         }
         Ok(())
     }
@@ -608,7 +628,7 @@ fn moments(kind: Kind, entry: &Entry, depth: Depth) -> Vec<Moment> {
 fn bytes(kind: Kind, entry: &Entry, depth: Depth) -> Vec<u64> {
     let len = entry.len;
     match (kind, entry.op) {
-        (_, Op::Update | Op::SyncTemp) => vec![len / 2],
+        (_, Op::Update | Op::ChangeLeb | Op::SyncTemp) => vec![len / 2],
         (Kind::Nand, Op::Erase) => vec![0],
         (Kind::Nand, Op::Program) => (0..len).step_by(512).collect(),
         (Kind::DataFlash, Op::Erase) => vec![0],
@@ -636,8 +656,8 @@ fn bytes(kind: Kind, entry: &Entry, depth: Depth) -> Vec<u64> {
 
 fn tails(kind: Kind, op: Op) -> &'static [u32] {
     match (kind, op) {
-        (Kind::Nor, Op::Program) => &[0, 1, 64, 65],
-        (Kind::Nor, Op::Erase) => &[0, 1, 2, 3, 4, 5, 6, 7, 8],
+        (Kind::Nor | Kind::EccNor, Op::Program) => &[0, 1, 64, 65],
+        (Kind::Nor | Kind::EccNor, Op::Erase) => &[0, 1, 2, 3, 4, 5, 6, 7, 8],
         (Kind::Nand, Op::Program) => &[0, 1, 2, 3],
         (Kind::Nand, Op::Erase) => &[1, 2, 3, 6],
         (Kind::DataFlash, _) => &[1, 2, 3],
@@ -672,13 +692,13 @@ fn effects(kind: Kind, op: Op) -> Vec<Effect> {
             effects.extend((0..8).map(|tail| Effect::Lie(Some(Torn { byte: 0, tail }))));
             effects.extend((0..8).map(|tail| Effect::Fail(libc::EIO, Some(Torn { byte: 0, tail }))));
         }
-        Op::Update | Op::SyncTemp | Op::WriteTemp => {
+        Op::Update | Op::ChangeLeb | Op::SyncTemp | Op::WriteTemp => {
             effects.push(Effect::Lie(None));
             effects.push(Effect::Fail(libc::EIO, Some(Torn { byte: 100, tail: 0 })));
         }
         _ => {}
     }
-    if matches!(kind, Kind::Nor | Kind::Nand) && matches!(op, Op::Program | Op::Erase) {
+    if matches!(kind, Kind::Nor | Kind::EccNor | Kind::Nand) && matches!(op, Op::Program | Op::Erase) {
         effects.push(Effect::WearOut);
     }
     effects

@@ -24,7 +24,7 @@ use bootslot::storage::sim::mix;
 use case::{Case, Start};
 use explore::{Depth, Explorer, Tally};
 use rig::{Kind, KINDS};
-use workload::{initial_states, Workload};
+use workload::{initial_states, Workload, SINGLE_STATES};
 use writers::{ByHand, Fault, Real, Writer};
 
 /// Crash states that `cargo test` has to judge.
@@ -54,7 +54,8 @@ fn summary(tally: &Tally) -> String {
     format!(
         "crash states: {} judged ({}), {} lost, {} readers disagreeing; {} of them after a second or third \
          cut; {} times a tool refused an unreadable standby; {} cuts between the erase of a sector shared with \
-         foreign bytes and their return; {} cuts cost a single copy that is written in place, as they must",
+         foreign bytes and their return; {} cuts cost a single copy that is written in place, as they must; {} in the first \
+         erase of another program's copy on NOR with ECC led to an older one",
         grouped(tally.total()),
         kinds.join(", "),
         count("LOST"),
@@ -63,6 +64,7 @@ fn summary(tally: &Tally) -> String {
         grouped(tally.refusals),
         grouped(tally.foreign),
         grouped(tally.unsafe_losses),
+        grouped(tally.exposed),
     )
 }
 
@@ -75,18 +77,34 @@ fn report(tally: &Tally) {
 
 /// Every initial state on every device of a kind; another `round` has other variables.
 fn starts(kind: Kind, round: u64) -> impl Iterator<Item = Start> {
-    let states = initial_states(matches!(kind, Kind::Nor | Kind::DataFlash));
+    let states = initial_states(kind.is_boolean());
     (0..kind.rigs()).flat_map(move |rig| {
         let first = states * (u64::from(rig) + round * u64::from(kind.rigs()));
         (0..states).map(move |state| Start { kind, rig, workload: Workload(first + state), step: 0 })
     })
 }
 
+/// The same for a device with a single copy, from before there were two.
+fn single_starts(kind: Kind) -> impl Iterator<Item = Start> {
+    (0..kind.rigs()).filter(move |rig| kind.places(*rig) == 2).flat_map(move |rig| {
+        let first = SINGLE_STATES * u64::from(rig);
+        (first..first + SINGLE_STATES).map(move |n| Start {
+            kind,
+            rig,
+            workload: Workload::single(n),
+            step: 0,
+        })
+    })
+}
+
 /// What `cargo test` judges of one kind. The rounds, and after how many states the store that follows is cut
 /// as well, are chosen so that no kind crowds out the others.
 fn matrix(kind: Kind) -> Tally {
+    // NOR with ECC writes both copies in each store.
+    let stride = if kind == Kind::EccNor { 3 } else { 1 };
     let (rounds, nest, exhaustive) = match kind {
         Kind::Nor => (1, 601, 1),
+        Kind::EccNor => (1, 601, 1),
         Kind::Nand => (1, 37, 0),
         Kind::DataFlash => (1, 41, 0),
         Kind::Ram => (1, 61, 1),
@@ -96,9 +114,12 @@ fn matrix(kind: Kind) -> Tally {
     };
     let mut explorer = Explorer::new(&Real, nest);
     for round in 0..rounds {
-        for start in starts(kind, round) {
+        for start in starts(kind, round).step_by(stride) {
             explorer.every_cut(start, Depth::Linear);
         }
+    }
+    for start in single_starts(kind).step_by(stride) {
+        explorer.every_cut(start, Depth::Linear);
     }
     explorer.nest = 0;
     for start in starts(kind, rounds).filter(|start| start.rig == 0).skip(15).take(exhaustive) {
@@ -126,7 +147,7 @@ fn no_power_cut_loses_the_environment() {
 fn no_killed_program_and_power_cut_lose_the_environment() {
     let mut explorer = Explorer::new(&Real, 0);
     for (kind, step) in [(Kind::Block, 7), (Kind::File, 5), (Kind::Ram, 40), (Kind::Ubi, 20)] {
-        for start in starts(kind, 0).step_by(step) {
+        for start in starts(kind, 0).chain(single_starts(kind)).step_by(step) {
             explorer.every_kill(start);
         }
     }
@@ -139,7 +160,7 @@ fn no_killed_program_and_power_cut_lose_the_environment() {
 fn no_fault_loses_the_environment() {
     let mut explorer = Explorer::new(&Real, 0);
     for kind in KINDS {
-        for start in starts(kind, 0).step_by(5) {
+        for start in starts(kind, 0).chain(single_starts(kind)).step_by(5) {
             explorer.every_fault(start);
         }
     }

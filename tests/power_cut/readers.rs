@@ -27,31 +27,41 @@ enum Access {
     UserSpace,
 }
 
+/// The U-Boot that reads a single copy in the first of two places.
+pub const UPGRADING: &str = "U-Boot with ENV_REDUNDANT_UPGRADE";
+
 type Choose = fn(Found, Found) -> Option<usize>;
 
 /// The models that read a kind of medium.
 fn readers(kind: Kind) -> &'static [(&'static str, Access, Choose)] {
     use Access::{Bootloader, UserSpace};
     match kind {
-        Kind::Nor => &[
+        Kind::Nor | Kind::EccNor => &[
             ("U-Boot env/flash.c", Bootloader, models::uboot_flash),
             ("U-Boot env/sf.c", Bootloader, models::uboot_check_redund),
+            (UPGRADING, Bootloader, models::uboot_check_redund_upgrade),
             ("fw_printenv", UserSpace, models::fw_env_boolean),
             ("libubootenv", UserSpace, models::libubootenv_boolean),
         ],
         Kind::DataFlash => &[
             ("U-Boot env/sf.c", Bootloader, models::uboot_check_redund),
+            (UPGRADING, Bootloader, models::uboot_check_redund_upgrade),
             ("fw_printenv", UserSpace, models::fw_env_boolean),
         ],
         Kind::Nand | Kind::Ubi => &[
             ("U-Boot", Bootloader, models::uboot_check_redund),
+            (UPGRADING, Bootloader, models::uboot_check_redund_upgrade),
             ("fw_printenv", UserSpace, models::fw_env_incremental),
             ("libubootenv", UserSpace, models::libubootenv_incremental),
         ],
         // No other tool takes an MTD RAM device; this is what it would be as a file.
-        Kind::Ram => &[("U-Boot", Bootloader, models::uboot_check_redund)],
+        Kind::Ram => &[
+            ("U-Boot", Bootloader, models::uboot_check_redund),
+            (UPGRADING, Bootloader, models::uboot_check_redund_upgrade),
+        ],
         Kind::Block | Kind::File => &[
             ("U-Boot", Bootloader, models::uboot_check_redund),
+            (UPGRADING, Bootloader, models::uboot_check_redund_upgrade),
             ("fw_printenv", UserSpace, models::fw_env_incremental),
             ("libubootenv", UserSpace, models::libubootenv_incremental),
             ("fwup", UserSpace, models::fwup),
@@ -90,12 +100,23 @@ fn view(copies: &[Option<&[u8]>], choose: Choose, lenient: bool) -> View {
     };
     let found = |copy: &Option<&[u8]>| match copy {
         Some(bytes) => {
-            Found { read_fail: false, crc_ok: crc(&bytes[5..]) == stored_crc(bytes), flags: bytes[4] }
+            let single_ok = crc(&bytes[4..]) == stored_crc(bytes);
+            Found {
+                read_fail: false,
+                crc_ok: crc(&bytes[5..]) == stored_crc(bytes),
+                flags: bytes[4],
+                single_ok,
+            }
         }
-        None => Found { read_fail: !lenient, crc_ok: false, flags: 0 },
+        None => Found { read_fail: !lenient, crc_ok: false, flags: 0, single_ok: false },
     };
     let (one, two) = (found(one), found(two));
     match choose(one, two) {
+        // U-Boot moves the data of a single copy one byte back, and the last byte drops out.
+        Some(0) if !one.crc_ok && one.single_ok => {
+            let bytes = copies[0].unwrap_or_default();
+            variables(0, &bytes[4..bytes.len() - 1])
+        }
         Some(copy) => variables(copy, &copies[copy].unwrap_or_default()[5..]),
         None if one.read_fail || two.read_fail => View::Refuses,
         None => View::Nothing,
@@ -173,6 +194,7 @@ pub fn boot_flash_c(rig: &Rig) {
         read_fail: false,
         crc_ok: crc(&bytes[5..]) == stored_crc(bytes),
         flags: bytes[4],
+        single_ok: false,
     };
     let Some(winner) = models::uboot_flash(found(one), found(two)) else { return };
     // U-Boot knows nothing of what a cut did to the sector: not by the rules that our store has to keep.
@@ -191,9 +213,26 @@ pub fn boot_flash_c(rig: &Rig) {
     }
 }
 
+/// The variables of the copies on NOR with ECC whose flags a torn erase may change before anything else: the erase
+/// is the first that happens to them, since they lie in one sector and have no unit left with which to spoil them.
+pub fn exposed(rig: &Rig) -> Vec<Vars> {
+    let is_exposed = |copy: &usize| {
+        let Place::Region { medium, .. } = &rig.places[*copy] else { return false };
+        let geometry = medium.geometry();
+        let bytes = user_space_bytes(&rig.places[*copy], rig.size).unwrap_or_default();
+        let mut units = bytes.chunks_exact(geometry.write_size as usize).skip(1);
+        rig.size as u64 <= geometry.erase_size && !units.any(|unit| unit.iter().all(|&byte| byte == 0xff))
+    };
+    let copies = (0..rig.places.len()).filter(|_| rig.kind == Kind::EccNor && rig.places.len() == 2);
+    copies.filter(is_exposed).filter_map(|copy| only(rig, copy)).collect()
+}
+
 /// The variables of one copy, if it is valid by itself.
 pub fn only(rig: &Rig, copy: usize) -> Option<Vars> {
     let bytes = user_space_bytes(&rig.places[copy], rig.size)?;
     let data = &bytes[rig.layout().header()..];
+    if copy == 0 && crc(&bytes[4..]) == stored_crc(&bytes) {
+        return Vars::parse(&bytes[4..]);
+    }
     (crc(data) == stored_crc(&bytes)).then(|| Vars::parse(data)).flatten()
 }

@@ -9,7 +9,7 @@ use bootslot::storage::region::{RegionCopy, RegionSpec};
 use bootslot::storage::replace::ReplaceCopy;
 use bootslot::storage::sim::{mix, Board, SimMedium, SimVolume};
 use bootslot::storage::volume::VolumeCopy;
-use bootslot::storage::{EnvCopy, MediumKind};
+use bootslot::storage::{EnvCopy, MediumKind, Volume};
 use bootslot::store::{Store, StoreOptions};
 
 use crate::workload::{Initial, Vars};
@@ -18,6 +18,8 @@ use crate::workload::{Initial, Vars};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     Nor,
+    /// NOR with ECC, whose units can be programmed only once.
+    EccNor,
     Nand,
     DataFlash,
     Ram,
@@ -26,13 +28,17 @@ pub enum Kind {
     File,
 }
 
-pub const KINDS: [Kind; 7] =
-    [Kind::Nor, Kind::Nand, Kind::DataFlash, Kind::Ram, Kind::Block, Kind::Ubi, Kind::File];
+pub const KINDS: [Kind; 8] =
+    [Kind::Nor, Kind::Nand, Kind::DataFlash, Kind::Ram, Kind::Block, Kind::Ubi, Kind::File, Kind::EccNor];
+
+/// The device with a single copy in a LEB that changes atomically.
+pub const ATOMIC_VOLUME: (Kind, u32) = (Kind::Ubi, 5);
 
 impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Kind::Nor => "nor",
+            Kind::EccNor => "eccnor",
             Kind::Nand => "nand",
             Kind::DataFlash => "dataflash",
             Kind::Ram => "ram",
@@ -42,23 +48,38 @@ impl Kind {
         }
     }
 
+    /// Whether the flags say active and obsolete.
+    pub fn is_boolean(self) -> bool {
+        matches!(self, Kind::Nor | Kind::EccNor | Kind::DataFlash)
+    }
+
     /// How many different devices of this kind there are.
     pub fn rigs(self) -> u32 {
         match self {
             Kind::Nor => 8,
+            Kind::EccNor => 7,
             Kind::Nand => 6,
             Kind::DataFlash => 3,
             Kind::Ram => 3,
             Kind::Block => 7,
-            Kind::Ubi => 3,
+            Kind::Ubi => 7,
             Kind::File => 3,
         }
     }
 
-    /// Whether a device has a single copy that is written in place: the last one of each kind but files,
-    /// where a single copy is replaced.
+    /// How many places for copies a device has.
+    pub fn places(self, number: u32) -> usize {
+        if self.is_single(number) || self == Kind::File && number < 2 {
+            1
+        } else {
+            2
+        }
+    }
+
+    /// Whether a device has a single copy that is not a replaced file: the last one of each kind but files, where
+    /// a power cut may lose it, and one more on UBI.
     fn is_single(self, number: u32) -> bool {
-        self != Kind::File && number + 1 == self.rigs()
+        self != Kind::File && number + 1 == self.rigs() || (self, number) == ATOMIC_VOLUME
     }
 }
 
@@ -112,7 +133,7 @@ impl Rig {
         let region = |medium: &SimMedium, spec| Place::Region { medium: medium.clone(), spec };
         let mut foreign = Vec::new();
         let (size, mut places) = match kind {
-            Kind::Nor => {
+            Kind::Nor | Kind::EccNor => {
                 let (size, sector, per_copy) = match number {
                     0 => (512, 512, 1),
                     1 => (1024, 512, 2),
@@ -121,17 +142,23 @@ impl Rig {
                     4 => (512, 4096, 1),
                     _ => (512, 512, 1),
                 };
-                let nor = board.nor(2 + 2 * per_copy, sector);
+                let nor = || match kind {
+                    Kind::EccNor => {
+                        board.nor_ecc(2 + 2 * per_copy, sector, if number == 2 { 64 } else { 16 })
+                    }
+                    _ => board.nor(2 + 2 * per_copy, sector),
+                };
+                let first = nor();
                 // Number 6: each copy on a chip of its own.
-                let other = if number == 6 { board.nor(2 + 2 * per_copy, sector) } else { nor.clone() };
+                let other = if number == 6 { nor() } else { first.clone() };
                 let starts = [sector, (1 + per_copy) * sector];
-                for (medium, start) in [&nor, &other].into_iter().zip(starts) {
+                for (medium, start) in [&first, &other].into_iter().zip(starts) {
                     foreign.push((medium.clone(), 0..sector));
                     foreign.push((medium.clone(), start + size..start + per_copy * sector));
                     foreign.push((medium.clone(), (1 + 2 * per_copy) * sector..(2 + 2 * per_copy) * sector));
                 }
                 let spec = |at: usize| spec(at as u64, size as u64, per_copy as u64, u64::MAX);
-                (size, vec![region(&nor, spec(starts[0])), region(&other, spec(starts[1]))])
+                (size, vec![region(&first, spec(starts[0])), region(&other, spec(starts[1]))])
             }
             Kind::Nand => {
                 // Size, pages of a block, blocks of a copy's range, and which blocks the factory marked bad.
@@ -201,9 +228,19 @@ impl Rig {
                 (size, vec![region(&first, spec(starts[0])), region(&second, spec(starts[1]))])
             }
             Kind::Ubi => {
-                let (size, capacity) = if number == 0 { (512, 512) } else { (1024, 4096) };
-                let volumes = [board.ubi(capacity), board.ubi(capacity)];
-                (size, volumes.map(Place::Volume).to_vec())
+                // Static volumes; LEBs that hold a copy just so, or with room; LEBs that do not hold it.
+                let (size, lebs, leb_size) = match number {
+                    0 => (512, 1, 512),
+                    2 => (512, 1, 512),
+                    3 | 5 => (700, 4, 1024),
+                    4 => (1025, 4, 1024),
+                    _ => (1024, 4, 1024),
+                };
+                let volume = || match number {
+                    2..=5 => board.ubi_dynamic(lebs, leb_size),
+                    _ => board.ubi(lebs * leb_size),
+                };
+                (size, [volume(), volume()].map(Place::Volume).to_vec())
             }
             Kind::File => {
                 let (size, starts): (usize, &[usize]) = match number {
@@ -236,7 +273,7 @@ impl Rig {
         }
         let rig = Rig { board, kind, size, places, foreign };
         rig.preload(initial);
-        if kind == Kind::Nor && number == 5 {
+        if matches!(kind, Kind::Nor | Kind::EccNor) && number == 5 {
             rig.foreign[0].0.lock_all(true);
         }
         rig
@@ -250,18 +287,34 @@ impl Rig {
         }
     }
 
-    /// Whether a power cut can't lose the environment: two copies, or one in a file that is replaced.
+    /// Whether a power cut can't lose the environment: two copies, or one in a file that is replaced or in a LEB that
+    /// is changed.
     pub fn is_safe(&self) -> bool {
-        self.places.len() == 2 || matches!(self.places[..], [Place::Replaced { .. }])
+        match &self.places[..] {
+            [Place::Replaced { .. }] => true,
+            [Place::Volume(volume)] => self.size as u64 <= volume.atomic_size(),
+            places => places.len() == 2,
+        }
     }
 
     /// Bytes for variables, the final NUL included.
     pub fn capacity(&self) -> usize {
-        self.size - self.layout().header()
+        let left = self.once_unit().map_or(0, |unit| self.size % unit + 2 * unit);
+        self.size - self.layout().header() - left
     }
 
     pub fn is_boolean(&self) -> bool {
-        matches!(self.kind, Kind::Nor | Kind::DataFlash)
+        self.kind.is_boolean()
+    }
+
+    /// Bytes that can be programmed only once, where two of their kind are left at the end of a copy.
+    fn once_unit(&self) -> Option<usize> {
+        match &self.places[..] {
+            [Place::Region { medium, .. }, _] if self.kind == Kind::EccNor => {
+                Some(medium.geometry().write_size as usize)
+            }
+            _ => None,
+        }
     }
 
     /// The same device on a fork of its board.
@@ -286,7 +339,10 @@ impl Rig {
     fn preload(&self, initial: &Initial) {
         for (i, content) in initial.copies.iter().enumerate().take(self.places.len()) {
             let mut image = match &content.vars {
-                Some(vars) => image(vars, self.layout(), self.size, content.flags, content.fill),
+                Some(vars) => {
+                    let layout = if content.single { Layout::Single } else { self.layout() };
+                    image(vars, layout, self.size, content.flags, content.fill)
+                }
                 None => (0..self.size).map(|at| mix(at as u64 ^ 77) as u8).collect(),
             };
             if content.blank {

@@ -1,7 +1,9 @@
 //! What is stored: initial states and sequences of transactions, all made from one number.
 
+use bootslot::env::image::Layout;
 use bootslot::storage::sim::mix;
 
+use crate::readers::View;
 use crate::rig::Rig;
 
 /// The variables in their order, kept by rules of this test's own: a variable that exists keeps its
@@ -58,6 +60,8 @@ pub struct Content {
     pub fill: u8,
     pub bad_crc: bool,
     pub blank: bool,
+    /// A copy from before there were two.
+    pub single: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -72,9 +76,16 @@ pub enum Step {
     /// Start from these variables if no copy is valid.
     Init(Vec<(Vec<u8>, Vec<u8>)>),
     Repair,
+    /// To two copies or to one.
+    Convert(Layout),
 }
 
 impl Step {
+    /// What the readers see that know no single copy in the first of two places, when one is made.
+    pub fn readers_left_out(&self) -> Option<View> {
+        (*self == Step::Convert(Layout::Single)).then_some(View::Nothing)
+    }
+
     /// The variables after it.
     pub fn apply(&self, vars: &Vars) -> Vars {
         let mut vars = vars.clone();
@@ -84,7 +95,7 @@ impl Step {
                     vars.set(name, value);
                 }
             }
-            Step::Repair => {}
+            Step::Repair | Step::Convert(_) => {}
         }
         vars
     }
@@ -128,11 +139,23 @@ pub fn initial_states(boolean: bool) -> u64 {
     2 * 7 + if boolean { BOOLEAN_PAIRS.len() } else { SERIAL_PAIRS.len() } as u64
 }
 
+/// How many initial states there are in which copy 0 is a single one.
+pub const SINGLE_STATES: u64 = 4;
+
 /// What an initial state and the steps that follow are made from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Workload(pub u64);
 
 impl Workload {
+    /// The workload whose device has a single copy at first, from before there were two.
+    pub fn single(number: u64) -> Workload {
+        Workload(7 << 61 | number)
+    }
+
+    fn has_single(self) -> bool {
+        self.0 >> 61 == 7
+    }
+
     /// The variables at first.
     fn vars(self) -> Vars {
         let mut vars = Vars::default();
@@ -156,7 +179,23 @@ impl Workload {
             fill,
             bad_crc: false,
             blank: false,
+            single: false,
         };
+        if self.has_single() {
+            let mut copies = [content(&vars, 0), content(&older, if boolean { 0 } else { 7 })];
+            copies[0].single = true;
+            match self.0 % SINGLE_STATES {
+                0 => copies[1].blank = true,
+                1 => copies[1].vars = None,
+                2 => copies[1].bad_crc = true,
+                // The second copy was made, and then the power failed.
+                _ => {
+                    copies[1].flags = 1;
+                    copies[1].vars = Some(vars.clone());
+                }
+            }
+            return (Initial { copies }, Some(vars));
+        }
         let number = self.0 % initial_states(boolean);
         if number >= 14 {
             let pair = (number - 14) as usize;
@@ -231,6 +270,15 @@ impl Workload {
         }
         // The same again: nothing changes, nothing is written.
         steps.push(steps.last().cloned().unwrap_or(Step::Repair));
+        if self.has_single() && rig.places.len() == 2 {
+            if seed % 2 == 0 {
+                steps.insert(0, Step::Convert(Layout::Redundant));
+            }
+            let back = Step::Convert(Layout::Single);
+            let (first, _) = vars.0.first().cloned().unwrap_or((b"a".to_vec(), vec![]));
+            steps.extend([back.clone(), set(&String::from_utf8_lossy(&first), b"1".to_vec()), back.clone()]);
+            steps.extend([back, Step::Convert(Layout::Redundant)]);
+        }
         steps
     }
 }

@@ -22,6 +22,7 @@ impl Writer for Real {
             let mut store = rig.store();
             let (mut transaction, changes) = match step {
                 Step::Repair => return store.repair().map(drop),
+                Step::Convert(to) => return store.convert(*to).map(drop),
                 Step::Set(changes) => (store.begin()?, changes),
                 Step::Init(changes) => (store.begin_or_init(Environment::new())?, changes),
             };
@@ -97,6 +98,7 @@ impl ByHand {
             crc_ok: crc32fast::hash(&bytes[header..])
                 == u32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]),
             flags: bytes[4],
+            single_ok: false,
         };
         let current = match copies.as_slice() {
             [one] => found(one).crc_ok.then_some(0),

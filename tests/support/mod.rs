@@ -37,12 +37,18 @@ pub fn child(name: &str, arguments: &[(&str, &Path)]) -> Command {
     command
 }
 
+/// Copies a program that will be run. By another process: what this one has open for writing, a child that another
+/// thread forks just then has, too, until its exec, and nobody can run such a file (ETXTBSY).
+pub fn copy_of_a_program(from: &Path, to: &Path) {
+    assert!(Command::new("cp").arg(from).arg(to).status().unwrap().success());
+}
+
 /// Runs the ignored test function `name` as another user and returns what it said.
 pub fn run_as(user: u32, name: &str, arguments: &[(&str, &Path)]) -> Output {
     // The build directory may be closed to others.
     let directory = open_directory();
     let program = directory.path().join("test");
-    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    copy_of_a_program(&std::env::current_exe().unwrap(), &program);
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
     let mut command = Command::new(program);
     command.args(["--exact", name, "--ignored", "--nocapture", "--test-threads=1"]).uid(user).gid(user);

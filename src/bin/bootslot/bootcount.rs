@@ -44,7 +44,7 @@ pub struct Options {
 enum Command {
     /// Print the boots since the last reset, as U-Boot will read them
     Get,
-    /// The system is healthy: back to 0
+    /// Set the counter back to 0, because the system is healthy
     Reset,
 }
 

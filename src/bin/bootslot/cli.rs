@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::outcome::finish;
+use crate::outcome::{finish, ENV};
 use crate::{bootcount, env, slots};
 
 /// Reads and changes what a U-Boot device boots, safe against power cuts.
@@ -23,6 +23,12 @@ enum Group {
     Env(env::Options),
     #[command(flatten)]
     Slots(slots::Command),
+    /// Install a bundle into the slot that does not run
+    #[cfg(feature = "update")]
+    Install(crate::install::Install),
+    /// Bundles: create, sign, inspect, verify
+    #[cfg(feature = "update")]
+    Bundle(crate::bundle::Options),
     /// U-Boot's boot counter: read it, reset it
     Bootcount(bootcount::Options),
 }
@@ -31,8 +37,12 @@ enum Group {
 pub fn run() -> ExitCode {
     // A wrong command line ends here, with clap's message and exit code 2.
     match Cli::parse().group {
-        Group::Env(options) => finish(env::PROGRAM, env::run(&options)),
+        Group::Env(options) => finish(ENV, env::run(&options)),
         Group::Bootcount(options) => finish("bootslot bootcount", bootcount::run(&options)),
+        #[cfg(feature = "update")]
+        Group::Install(options) => finish("bootslot install", crate::install::run(&options)),
+        #[cfg(feature = "update")]
+        Group::Bundle(options) => finish(crate::bundle::PROGRAM, crate::bundle::run(&options)),
         Group::Slots(command) => finish("bootslot", slots::run(&command)),
     }
 }

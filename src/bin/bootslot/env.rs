@@ -1,4 +1,4 @@
-//! `bootslot env`: get, set, unset, list, check, repair, export, import.
+//! `bootslot env`: get, set, unset, list, check, repair, convert, export, import; `find` is a file of its own.
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -7,18 +7,22 @@ use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use bootslot::config::EnvConfig;
+use bootslot::env::image::Layout;
+use bootslot::env::redundancy::Why;
 use bootslot::env::text::{self, crlf_to_lf, export, import};
-use bootslot::store::{Snapshot, Transaction};
+use bootslot::store::find::{corrections, describe, environments, FoundEnvironment};
+use bootslot::store::{Snapshot, Store, Transaction};
 use bootslot::Place;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
+use crate::find::{self, legacy_lines, with_other};
 use crate::fw::join;
-use crate::outcome::{print, read_input, Failure, Outcome};
-use crate::report::{self, to_json, Variables};
-use crate::target::{apply, warn_if_in_danger, warn_if_unreadable, Base, Target};
-
-/// How messages begin.
-pub const PROGRAM: &str = "bootslot env";
+use crate::outcome::{print, read_input, Failure, Outcome, ENV as PROGRAM};
+use crate::report::{self, to_json, Hint, Variables};
+use crate::target::{
+    apply, warn_if_in_danger, warn_if_read_only, warn_if_single, warn_if_unreadable, Base, Target,
+};
 
 /// The variable that holds types and access rules.
 const FLAGS: &[u8] = b".flags";
@@ -44,7 +48,7 @@ pub struct Options {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Print the values of variables, one a line; all of them or nothing
+    /// Print the values of variables, one in each line; all of them or nothing
     Get {
         /// The variables
         #[arg(required = true, value_name = "NAME")]
@@ -52,7 +56,7 @@ enum Command {
         #[command(flatten)]
         format: Format,
     },
-    /// Set a variable; several words become one value with blanks between them, an empty value deletes
+    /// Set a variable; several words become one value with blanks between them; an empty value deletes
     Set {
         #[command(flatten)]
         change: Change,
@@ -82,20 +86,33 @@ enum Command {
         #[command(flatten)]
         format: Format,
     },
+    /// Look for environments, and print the configuration of what is there: exit code 1 if there is none
+    Find(find::Options),
     /// Rewrite a damaged copy from the good one
     Repair {
         #[command(flatten)]
         format: Format,
     },
+    /// Make two copies of one, or one of two
+    ///
+    /// The configuration names both places. A U-Boot that expects two copies finds a single one only if it was built
+    /// with CONFIG_ENV_REDUNDANT_UPGRADE.
+    Convert {
+        /// How many copies to make
+        #[arg(value_enum)]
+        to: Form,
+        #[command(flatten)]
+        format: Format,
+    },
     /// Write all variables as U-Boot's `env export -t` does
     Export {
-        /// Where to; - for standard output
+        /// The file to write; - for standard output
         #[arg(default_value = "-", hide_default_value = true)]
         file: PathBuf,
     },
     /// Read variables as U-Boot's `env import -t` does, in one store
     Import {
-        /// Where from; - for standard input
+        /// The file to read; - for standard input
         #[arg(default_value = "-", hide_default_value = true)]
         file: PathBuf,
         /// Delete the variables that are not in the file
@@ -104,7 +121,7 @@ enum Command {
         /// Read CR LF as LF
         #[arg(short = 'r', long)]
         crlf: bool,
-        /// Print what would change, change nothing
+        /// Print what would change, and change nothing
         #[arg(long)]
         dry_run: bool,
         #[command(flatten)]
@@ -112,6 +129,15 @@ enum Command {
         #[command(flatten)]
         format: Format,
     },
+}
+
+/// How many copies an environment has.
+#[derive(Clone, Copy, ValueEnum)]
+enum Form {
+    /// Two copies: the second place is complete before the first one is touched
+    Redundant,
+    /// One copy in the first place, nothing in the second
+    Single,
 }
 
 /// How a result is printed.
@@ -125,16 +151,17 @@ struct Format {
 /// How a change is made.
 #[derive(Args)]
 struct Change {
-    /// Start an empty environment where no copy is valid
+    /// Start an empty environment if no copy is valid
     #[arg(long)]
     init: bool,
-    /// The same also where a copy can't be read, which may be a valid one
+    /// The same, also if a copy can't be read; it may be a valid one
     #[arg(long)]
     init_unreadable: bool,
-    /// Where no copy is valid, start from these variables
+    /// If no copy is valid, start from these variables
     #[arg(short = 'f', long, value_name = "FILE")]
     defenv: Option<PathBuf>,
-    /// Change what .flags or the writelist forbids to change
+    /// Change also what .flags or the writelist forbids to change; start a new environment also over one that is valid
+    /// in another size or kind than configured
     #[arg(long)]
     force: bool,
 }
@@ -170,7 +197,9 @@ pub fn run(options: &Options) -> Outcome {
             })
         }
         Command::Check { format } => check(&target, format),
+        Command::Find(options) => find::run(options),
         Command::Repair { format } => repair(&target, format),
+        Command::Convert { to, format } => convert(&target, *to, format),
         Command::Export { file } => export_to(&target, file),
         Command::Import { file, replace, crlf, dry_run, change, format } => {
             let text = read_input(file)?;
@@ -194,8 +223,11 @@ pub fn run(options: &Options) -> Outcome {
 }
 
 fn load(target: &Target) -> Outcome<Snapshot> {
-    let snapshot = target.open()?.load()?;
+    let mut store = target.open()?;
+    let snapshot = store.load()?;
+    warn_if_read_only(PROGRAM, &store);
     warn_if_unreadable(PROGRAM, snapshot.unreadable());
+    warn_if_single(PROGRAM, snapshot.choice().why);
     Ok(snapshot)
 }
 
@@ -229,14 +261,52 @@ fn list(target: &Target, format: &Format) -> Outcome {
 }
 
 fn check(target: &Target, format: &Format) -> Outcome {
-    let health = target.open()?.check();
-    print(&report::health(&health, format.json))?;
+    let mut store = target.open()?;
+    let health = store.check();
+    let hints = match health.current {
+        // A single copy where two are configured: where U-Boot knows one only, that is what is wrong.
+        Some(_) if health.why != Why::SingleCopy => Vec::new(),
+        _ => hints(&store, &target.environment()?),
+    };
+    print(&report::health(&health, &hints, format.json))?;
     report::verdict(&health)
+}
+
+/// What is there where no copy is valid as it is configured.
+fn hints(store: &Store, config: &EnvConfig) -> Vec<Hint> {
+    let looked = store.find_others();
+    let hint = |environment: &FoundEnvironment| Hint {
+        found: environment
+            .copies
+            .iter()
+            .filter_map(|&(device, copy)| {
+                let looked = looked.get(device)?;
+                let found = looked.copies.get(copy)?.found;
+                Some(format!("{} at {:#x}: {}", looked.path.display(), found.offset, describe(&found)))
+            })
+            .collect(),
+        corrections: corrections(config, environment),
+        problem: environment.problem.clone(),
+        lines: match (&environment.problem, &environment.other) {
+            (Some(_), None) => String::new(),
+            _ => legacy_lines(&with_other(environment)),
+        },
+    };
+    environments(&looked).iter().map(hint).collect()
 }
 
 fn repair(target: &Target, format: &Format) -> Outcome {
     let repair = target.open()?.repair()?;
     print(&report::repair(&repair, format.json))
+}
+
+fn convert(target: &Target, to: Form, format: &Format) -> Outcome {
+    let to = match to {
+        Form::Redundant => Layout::Redundant,
+        Form::Single => Layout::Single,
+    };
+    let conversion = target.open()?.convert(to)?;
+    print(&report::conversion(&conversion, to, format.json))
 }
 
 fn export_to(target: &Target, file: &Path) -> Outcome {
@@ -300,6 +370,11 @@ fn delete_others(transaction: &mut Transaction<'_>, changes: &[text::Change<'_>]
 
 impl Change {
     fn base(&self) -> Base {
-        Base { init: self.init, defaults: self.defenv.clone(), init_unreadable: self.init_unreadable }
+        Base {
+            init: self.init,
+            defaults: self.defenv.clone(),
+            init_unreadable: self.init_unreadable,
+            force: self.force,
+        }
     }
 }

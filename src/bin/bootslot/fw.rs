@@ -13,7 +13,10 @@ use bootslot::Error;
 use lexopt::Arg::{Long, Short, Value};
 
 use crate::outcome::{complain, finish, print, read_input, Failure, Outcome};
-use crate::target::{apply, read_defaults, warn_if_in_danger, warn_if_unreadable, Base, Target};
+use crate::target::{
+    apply, read_defaults, warn_if_in_danger, warn_if_read_only, warn_if_single, warn_if_unreadable, Base,
+    Target,
+};
 
 /// Which of the two.
 #[derive(Clone, Copy, PartialEq)]
@@ -82,7 +85,13 @@ fn parse(tool: Tool, args: impl Iterator<Item = OsString>) -> Outcome<Action> {
             (Tool::Set, Short('s') | Long("script")) => options.script = Some(parser.value()?.into()),
             (Tool::Set, Long("init")) => options.base.init = true,
             (Tool::Set, Long("init-unreadable")) => options.base.init_unreadable = true,
-            (Tool::Set, Long("force")) => options.force = true,
+            (Tool::Set, Long("force")) => {
+                options.force = true;
+                #[cfg(feature = "cli")]
+                {
+                    options.base.force = true;
+                }
+            }
             (Tool::Set, Value(name)) => {
                 // Options end here, so that `fw_setenv foo -1` stores -1. A `--` right behind the name is how scripts
                 // say that to the existing tools.
@@ -121,9 +130,12 @@ fn in_full(given: &str) -> Option<&'static str> {
 fn print_variables(options: &Options) -> Outcome {
     let mut output = Vec::new();
     let mut undefined = Vec::new();
-    match options.target.open()?.load() {
+    let mut store = options.target.open()?;
+    match store.load() {
         Ok(snapshot) => {
+            warn_if_read_only(Tool::Print.name(), &store);
             warn_if_unreadable(Tool::Print.name(), snapshot.unreadable());
+            warn_if_single(Tool::Print.name(), snapshot.choice().why);
             if options.words.is_empty() {
                 for (name, value) in snapshot.environment().iter() {
                     put(&mut output, Some(name), value);
@@ -133,8 +145,12 @@ fn print_variables(options: &Options) -> Outcome {
             }
         }
         Err(error @ Error::NoValidCopy { .. }) => {
-            let Some(path) = &options.base.defaults else { return Err(error.into()) };
+            let Some(path) = &options.base.defaults else {
+                warn_of_bad_crc(&error, "no environment");
+                return Err(error.into());
+            };
             let defaults = read_defaults(path)?;
+            warn_of_bad_crc(&error, "using default environment");
             complain(Tool::Print.name(), format_args!("{error}; printing {}", path.display()));
             if options.words.is_empty() {
                 for (name, value) in defaults.iter() {
@@ -151,6 +167,18 @@ fn print_variables(options: &Options) -> Outcome {
         Ok(())
     } else {
         Err(Failure::Undefined(undefined))
+    }
+}
+
+/// Says that no copy is valid in the words of U-Boot's tool (`fw_env_open` in tools/env/fw_env.c), which scripts look
+/// for on standard error. They make a new environment then, so these words are said only where none is left: of two
+/// copies both have a wrong checksum, and both could be read.
+fn warn_of_bad_crc(error: &Error, instead: &str) {
+    if matches!(error, Error::NoValidCopy { read: true, .. }) {
+        let _ = std::io::Write::write_all(
+            &mut std::io::stderr(),
+            format!("Warning: Bad CRC, {instead}\n").as_bytes(),
+        );
     }
 }
 
@@ -187,7 +215,11 @@ fn set_variables(options: &Options) -> Outcome {
     let changes = parse_script(&text, script)?;
 
     let mut store = options.target.open_for(&options.base)?;
-    let mut transaction = options.base.begin(&mut store)?;
+    let begun = options.base.begin(&mut store);
+    if let Err(Failure::Error(error)) = &begun {
+        warn_of_bad_crc(error, "no environment");
+    }
+    let mut transaction = begun?;
     warn_if_unreadable(Tool::Set.name(), transaction.unreadable());
     transaction.force(options.force);
     apply(&changes, script, &mut transaction)?;
@@ -220,8 +252,16 @@ fn usage(tool: Tool) -> String {
              \x20                        lines `name value` or `name=value`, `name` deletes, `#` starts a comment\n\
              \x20    --init              start an empty environment where no copy is valid\n\
              \x20    --init-unreadable   the same also where a copy can't be read, which may be a valid one\n\
-             \x20    --force             change what .flags or the writelist forbids to change\n",
+             \x20    --force             change what .flags or the writelist forbids to change",
         ),
+    };
+    let over = match tool {
+        Tool::Print => "",
+        Tool::Set if cfg!(feature = "cli") => {
+            "; start a new environment\n\
+             \x20                        also over one that is valid, but in another size or kind than configured\n"
+        }
+        Tool::Set => "\n",
     };
     format!(
         "Usage: {call}\n{does}\n\n\
@@ -230,7 +270,7 @@ fn usage(tool: Tool) -> String {
          \x20                        tree names, else the first)\n\
          \x20-f, --defenv FILE       variables to start from where no copy of the environment is valid\n\
          \x20-l, --lock DIR          directory of the lock file (default: /run and /var/lock, both)\n\
-         {own}\
+         {own}{over}\
          \x20-h, --help              this text\n\
          \x20-v, -V, --version       the version\n\n\
          Exit codes: 0 done, 1 a variable is not defined, 2 wrong command line, 3 no valid environment, 4 other errors\n"

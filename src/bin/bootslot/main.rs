@@ -5,12 +5,24 @@
 
 #[cfg(feature = "cli")]
 mod bootcount;
+#[cfg(all(feature = "cli", feature = "update"))]
+mod bundle;
 #[cfg(feature = "cli")]
 mod cli;
 #[cfg(feature = "cli")]
 mod env;
+#[cfg(feature = "cli")]
+mod find;
 mod fw;
+#[cfg(all(feature = "cli", feature = "http"))]
+mod http;
+#[cfg(all(feature = "cli", feature = "update"))]
+mod install;
+#[cfg(all(feature = "cli", feature = "update"))]
+mod origin;
 mod outcome;
+#[cfg(all(feature = "cli", feature = "update"))]
+mod progress;
 #[cfg(feature = "cli")]
 mod report;
 #[cfg(feature = "cli")]
@@ -18,11 +30,28 @@ mod slots;
 #[cfg(feature = "cli")]
 mod slots_report;
 mod target;
+#[cfg(all(feature = "cli", feature = "update"))]
+mod trust;
+#[cfg(all(feature = "cli", feature = "bundle"))]
+mod workshop;
 
 // See build.rs.
 #[cfg(static_unwinder)]
 #[link(name = "libgcc_eh.a", kind = "dylib", modifiers = "+verbatim")]
 extern "C" {}
+
+/// The start of a Rust program asks for the ends of the main thread's stack, so that it can tell an overflow from
+/// other faults. glibc reads `/proc/self/maps` for an answer, which is a quarter of all that fw_printenv does. Without one
+/// an overflow ends the program by SIGSEGV, as any other fault does.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[allow(unsafe_code)] // A symbol of libc's, for this program alone.
+#[no_mangle]
+extern "C" fn pthread_getattr_np(
+    _thread: libc::pthread_t,
+    _attributes: *mut libc::pthread_attr_t,
+) -> libc::c_int {
+    libc::ENOSYS
+}
 
 use std::ffi::OsStr;
 use std::path::Path;

@@ -3,18 +3,25 @@
 //! | code | meaning |
 //! |---|---|
 //! | 0 | done, or done already; `check`: healthy |
-//! | 1 | the answer is no: a variable is not defined; `check`: usable, but damaged |
+//! | 1 | the answer is no: a variable is not defined; `check`: usable, but damaged; `find`: there is none |
 //! | 2 | the command line is wrong |
 //! | 3 | no copy of the environment is valid |
 //! | 4 | anything else failed; the old environment or, after a failing write or sync, the new one is in force |
 //! | 5 | an order to the slots was refused, since it would endanger the way back; nothing was changed |
+//! | 10 to 24 | an update was not installed, see `UpdateError::code` |
 //! | 141 | the reader of the output went away (128 + SIGPIPE, what a shell reports of other programs) |
 
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+#[cfg(feature = "update")]
+use bootslot::update::UpdateError;
 use bootslot::{Error, Place};
+
+/// How the messages of `bootslot env` begin.
+#[cfg(feature = "cli")]
+pub const ENV: &str = "bootslot env";
 
 /// The answer is no.
 pub const NO: u8 = 1;
@@ -28,12 +35,25 @@ pub enum Failure {
     Answer(u8),
     /// These variables are not defined.
     Undefined(Vec<Vec<u8>>),
+    #[cfg(feature = "cli")]
+    /// A new environment would be written over this one, which is valid, but not as configured.
+    Taken(String),
     /// The command line is wrong.
     Usage(String),
     /// Standard output could not be written.
     Output(io::Error),
     /// The library says why.
     Error(Error),
+    /// The library says why, of an update.
+    #[cfg(feature = "update")]
+    Update(UpdateError),
+}
+
+#[cfg(feature = "update")]
+impl From<UpdateError> for Failure {
+    fn from(error: UpdateError) -> Self {
+        Failure::Update(error)
+    }
 }
 
 impl From<Error> for Failure {
@@ -64,8 +84,18 @@ pub fn finish(program: &str, outcome: Outcome) -> ExitCode {
                 complain(program, format_args!("{:?} is not defined", String::from_utf8_lossy(name)));
             }
         }
+        #[cfg(feature = "cli")]
+        Failure::Taken(other) => complain(
+            program,
+            format_args!(
+                "no copy is valid as configured, but {other}: nothing was written. Correct the configuration \
+                 (bootslot env check says how), or start a new environment over it with --force"
+            ),
+        ),
         Failure::Usage(message) => complain(program, format_args!("{message} (try --help)")),
         Failure::Error(error) => complain(program, format_args!("{error}")),
+        #[cfg(feature = "update")]
+        Failure::Update(error) => complain(program, format_args!("{error}")),
     }
     ExitCode::from(code(&failure))
 }
@@ -78,7 +108,11 @@ fn code(failure: &Failure) -> u8 {
         Failure::Usage(_) => 2,
         Failure::Error(Error::NoValidCopy { .. }) => NO_VALID_COPY,
         Failure::Error(Error::Refused(_)) => 5,
+        #[cfg(feature = "update")]
+        Failure::Update(error) => error.code(),
         Failure::Output(error) if error.kind() == ErrorKind::BrokenPipe => 141,
+        #[cfg(feature = "cli")]
+        Failure::Taken(_) => 4,
         Failure::Output(_) | Failure::Error(_) => 4,
     }
 }

@@ -6,10 +6,11 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-use bootslot::env::redundancy::CopyState;
+use bootslot::env::image::Layout;
+use bootslot::env::redundancy::{CopyState, Why};
 use bootslot::env::text::export;
 use bootslot::env::{Anomaly, Environment};
-use bootslot::store::{Commit, CopyHealth, Health, MediumKind, Repair};
+use bootslot::store::{Commit, Conversion, CopyHealth, Health, MediumKind, Method, Repair};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::{json, Value};
@@ -115,6 +116,28 @@ pub fn repair(repair: &Repair, as_json: bool) -> Vec<u8> {
     }
 }
 
+/// What a conversion did.
+pub fn conversion(conversion: &Conversion, to: Layout, as_json: bool) -> Vec<u8> {
+    let form = match to {
+        Layout::Redundant => "Two copies",
+        Layout::Single => "A single copy in the first place",
+    };
+    let (text, value) = match conversion {
+        Conversion::Unchanged => {
+            (format!("{form}: it was so already; nothing was written.\n"), json!({ "converted": false }))
+        }
+        Conversion::Converted { stats } => (
+            format!("{form} now ({} bytes written).\n", stats.bytes),
+            json!({ "converted": true, "bytes_written": stats.bytes, "erases": stats.erases }),
+        ),
+    };
+    if as_json {
+        to_json(&value)
+    } else {
+        text.into_bytes()
+    }
+}
+
 /// What would change.
 pub fn difference(before: &Environment, after: &Environment, as_json: bool) -> Outcome<Vec<u8>> {
     let removed = before.iter().filter(|(name, value)| after.get(name) != Some(value));
@@ -170,12 +193,55 @@ pub fn verdict(health: &Health) -> Outcome {
 }
 
 /// The health of an environment.
-pub fn health(health: &Health, as_json: bool) -> Vec<u8> {
+pub fn health(health: &Health, hints: &[Hint], as_json: bool) -> Vec<u8> {
     if as_json {
-        to_json(&health_json(health))
+        let mut value = health_value(health);
+        if let (Some(object), false) = (value.as_object_mut(), hints.is_empty()) {
+            object.insert("found".into(), hints.iter().map(hint_json).collect());
+        }
+        to_json(&value)
     } else {
-        health_text(health).into_bytes()
+        (health_text(health) + &hints_text(hints)).into_bytes()
     }
+}
+
+/// An environment that is valid, but not as it is configured.
+pub struct Hint {
+    /// Where it is and what it is, as sentences.
+    pub found: Vec<String>,
+    /// What is wrong with the configuration, as sentences.
+    pub corrections: Vec<String>,
+    /// Why it can't be configured.
+    pub problem: Option<String>,
+    /// The right lines of `fw_env.config`; none where nobody can tell.
+    pub lines: String,
+}
+
+fn hint_json(hint: &Hint) -> Value {
+    let Hint { found, corrections, problem, lines } = hint;
+    json!({ "found": found, "corrections": corrections, "problem": problem, "fw_env_config": lines })
+}
+
+fn hints_text(hints: &[Hint]) -> String {
+    let mut text = String::new();
+    for hint in hints {
+        text.push('\n');
+        for found in &hint.found {
+            let _ = writeln!(text, "Found:  {found}");
+        }
+        for correction in &hint.corrections {
+            let _ = writeln!(text, "        {correction}");
+        }
+        if let Some(problem) = &hint.problem {
+            let _ = writeln!(text, "        {problem}");
+        }
+        if !hint.lines.is_empty() {
+            let probably = if hint.problem.is_some() { "probably " } else { "" };
+            let _ = writeln!(text, "        so that fw_env.config {probably}reads");
+            hint.lines.lines().for_each(|line| text += &format!("            {line}\n"));
+        }
+    }
+    text
 }
 
 /// The health of an environment, as a JSON object.
@@ -197,7 +263,10 @@ struct HealthReport<'a> {
     used: usize,
     free: usize,
     variables: usize,
+    read_only: Option<&'a str>,
+    remarks: &'a [String],
     anomalies: Vec<String>,
+    exposed: Option<usize>,
 }
 
 #[derive(Serialize)]
@@ -206,6 +275,7 @@ struct CopyReport<'a> {
     path: Cow<'a, str>,
     offset: u64,
     medium: &'static str,
+    stored_by: &'static str,
     state: String,
     flags: Option<u8>,
     same_variables: Option<bool>,
@@ -224,7 +294,10 @@ fn health_json(health: &Health) -> HealthReport<'_> {
         used: health.used,
         free: health.free,
         variables: health.variables,
+        read_only: health.read_only.as_deref(),
+        remarks: &health.remarks,
         anomalies: health.anomalies.iter().map(ToString::to_string).collect(),
+        exposed: health.exposed,
     }
 }
 
@@ -234,6 +307,7 @@ fn copy_json((number, copy): (usize, &CopyHealth)) -> CopyReport<'_> {
         path: copy.path.to_string_lossy(),
         offset: copy.offset,
         medium: medium(copy.kind),
+        stored_by: method(copy.method),
         state: copy.state.to_string(),
         flags: copy.flags,
         same_variables: copy.same_data,
@@ -250,7 +324,10 @@ fn health_text(health: &Health) -> String {
             None => "-",
         };
         let state = copy.state.to_string();
-        let place = format!("{} at {:#x}, {}", copy.path.display(), copy.offset, medium(copy.kind));
+        let mut place = format!("{} at {:#x}, {}", copy.path.display(), copy.offset, medium(copy.kind));
+        if copy.kind == MediumKind::Ubi {
+            let _ = write!(place, " ({})", method(copy.method));
+        }
         let flags = copy
             .flags
             .filter(|_| copy.state.is_valid())
@@ -271,8 +348,27 @@ fn health_text(health: &Health) -> String {
     for anomaly in &health.anomalies {
         let _ = writeln!(text, "odd:    {anomaly}");
     }
+    for remark in &health.remarks {
+        let _ = writeln!(text, "note:   {remark}");
+    }
+    if let Some(reason) = &health.read_only {
+        let _ = writeln!(text, "config: {reason}");
+    }
     if !health.power_cut_safe {
-        text += "risk:   there is one copy, and a store writes it in place: a power cut in that moment loses it\n";
+        text += match health.copies.first().map(|copy| copy.method) {
+            Some(Method::VolumeUpdate) => {
+                "risk:   there is one copy, and a volume update loses it if the power fails meanwhile; what fits into one\n\
+                 LEB of a dynamic volume is stored atomically\n"
+            }
+            _ => "risk:   there is one copy, and a store writes it in place: a power cut in that moment loses it\n",
+        };
+    }
+    if let Some(copy) = health.exposed {
+        let _ = writeln!(
+            text,
+            "risk:   copy {copy} was stored by another program, on flash that can't clear its flags: if the power fails\n\
+             in the first instant of its erase by the next store, it may count as the newer one; later stores are safe"
+        );
     }
     let _ = writeln!(text, "\n{}", advice(health));
     text
@@ -292,8 +388,21 @@ fn advice(health: &Health) -> String {
             _ => format!("Healthy: both copies are valid, and every reader takes copy {current}."),
         };
     }
+    if health.why == Why::SingleCopy {
+        return "Damaged: copy 0 is a single copy, from before there were two. U-Boot finds it only if it was built with\n\
+                CONFIG_ENV_REDUNDANT_UPGRADE, other tools not at all. The next store makes two copies of it; at once:\n\
+                bootslot env convert redundant\n\
+                If U-Boot has stored it since, it was built for one copy: without CONFIG_ENV_REDUNDANT, which is\n\
+                CONFIG_SYS_REDUNDAND_ENVIRONMENT before U-Boot 2025.10 (the other name is dropped without a word).\n\
+                Build it for two; or, if one copy is meant, the configuration is wrong."
+            .to_owned();
+    }
     let bad = health.copies.iter().enumerate().find(|(_, copy)| !copy.state.is_valid());
     match bad {
+        Some((number, copy)) if copy.unmade => format!(
+            "Damaged: the file of copy {number} is missing or empty. Copy {current} is good and in use, but it is the \
+             only one.\nTo make the file and write copy {number} from the other one: bootslot env repair"
+        ),
         Some((number, copy)) if copy.state == CopyState::Unreadable => format!(
             "Damaged: copy {number} can't be read. Copy {current} is good and in use, but nothing can be stored until\n\
              copy {number} can be written; then: bootslot env repair"
@@ -303,6 +412,11 @@ fn advice(health: &Health) -> String {
              To rewrite copy {number} from it: bootslot env repair",
             copy.state
         ),
+        None if health.read_only.is_some() => {
+            "Damaged: the environment can be read, but nothing can be stored with this configuration; the line\n\
+             `config:` says what to change."
+                .to_owned()
+        }
         None if !health.readers_agree => "Damaged: the copies are marked in a way that readers understand differently, \
              so that U-Boot\nmay take the other one. To settle it on the one shown here: bootslot env repair"
             .to_owned(),
@@ -312,7 +426,18 @@ fn advice(health: &Health) -> String {
     }
 }
 
-fn medium(kind: MediumKind) -> &'static str {
+fn method(method: Method) -> &'static str {
+    match method {
+        Method::InPlace => "writing in place",
+        Method::Rename => "rename",
+        Method::LebChange => "atomic LEB change",
+        Method::VolumeUpdate => "volume update",
+        _ => "other",
+    }
+}
+
+/// What a medium is called.
+pub fn medium(kind: MediumKind) -> &'static str {
     match kind {
         MediumKind::File => "file",
         MediumKind::Block => "block device",

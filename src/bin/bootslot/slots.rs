@@ -1,12 +1,12 @@
 //! `bootslot init`, `status`, `next`, `begin-install`, `finish-install`, `try`, `confirm`, `rollback`,
-//! `mark`, `set-active`: orders to the slots, and what is known about them.
+//! `acknowledge`, `mark`, `set-active`: orders to the slots, and what is known about them.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use bootslot::device::{Device, Done};
 use bootslot::settings::Settings;
-use bootslot::slot::{Name, Reason};
+use bootslot::slot::{Name, Reason, Script};
 use bootslot::store::{LockPath, StoreOptions};
 use clap::{Args, Subcommand, ValueEnum};
 
@@ -33,13 +33,18 @@ pub struct Options {
     #[arg(short, long, value_name = "DIR")]
     lock: Option<PathBuf>,
 
-    /// The slot that runs [default: bootslot.slot= in /proc/cmdline]
+    /// The slot that runs [default: bootslot.slot= in /proc/cmdline, and the device of /]
     #[arg(long = "slot", value_name = "NAME", value_parser = slot_name)]
     running: Option<Name>,
 
+    /// The version of the boot script in U-Boot [default: the settings', else as /proc/cmdline and the stored
+    /// environment say]
+    #[arg(long, value_name = "N", value_parser = script)]
+    script: Option<Script>,
+
     /// Print the result as JSON
     #[arg(long)]
-    json: bool,
+    pub json: bool,
 }
 
 /// The commands.
@@ -55,16 +60,15 @@ pub enum Command {
         #[command(flatten)]
         options: Options,
     },
-    /// Start with the factory's trial, where no boot state is stored yet
+    /// Start with the factory's trial, if no boot state is stored yet
     Init {
-        /// Where no copy of the environment is valid, start from these variables: all that the board needs
-        /// to boot
+        /// If no copy of the environment is valid, start from these variables: all that the board needs to boot
         #[arg(short = 'f', long, value_name = "FILE")]
         defenv: Option<PathBuf>,
         #[command(flatten)]
         options: Options,
     },
-    /// Before a slot is written: it is bad from now on
+    /// Call this before you write a slot: nothing boots it from now on
     BeginInstall {
         /// The slot that will be written
         #[arg(value_name = "SLOT", value_parser = slot_name)]
@@ -72,7 +76,7 @@ pub enum Command {
         #[command(flatten)]
         options: Options,
     },
-    /// After a slot was written and verified: it is on trial
+    /// Call this after you have written and verified a slot: puts it on trial
     FinishInstall {
         /// The slot that was written
         #[arg(value_name = "SLOT", value_parser = slot_name)]
@@ -82,20 +86,26 @@ pub enum Command {
         /// What was installed: 1 to 64 of [A-Za-z0-9._-]
         #[arg(long, value_name = "ID")]
         update: Option<String>,
+        /// Do it also if this update has failed before
+        #[arg(long)]
+        again: bool,
         #[command(flatten)]
         options: Options,
     },
-    /// Put a slot that is not bad on trial
+    /// Put a slot that was written whole on trial
     Try {
         /// The slot
         #[arg(value_name = "SLOT", value_parser = slot_name)]
         target: Name,
         #[command(flatten)]
         tries: Tries,
+        /// Do it also if the slot has failed before
+        #[arg(long)]
+        again: bool,
         #[command(flatten)]
         options: Options,
     },
-    /// The running slot is healthy: its trial ends, it is good
+    /// Say that the running slot is healthy: its trial ends, and it is good
     Confirm {
         /// Confirm only if this is the slot that runs
         #[arg(value_name = "SLOT", value_parser = slot_name)]
@@ -103,7 +113,7 @@ pub enum Command {
         #[command(flatten)]
         options: Options,
     },
-    /// Give up the running slot, or a trial that was not booted yet; a reboot leaves it
+    /// Give up the running slot, or a trial that was not booted yet; it takes a reboot to leave it
     Rollback {
         /// Why, for boot_failed
         #[arg(long, value_enum, default_value_t = Why::User)]
@@ -111,7 +121,12 @@ pub enum Command {
         #[command(flatten)]
         options: Options,
     },
-    /// Mark a slot good that you know to be good, or bad so that it does not boot
+    /// Say that the last failure was heard of: it is forgotten
+    Acknowledge {
+        #[command(flatten)]
+        options: Options,
+    },
+    /// Mark a slot as good, because you know it is, or as bad: it boots when nothing better is left
     Mark {
         /// Which of the two
         mark: Mark,
@@ -139,6 +154,14 @@ pub struct Tries {
     tries: Option<u8>,
 }
 
+#[cfg(feature = "update")]
+impl Tries {
+    /// As given.
+    pub fn given(&self) -> Option<u8> {
+        self.tries
+    }
+}
+
 /// Why a slot is given up.
 #[derive(Clone, Copy, ValueEnum)]
 pub enum Why {
@@ -153,12 +176,18 @@ pub enum Why {
 pub enum Mark {
     /// It may boot without a trial
     Good,
-    /// It will not boot
+    /// It has failed, and boots when nothing better is left
     Bad,
 }
 
-fn slot_name(text: &str) -> Result<Name, String> {
+/// The name of a slot on the command line.
+pub fn slot_name(text: &str) -> Result<Name, String> {
     Name::new(text).ok_or_else(|| "a slot has a name of 1 to 16 characters of [A-Za-z0-9_]".into())
+}
+
+fn script(text: &str) -> Result<Script, String> {
+    let script = text.parse().ok().and_then(Script::numbered);
+    script.ok_or_else(|| format!("the versions are 1 to {}", Script::default().number()))
 }
 
 /// Runs one of the commands.
@@ -179,12 +208,12 @@ pub fn run(command: &Command) -> Outcome {
             order(options, |device| device.init(base))
         }
         Command::BeginInstall { target, options } => order(options, |device| device.begin_install(target)),
-        Command::FinishInstall { target, tries, update, options } => {
+        Command::FinishInstall { target, tries, update, again, options } => {
             let update = update.as_deref().map(str::as_bytes);
-            order(options, |device| device.finish_install(target, tries.tries, update))
+            order(options, |device| device.finish_install(target, tries.tries, update, *again))
         }
-        Command::Try { target, tries, options } => {
-            order(options, |device| device.try_slot(target, tries.tries))
+        Command::Try { target, tries, again, options } => {
+            order(options, |device| device.try_slot(target, tries.tries, *again))
         }
         Command::Confirm { expected, options } => order(options, |device| device.confirm(expected.as_ref())),
         Command::Rollback { reason, options } => {
@@ -194,6 +223,7 @@ pub fn run(command: &Command) -> Outcome {
             };
             order(options, |device| device.roll_back(reason))
         }
+        Command::Acknowledge { options } => order(options, Device::acknowledge),
         Command::Mark { mark: Mark::Good, target, options } => {
             order(options, |device| device.mark_good(target))
         }
@@ -210,13 +240,14 @@ fn order(options: &Options, give: impl FnOnce(&mut Device) -> bootslot::Result<D
 }
 
 /// The device: the settings, and what the command line says otherwise.
-fn open(options: &Options) -> Outcome<Device> {
+pub fn open(options: &Options) -> Outcome<Device> {
     let mut settings = Settings::find(options.settings.as_deref())?;
     let namespace = options.namespace.as_ref().map(|name| name.to_string_lossy().into_owned());
     settings.choose_environment(options.config.clone(), namespace);
     if options.running.is_some() {
         settings.running.clone_from(&options.running);
     }
+    settings.script = options.script.or(settings.script);
     let lock = options.lock.clone().map(LockPath::Directory);
     Ok(Device::open(&settings, &StoreOptions { lock, ..StoreOptions::default() })?)
 }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use bootslot::device::{Done, NextBoot, Status};
 use bootslot::settings::Settings;
-use bootslot::slot::{Chosen, Failure, Mark, Name, Reason, Standing, State};
+use bootslot::slot::{Chosen, Failure, Mark, Name, Reason, Role, Standing, State};
 use bootslot::store::Health;
 use serde_json::{json, Value};
 
@@ -22,14 +22,33 @@ pub fn status(status: &Status, settings: &Settings, as_json: bool) -> Vec<u8> {
         Err(why) => format!("unknown: {why}"),
     };
     let _ = writeln!(text, "running:      {running}");
-    let _ = writeln!(text, "next boot:    {}", next_in_short(state, &status.next));
+    let (script, provided) = match &status.script {
+        Ok(script) => (format!("version {}", script.number()), ""),
+        Err(why) => (format!("unknown: {why}"), "; if U-Boot runs the boot script"),
+    };
+    let _ = writeln!(text, "boot script:  {script}");
+    let _ = writeln!(text, "next boot:    {}{provided}", next_in_short(state, &status.next));
+    let guard = match status.guard {
+        true => "a confirmed slot that hangs is left, by U-Boot's boot counter",
+        false => "none, a confirmed slot that loads and then hangs is not left",
+    };
+    let _ = writeln!(text, "guard:        {guard}");
     let failure = state.last_failure();
     let _ = match (&failure, &state.failed) {
         (Some(failure), _) => writeln!(text, "last failure: {}", failure_text(failure)),
         (None, Some(odd)) => writeln!(text, "last failure: {:?}", String::from_utf8_lossy(odd)),
         (None, None) => writeln!(text, "last failure: none"),
     };
-    let _ = writeln!(text, "environment:  {}\n", environment_in_short(&status.health));
+    let _ = writeln!(text, "environment:  {}", environment_in_short(&status.health));
+    if status.slots_differ {
+        let stored = names(state.slots.iter().map(|slot| &slot.name));
+        let settings = names(settings.board.slots.iter().chain(&settings.board.last_resort));
+        let _ = writeln!(
+            text,
+            "slots:        DIFFERENT, {stored} in the environment, {settings} in the settings"
+        );
+    }
+    text.push('\n');
 
     let rows: Vec<[String; 3]> = state
         .slots
@@ -68,7 +87,27 @@ pub fn next(next: &NextBoot, as_json: bool) -> Vec<u8> {
     if next.stores.is_empty() {
         text += "stores: nothing\n";
     }
+    let _ = writeln!(text, "order:  {}; then {}", names(&next.order), end_text(&next.end));
     text.into_bytes()
+}
+
+fn names<'a>(names: impl IntoIterator<Item = &'a Name>) -> String {
+    let names: Vec<&str> = names.into_iter().map(Name::as_str).collect();
+    if names.is_empty() {
+        "no slot".into()
+    } else {
+        names.join(", ")
+    }
+}
+
+/// What comes when none of the slots has booted.
+fn end_text(end: &Chosen) -> &'static str {
+    match end {
+        Chosen::StartOver => {
+            "the recovery, if the board has one; else a minute's wait, a reset, and the factory's trial"
+        }
+        _ => "the recovery, if the board has one; a minute's wait, a reset, and the next round",
+    }
 }
 
 /// What an order did.
@@ -84,6 +123,7 @@ pub fn done(done: &Done, as_json: bool) -> Vec<u8> {
     let mut value = report::commit_json(&done.commit);
     let changes = done.changes.iter().map(|(name, value)| (name.clone(), text_json(value.as_deref())));
     if let Value::Object(members) = &mut value {
+        members.insert("boot_counter_reset".into(), json!(done.counter_reset));
         members.insert("changes".into(), Value::Object(changes.collect()));
         members.insert("state".into(), state_json(&done.after));
     }
@@ -102,24 +142,28 @@ fn state_text(state: &State) -> String {
 
 fn slot_text(state: &State, name: &Name) -> String {
     let active = state.active.known() == Some(name);
-    match (mark(state, name), state.standing()) {
-        (Some(Mark::Bad), _) => match state.last_failure().filter(|failure| failure.slot == *name) {
-            Some(failure) => format!("bad ({})", failure.reason.as_str()),
-            None => "bad".into(),
+    let mark = state.mark(name);
+    let failed = match mark {
+        Some(Mark::Failed) => match state.last_failure().filter(|failure| failure.slot == *name) {
+            Some(failure) => format!("failed ({})", failure.reason.as_str()),
+            None => "failed".into(),
         },
+        _ => String::new(),
+    };
+    let before = if failed.is_empty() { String::new() } else { format!("{failed}, ") };
+    match (mark, state.standing()) {
+        _ if state.last_resort().is_some_and(|slot| slot.name == *name) => "last resort".into(),
+        (Some(Mark::Writing), _) => "being written".into(),
         (_, Standing::Confirmed(slot)) if slot == name => "active, confirmed".into(),
         (_, Standing::Trial { slot, left }) if slot == name => {
             let back = state.returns_to().map_or(String::new(), |to| format!(", then back to {to}"));
-            format!("active, on trial, {left} {} left{back}", if left == 1 { "try" } else { "tries" })
+            format!("{before}active, on trial, {left} {} left{back}", if left == 1 { "try" } else { "tries" })
         }
-        _ if active => "active, on trial, no tries left".into(),
+        _ if active => format!("{before}active, on trial, no tries left"),
         (Some(Mark::Good), _) => "good".into(),
+        (Some(Mark::Failed), _) => failed,
         (None, _) => "unknown".into(),
     }
-}
-
-fn mark(state: &State, name: &Name) -> Option<Mark> {
-    state.slot(name)?.mark.known().copied()
 }
 
 /// The last step tells most; the slot on trial is told as the table does it.
@@ -191,6 +235,12 @@ fn status_json(status: &Status, settings: &Settings) -> Value {
     let Value::Object(members) = &mut value else { return value };
     members.insert("running".into(), json!(status.running.as_ref().ok().map(Name::as_str)));
     members.insert("running_unknown".into(), json!(status.running.as_ref().err()));
+    let on_root = status.on_root.iter().map(Name::as_str).collect::<Vec<_>>();
+    members.insert("root_device_of".into(), json!(on_root));
+    members.insert("script".into(), json!(status.script.as_ref().ok().map(|script| script.number())));
+    members.insert("script_unknown".into(), json!(status.script.as_ref().err()));
+    members.insert("guard".into(), json!(status.guard));
+    members.insert("slots_differ".into(), json!(status.slots_differ));
     let devices =
         settings.devices.iter().map(|(name, path)| (name.to_string(), json!(path.to_string_lossy())));
     members.insert("devices".into(), Value::Object(devices.collect()));
@@ -212,10 +262,15 @@ fn state_json(state: &State) -> Value {
     let slots = state.slots.iter().map(|slot| {
         let mark = match slot.mark.known() {
             Some(Mark::Good) => "good",
-            Some(Mark::Bad) => "bad",
+            Some(Mark::Writing) => "writing",
+            Some(Mark::Failed) => "failed",
             None => "unknown",
         };
-        json!({ "name": slot.name.as_str(), "mark": mark })
+        let role = match slot.role {
+            Role::Ordinary => "ordinary",
+            Role::LastResort => "last-resort",
+        };
+        json!({ "name": slot.name.as_str(), "mark": mark, "role": role })
     });
     let failure = state.last_failure().map(|failure| {
         json!({
@@ -235,21 +290,30 @@ fn state_json(state: &State) -> Value {
     })
 }
 
+fn outcome_word(chosen: &Chosen) -> &'static str {
+    match chosen {
+        Chosen::Slot(_) => "slot",
+        Chosen::Recovery => "recovery",
+        Chosen::StartOver => "start-over",
+    }
+}
+
 fn next_json(next: &NextBoot) -> Value {
-    let (outcome, slot) = match &next.chosen {
-        Chosen::Slot(slot) => ("slot", Some(slot.as_str())),
-        Chosen::Recovery => ("recovery", None),
-        Chosen::StartOver => ("start-over", None),
+    let slot = match &next.chosen {
+        Chosen::Slot(slot) => Some(slot.as_str()),
+        Chosen::Recovery | Chosen::StartOver => None,
     };
     let stores = next.stores.iter().map(|changes| {
         let changes = changes.iter().map(|(name, value)| (name.clone(), text_json(value.as_deref())));
         Value::Object(changes.collect())
     });
     json!({
-        "outcome": outcome,
+        "outcome": outcome_word(&next.chosen),
         "slot": slot,
         "why": next.steps.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "stores": stores.collect::<Vec<_>>(),
+        "order": next.order.iter().map(Name::as_str).collect::<Vec<_>>(),
+        "end": outcome_word(&next.end),
     })
 }
 

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use bootslot::config::{find_environment, EnvConfig};
+use bootslot::env::redundancy::Why;
 use bootslot::env::text::{parse_defaults, Change};
 use bootslot::env::Environment;
 use bootslot::store::{Commit, LockPath, Store, StoreOptions, Transaction};
@@ -60,6 +61,9 @@ pub struct Base {
     pub defaults: Option<PathBuf>,
     /// `--init-unreadable`: also where a copy can't be read, which may be a valid one.
     pub init_unreadable: bool,
+    /// `--force`: also over a copy that is valid in another size or kind than the configured ones.
+    #[cfg(feature = "cli")]
+    pub force: bool,
 }
 
 impl Base {
@@ -70,10 +74,17 @@ impl Base {
 
     /// Begins a change. The file of defaults is read only if it is needed.
     pub fn begin<'a>(&self, store: &'a mut Store) -> Outcome<Transaction<'a>> {
-        let default = match &self.defaults {
-            Some(path) if matches!(store.load(), Err(Error::NoValidCopy { .. })) => {
-                Some(read_defaults(path)?)
+        let none_valid = self.is_given() && matches!(store.load(), Err(Error::NoValidCopy { .. }));
+        #[cfg(feature = "cli")]
+        if none_valid && !self.force {
+            // Most often the configuration is wrong then, and the environment in use would be lost. The search is as
+            // large as a tenth of the smallest program, so it comes with `bootslot env find` alone.
+            if let Some(other) = store.other_reading() {
+                return Err(Failure::Taken(other));
             }
+        }
+        let default = match &self.defaults {
+            Some(path) if none_valid => Some(read_defaults(path)?),
             _ => (self.init || self.init_unreadable).then(Environment::default),
         };
         Ok(match default {
@@ -94,9 +105,29 @@ pub fn warn_if_unreadable(program: &str, copy: Option<usize>) {
     }
 }
 
-/// What has just been stored in the only place there is deserves a word, too.
+/// A configuration with which nothing can be stored is worth a word also where printing works.
+pub fn warn_if_read_only(program: &str, store: &Store) {
+    if let Err(error) = store.storable() {
+        complain(program, format_args!("this can be read, but not stored: {error}"));
+    }
+}
+
+/// A reader that finds a single copy where there should be two tells so: U-Boot may not find it.
+pub fn warn_if_single(program: &str, why: Why) {
+    if why == Why::SingleCopy {
+        complain(program, format_args!("{why}; not every U-Boot takes it (see bootslot env check)"));
+    }
+}
+
+/// What has just been stored in the only place there is deserves a word, too, and what the configuration says in vain.
 pub fn warn_if_in_danger(program: &str, commit: &Commit, store: &Store) {
-    if matches!(commit, Commit::Stored { .. }) && !store.is_power_cut_safe() {
+    if matches!(commit, Commit::Unchanged) {
+        return;
+    }
+    for (path, remark) in store.remarks() {
+        complain(program, format_args!("{}: {remark}", path.display()));
+    }
+    if !store.is_power_cut_safe() {
         complain(
             program,
             format_args!("stored in place and without a second copy: not safe against power cuts"),

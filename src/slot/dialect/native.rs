@@ -7,14 +7,14 @@
 //! | `boot_try_count` | `0` to `9` | tries left |
 //! | `rollback_slot` | a slot's name | where a failed trial returns to |
 //! | `boot_slots` | names with spaces between | all slots; the board's, only read |
-//! | `slot_<name>` | `good`, `bad` | anything else: unknown |
+//! | `slot_<name>` | `good`, `bad` (being written), `failed` | anything else: unknown |
 //! | `boot_update` | an update id | what is on trial |
 //! | `boot_failed` | `<slot>:<reason>:<update id>` | the last failure |
 
 use super::Change;
 use crate::env::Environment;
 use crate::error::{Error, Result};
-use crate::slot::{Board, Field, Mark, Name, Slot, State, MAX_TRIES};
+use crate::slot::{Board, Field, Mark, Name, Script, State, MAX_TRIES};
 
 const ACTIVE: &str = "active_slot";
 const SUCCESS: &str = "boot_success";
@@ -42,41 +42,37 @@ pub fn decode(variables: &Environment, board: &Board) -> Result<State> {
 pub fn decode_with<'v>(stored: &dyn Fn(&str) -> Option<&'v [u8]>, board: &Board) -> Result<State> {
     let seen = |name: &str| as_seen(name, stored(name), board);
     let names = slot_names(stored(SLOTS), board)?;
+    let mut state = State::unknown(board, &names);
+    for slot in &mut state.slots {
+        slot.mark = field(seen(&mark_variable(&slot.name)), |raw| match raw {
+            b"good" => Some(Mark::Good),
+            b"bad" => Some(Mark::Writing),
+            b"failed" if board.script > Script::V1 => Some(Mark::Failed),
+            _ => None,
+        });
+    }
     let a_slot = |name: &str| match seen(name) {
         None => Field::Absent,
-        Some(raw) => match Name::from_bytes(&raw).filter(|name| names.contains(name)) {
+        Some(raw) => match Name::from_bytes(&raw).filter(|name| state.ordinary().any(|s| s.name == *name)) {
             Some(name) => Field::Is(name),
             None => Field::Odd(raw),
         },
     };
-    let slots = names.iter().map(|name| Slot {
-        name: name.clone(),
-        mark: field(seen(&mark_variable(name)), |raw| match raw {
-            b"good" => Some(Mark::Good),
-            b"bad" => Some(Mark::Bad),
-            _ => None,
-        }),
+    let (active, rollback) = (a_slot(ACTIVE), a_slot(ROLLBACK));
+    let success = field(seen(SUCCESS), |raw| match raw {
+        b"1" => Some(true),
+        b"0" => Some(false),
+        _ => None,
     });
-    Ok(State {
-        slots: slots.collect(),
-        active: a_slot(ACTIVE),
-        success: field(seen(SUCCESS), |raw| match raw {
-            b"1" => Some(true),
-            b"0" => Some(false),
-            _ => None,
-        }),
-        tries: field(seen(TRIES), |raw| match raw {
-            [digit @ b'0'..=b'9'] => Some(digit - b'0'),
-            _ => None,
-        }),
-        rollback: a_slot(ROLLBACK),
-        update: seen(UPDATE),
-        failed: seen(FAILED),
-    })
+    let tries = field(seen(TRIES), |raw| match raw {
+        [digit @ b'0'..=b'9'] => Some(digit - b'0'),
+        _ => None,
+    });
+    Ok(State { active, success, tries, rollback, update: seen(UPDATE), failed: seen(FAILED), ..state })
 }
 
 /// Every variable of a state; those that are absent are to be deleted. `boot_slots` is not among
-/// them: it is the board's.
+/// them: it is the board's. A script of version 1 knows no failed slot, and gets `bad` for it.
 pub fn encode(state: &State) -> Vec<Change> {
     let text = |field: &Field<Name>| raw(field, |name| name.as_str().into());
     let mut variables = vec![
@@ -90,7 +86,8 @@ pub fn encode(state: &State) -> Vec<Change> {
     variables.extend(state.slots.iter().map(|slot| {
         let mark = raw(&slot.mark, |mark| match mark {
             Mark::Good => "good".into(),
-            Mark::Bad => "bad".into(),
+            Mark::Failed if state.script > Script::V1 => "failed".into(),
+            Mark::Failed | Mark::Writing => "bad".into(),
         });
         (mark_variable(&slot.name), mark)
     }));
@@ -236,10 +233,10 @@ mod tests {
         let state = decoded(&odd, &open);
         assert_eq!(state.tries, Field::Odd(b"2;".to_vec()));
         assert_eq!(state.success, Field::Odd(b"yes".to_vec()));
-        assert_eq!(state.slots[1], Slot { name: name("Y"), mark: Field::Absent });
+        assert_eq!((&state.slots[1].name, &state.slots[1].mark), (&name("Y"), &Field::Absent));
         let state = decoded(&odd, &hardened);
-        assert_eq!((state.tries, state.success), (Field::Is(3), Field::Is(false)));
-        assert_eq!(state.slots[0], Slot { name: name("A"), mark: Field::Is(Mark::Good) });
+        assert_eq!((&state.tries, &state.success), (&Field::Is(3), &Field::Is(false)));
+        assert_eq!(state.mark(&name("A")), Some(Mark::Good));
         // A sign is no digit, and more digits than one are a number, but no number of tries.
         assert_eq!(decoded(&[("boot_try_count", "-1")], &hardened).tries, Field::Is(3));
         assert_eq!(decoded(&[("boot_try_count", "10")], &hardened).tries, Field::Odd(b"10".to_vec()));

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::storage::{Medium, MediumKind, WriteStats};
 
 /// The bytes at the start of a copy without which it is not valid: the checksum's.
-const SEAL: usize = 4;
+pub(super) const SEAL: usize = 4;
 
 /// A few bytes of NOR are programmed as the aligned unit of this size that holds them, the others as they
 /// stand, as U-Boot does it with the bus word around a byte (`drivers/mtd/cfi_flash.c`). Linux pads them
@@ -25,10 +25,14 @@ impl RegionCopy {
         new: &[u8],
         stats: &mut WriteStats,
     ) -> Result<()> {
+        if self.once_unit() > 1 {
+            let last_first = std::mem::take(&mut self.last_first);
+            return self.write_units(medium, last_first, new, stats);
+        }
         if self.geometry.kind == MediumKind::Nor {
             return self.write_nor(medium, before, new, stats);
         }
-        let sectors = self.good_sectors(medium)?;
+        let sectors = self.good_sectors(medium, true)?;
         let unit = usize::try_from(self.sector_size).unwrap_or(usize::MAX).max(1);
         let fresh_first = std::mem::take(&mut self.fresh);
         let mut parts = new.chunks(unit);
@@ -146,7 +150,7 @@ impl RegionCopy {
         at: u64,
         work: impl FnOnce(&mut dyn Medium) -> std::result::Result<(), E>,
     ) -> std::result::Result<(), E> {
-        if self.disable_lock {
+        if self.disable_lock || !self.is_flash() {
             return work(medium);
         }
         let was_locked = medium.unlock(at).map_err(|e| self.place("unlocking", at).io(e))?;
@@ -160,7 +164,7 @@ impl RegionCopy {
         result
     }
 
-    fn worn(&self, step: &'static str, at: u64, error: io::Error) -> SectorError {
+    pub(super) fn worn(&self, step: &'static str, at: u64, error: io::Error) -> SectorError {
         // EIO is what the kernel returns when the chip reports a failed erase or program.
         let worn = error.raw_os_error() == Some(libc::EIO);
         let error = self.place(step, at).io(error);
@@ -254,7 +258,7 @@ impl RegionCopy {
         Ok(())
     }
 
-    fn program_pages(
+    pub(super) fn program_pages(
         &self,
         medium: &mut dyn Medium,
         at: u64,

@@ -54,7 +54,7 @@ impl SimMedium {
     /// What lies on the medium: without caches, and whatever an ECC would say.
     pub fn image(&self) -> Vec<u8> {
         self.with(|chip| match chip {
-            Chip::Nor(c) => c.cells().clone(),
+            Chip::Nor(c) => c.cells().to_vec(),
             Chip::Nand(c) => c.image().to_vec(),
             Chip::DataFlash(c) => c.cells().clone(),
             Chip::Ram(c) => c.cells().clone(),
@@ -67,7 +67,7 @@ impl SimMedium {
     pub fn preload(&self, offset: usize, bytes: &[u8]) {
         let range = offset..offset + bytes.len();
         self.with(|chip| match chip {
-            Chip::Nor(c) => c.cells()[range].copy_from_slice(bytes),
+            Chip::Nor(c) => c.factory_write(range, bytes),
             Chip::Nand(c) => c.factory_write(range, bytes),
             Chip::DataFlash(c) => c.cells()[range].copy_from_slice(bytes),
             Chip::Ram(c) => c.cells()[range].copy_from_slice(bytes),
@@ -387,6 +387,18 @@ impl Volume for SimVolume {
         let at = (0, buf.len() as u64);
         self.medium.board.run(self.medium.index, Op::Read, at, |chip, _| match chip {
             Chip::Ubi(ubi) => ubi.read(buf),
+            _ => violation(format_args!("not a UBI volume")),
+        })
+    }
+
+    fn atomic_size(&self) -> u64 {
+        self.with(|ubi| ubi.leb_size() as u64)
+    }
+
+    fn change(&mut self, data: &[u8]) -> io::Result<()> {
+        let at = (0, data.len() as u64);
+        self.medium.board.run(self.medium.index, Op::ChangeLeb, at, |chip, extent| match chip {
+            Chip::Ubi(ubi) => ubi.change(data, extent),
             _ => violation(format_args!("not a UBI volume")),
         })
     }

@@ -119,7 +119,12 @@ impl Board {
 
     /// Adds NOR flash, erased and unlocked; sizes in bytes.
     pub fn nor(&self, sectors: usize, sector_size: usize) -> SimMedium {
-        self.add(Chip::Nor(nor::Nor::new(sectors, sector_size)), sectors)
+        self.add(Chip::Nor(nor::Nor::new(sectors, sector_size, 1)), sectors)
+    }
+
+    /// Adds NOR flash with on-chip ECC, of which each unit can be programmed only once after an erase.
+    pub fn nor_ecc(&self, sectors: usize, sector_size: usize, unit: usize) -> SimMedium {
+        self.add(Chip::Nor(nor::Nor::new(sectors, sector_size, unit)), sectors)
     }
 
     /// Adds NAND flash, erased and without bad blocks.
@@ -137,6 +142,11 @@ impl Board {
         self.add(Chip::Ram(rewritable::Ram::new(sectors, sector_size)), sectors)
     }
 
+    /// Adds RAM that pretends to be NOR flash without erase sectors, as OpenWrt's `/dev/ubootenv` does, all 0xff.
+    pub fn pretended_nor(&self, size: usize) -> SimMedium {
+        self.add(Chip::Ram(rewritable::Ram::pretending(size)), 0)
+    }
+
     /// Adds a block device of `size` zero bytes.
     pub fn block(&self, size: usize) -> SimMedium {
         self.add(Chip::Disk(disk::Disk::new(MediumKind::Block, vec![0; size])), 0)
@@ -147,9 +157,14 @@ impl Board {
         self.add(Chip::Disk(disk::Disk::new(MediumKind::File, content)), 0)
     }
 
-    /// Adds a UBI volume.
+    /// Adds a UBI volume that can only be updated as a whole: a static one.
     pub fn ubi(&self, capacity: usize) -> SimVolume {
-        SimVolume::new(self.add(Chip::Ubi(ubi::Ubi::new(capacity)), 0))
+        SimVolume::new(self.add(Chip::Ubi(ubi::Ubi::new(capacity, 0)), 0))
+    }
+
+    /// Adds a dynamic UBI volume of so many LEBs.
+    pub fn ubi_dynamic(&self, lebs: usize, leb_size: usize) -> SimVolume {
+        SimVolume::new(self.add(Chip::Ubi(ubi::Ubi::new(lebs * leb_size, leb_size)), 0))
     }
 
     /// Plans the next power cut; it replaces one that did not happen yet.
@@ -266,7 +281,7 @@ impl Counters {
                 self.reads += 1;
                 self.bytes_read += len;
             }
-            Op::Program | Op::Update | Op::WriteTemp => {
+            Op::Program | Op::Update | Op::ChangeLeb | Op::WriteTemp => {
                 self.programs += 1;
                 self.bytes_programmed += len;
             }

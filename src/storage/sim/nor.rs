@@ -21,9 +21,16 @@ const WRITE_BUFFER: usize = 256;
 /// 5: garbage, 6: some bytes are erased and the others read differently each time, 7: all reads erased,
 /// 8: one bit of byte `k` is erased. Whatever it reads, such a sector must be erased before it is
 /// programmed, except that bits may still be cleared to 0.
+///
+/// A chip with ECC is programmed in whole units, and each of them once after an erase: the second time is a failure.
+/// A unit of which a cut program has changed no bit counts as not programmed, and so does one that reads as erased after
+/// a cut erase.
 #[derive(Debug, Clone)]
 pub(super) struct Nor {
     cells: Vec<u8>,
+    unit: usize,
+    /// The units that were programmed since their last erase, where that matters.
+    programmed: Vec<bool>,
     sectors: Vec<Sector>,
     sector_size: usize,
     locks_at_power_up: bool,
@@ -44,9 +51,12 @@ struct Sector {
 }
 
 impl Nor {
-    pub(super) fn new(sectors: usize, sector_size: usize) -> Self {
+    /// With a `unit` of one byte it is a chip without ECC.
+    pub(super) fn new(sectors: usize, sector_size: usize, unit: usize) -> Self {
         Nor {
             cells: vec![0xff; sectors * sector_size],
+            unit,
+            programmed: vec![false; sectors * sector_size / unit],
             sectors: vec![Sector::default(); sectors],
             sector_size,
             locks_at_power_up: false,
@@ -78,12 +88,21 @@ impl Nor {
             kind: MediumKind::Nor,
             size: self.cells.len() as u64,
             erase_size: self.sector_size as u64,
-            write_size: 1,
+            write_size: self.unit as u64,
         }
     }
 
-    pub(super) fn cells(&mut self) -> &mut Vec<u8> {
-        &mut self.cells
+    pub(super) fn cells(&self) -> &[u8] {
+        &self.cells
+    }
+
+    /// As the factory did it: what it left erased was not programmed.
+    pub(super) fn factory_write(&mut self, range: Range<usize>, bytes: &[u8]) {
+        self.cells[range.clone()].copy_from_slice(bytes);
+        for unit in range.start / self.unit..range.end.div_ceil(self.unit) {
+            self.programmed[unit] =
+                self.cells[unit * self.unit..][..self.unit].iter().any(|&byte| byte != 0xff);
+        }
     }
 
     pub(super) fn read(&mut self, range: Range<usize>, buf: &mut [u8]) -> io::Result<()> {
@@ -105,7 +124,14 @@ impl Nor {
         let Some(range) = range_of(offset, data.len(), self.cells.len()) else {
             violation(format_args!("NOR: programming past the end at {offset:#x}"));
         };
+        if range.start % self.unit != 0 || range.end % self.unit != 0 {
+            violation(format_args!("NOR: programming {range:#x?}, not in whole units of {:#x}", self.unit));
+        }
+        let before = self.cells[range.clone()].to_vec();
         for (at, &new) in range.clone().zip(data) {
+            if self.unit > 1 && self.programmed[at / self.unit] && !self.sectors[at / self.sector_size].lied {
+                violation(format_args!("NOR: programming the unit at {at:#x} once more: its ECC is spoiled"));
+            }
             let sector = self.sectors[at / self.sector_size];
             if sector.locked {
                 // cfi_cmdset_0001.c and spi-nor return EROFS; what lies before the sector is programmed.
@@ -133,6 +159,12 @@ impl Nor {
             };
             self.cells[at] &= new | stays;
         }
+        // A program that came to its end has written the ECC of each unit, whatever it reads.
+        let units = range.start / self.unit..range.end / self.unit;
+        for (unit, before) in units.zip(before.chunks(self.unit)) {
+            let changed = self.cells[unit * self.unit..][..self.unit] != *before;
+            self.programmed[unit] |= changed || extent == Extent::Whole;
+        }
         Ok(())
     }
 
@@ -149,11 +181,17 @@ impl Nor {
             Extent::Whole if !sector.worn => {
                 cells.fill(0xff);
                 *sector = Sector::default();
+                let units = self.sector_size / self.unit;
+                self.programmed[index * units..][..units].fill(false);
             }
             Extent::Part(torn) => {
                 sector.half_erased = true;
                 sector.unstable |= torn.tail % 9 == 6;
                 half_erase(cells, torn);
+                let units = self.sector_size / self.unit;
+                for (unit, cells) in cells.chunks(self.unit).enumerate() {
+                    self.programmed[index * units + unit] &= cells.iter().any(|&byte| byte != 0xff);
+                }
             }
             Extent::Whole | Extent::Wear => {
                 sector.worn = true;

@@ -30,6 +30,8 @@ pub enum Op {
     DropCache,
     /// Updating a UBI volume.
     Update,
+    /// Changing the first LEB of a UBI volume.
+    ChangeLeb,
     /// Writing the temporary file that is to replace a file.
     WriteTemp,
     /// Syncing the temporary file.

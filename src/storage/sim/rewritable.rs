@@ -89,6 +89,7 @@ impl DataFlash {
 #[derive(Debug, Clone)]
 pub(super) struct Ram {
     cells: Vec<u8>,
+    /// 0: it says that it is NOR, and that there is nothing to erase.
     sector_size: usize,
 }
 
@@ -97,9 +98,14 @@ impl Ram {
         Ram { cells: vec![0xff; sectors * sector_size], sector_size }
     }
 
+    /// Memory that pretends to be NOR without sectors, as OpenWrt's ubootenv-nvram does for U-Boot's tools.
+    pub(super) fn pretending(size: usize) -> Self {
+        Ram { cells: vec![0xff; size], sector_size: 0 }
+    }
+
     pub(super) fn geometry(&self) -> Geometry {
         Geometry {
-            kind: MediumKind::Ram,
+            kind: if self.sector_size == 0 { MediumKind::Nor } else { MediumKind::Ram },
             size: self.cells.len() as u64,
             erase_size: self.sector_size as u64,
             write_size: 1,

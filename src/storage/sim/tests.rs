@@ -46,6 +46,38 @@ fn nor_programming_clears_bits_and_never_sets_one() {
 }
 
 #[test]
+fn a_unit_of_nor_with_ecc_is_programmed_once() {
+    let board = Board::new();
+    let nor = board.nor_ecc(2, 512, 16);
+    let mut medium = open(&nor);
+    medium.program(32, &[0xf0; 32]).unwrap();
+    violation_of(|| open(&nor).program(32, &[0; 16]).unwrap());
+    violation_of(|| open(&nor).program(8, &[0; 16]).unwrap());
+    violation_of(|| open(&nor).program(64, &[0; 8]).unwrap());
+    // Also with what it reads: the ECC of 0xff was programmed.
+    medium.program(64, &[0xff; 16]).unwrap();
+    violation_of(|| open(&nor).program(64, &[0; 16]).unwrap());
+    medium.erase(0).unwrap();
+    medium.program(32, &[0; 48]).unwrap();
+    // The factory's fill is erased flash; a cut program may have changed nothing.
+    nor.preload(512, &[[1; 16], [0xff; 16]].concat());
+    violation_of(|| open(&nor).program(512, &[0; 16]).unwrap());
+    for (byte, tail, again) in [(0, 0, true), (3, 0, false)] {
+        let board = board.fork();
+        let nor = nor.on(&board);
+        board.clear_log();
+        board.cut(Cut { op: 0, moment: Moment::Inside(Torn { byte, tail }) });
+        open(&nor).program(528, &[0; 16]).unwrap_err();
+        board.restore(0);
+        if again {
+            open(&nor).program(528, &[0; 16]).unwrap();
+        } else {
+            violation_of(|| open(&nor).program(528, &[0; 16]).unwrap());
+        }
+    }
+}
+
+#[test]
 fn nor_erases_one_whole_sector() {
     let nor = Board::new().nor(3, 512);
     nor.preload(0, &[0; 1536]);
@@ -373,6 +405,34 @@ fn a_cut_ubi_update_leaves_the_volume_unreadable_until_the_next_one() {
         }
     }
     assert_eq!(errno(volume.update(&[0; 2049])), Some(libc::EINVAL));
+    assert_eq!((volume.atomic_size(), errno(volume.change(&[0; 8]))), (0, Some(libc::EROFS)));
+}
+
+#[test]
+fn a_leb_changes_at_once_or_not_at_all() {
+    let board = Board::new();
+    let mut volume = board.ubi_dynamic(2, 1024);
+    assert_eq!((volume.capacity(), volume.atomic_size()), (2048, 1024));
+    volume.update(&[1; 2048]).unwrap();
+    let torn = Moment::Inside(Torn { byte: 500, tail: 0 });
+    for (moment, byte) in [(Moment::Before, 1), (torn, 1), (Moment::After, 2)] {
+        let board = board.fork();
+        let mut volume = volume.on(&board);
+        board.cut(Cut { op: 1, moment });
+        volume.change(&[2; 1000]).unwrap_err();
+        board.restore(0);
+        let image = volume.image().unwrap();
+        assert_eq!(image[..1000], [byte; 1000]);
+        assert_eq!(image[1000..1024], [if byte == 2 { 0xff } else { 1 }; 24]);
+        assert_eq!(image[1024..], [1; 1024], "the other LEB");
+    }
+    assert_eq!(errno(volume.change(&[0; 1025])), Some(libc::EINVAL));
+    // The marker of an update that was cut stays.
+    volume.preload(None);
+    volume.change(&[3; 1024]).unwrap();
+    assert_eq!(errno(volume.read(&mut [0; 4])), Some(libc::EBADF));
+    volume.update(&[3; 1024]).unwrap();
+    volume.read(&mut [0; 4]).unwrap();
 }
 
 #[test]

@@ -1,24 +1,31 @@
-//! A UBI volume: read whole, replaced whole.
+//! A UBI volume: read whole, replaced whole or LEB by LEB.
 
 use std::io;
 
 use super::power::Extent;
 
-/// A dynamic volume. From the start of an update until its end the volume carries UBI's update marker and
-/// can't be read (EBADF), whatever was written of it: the old content is gone.
+/// A volume. From the start of an update until its end the volume carries UBI's update marker and
+/// can't be read (EBADF), whatever was written of it: the old content is gone. A LEB of a dynamic volume changes at
+/// once or not at all; that does not take a marker away.
 #[derive(Debug, Clone)]
 pub(super) struct Ubi {
     data: Vec<u8>,
+    /// 0 in a static volume.
+    leb_size: usize,
     marked: bool,
 }
 
 impl Ubi {
-    pub(super) fn new(capacity: usize) -> Self {
-        Ubi { data: vec![0xff; capacity], marked: false }
+    pub(super) fn new(capacity: usize, leb_size: usize) -> Self {
+        Ubi { data: vec![0xff; capacity], leb_size, marked: false }
     }
 
     pub(super) fn capacity(&self) -> usize {
         self.data.len()
+    }
+
+    pub(super) fn leb_size(&self) -> usize {
+        self.leb_size
     }
 
     /// The content; `None` while the update marker is set.
@@ -56,6 +63,27 @@ impl Ubi {
             Extent::Part(_) => self.marked = true,
             Extent::Nothing | Extent::Lie => {}
             Extent::Wear => return Err(io::Error::from_raw_os_error(libc::EIO)),
+        }
+        Ok(())
+    }
+
+    /// drivers/mtd/ubi/cdev.c, UBI_IOCEBCH: the LEB gets the bytes and 0xff behind them.
+    pub(super) fn change(&mut self, data: &[u8], extent: Extent) -> io::Result<()> {
+        let error = |errno| Err(io::Error::from_raw_os_error(errno));
+        if self.leb_size == 0 {
+            return error(libc::EROFS);
+        }
+        if data.len() > self.leb_size {
+            return error(libc::EINVAL);
+        }
+        match extent {
+            Extent::Whole => {
+                let leb = &mut self.data[..self.leb_size];
+                leb.fill(0xff);
+                leb[..data.len()].copy_from_slice(data);
+            }
+            Extent::Part(_) | Extent::Nothing | Extent::Lie => {}
+            Extent::Wear => return error(libc::EIO),
         }
         Ok(())
     }

@@ -7,12 +7,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod liveness;
+
 use std::collections::{HashMap, HashSet};
 
 use bootslot::slot::dialect::native;
 use bootslot::slot::{
-    guarded_boot, next_boot, Board, Boot, Chosen, Field, Machine, Mark, Name, Outcome, Reason, Refusal,
-    Standing, State,
+    guarded_boot, next_boot, Board, Boot, Chosen, Field, Machine, Mark, Name, Outcome, Reason, Refusal, Role,
+    Script, Standing, State,
 };
 
 const TRIES: u8 = 2;
@@ -47,15 +49,15 @@ enum Fault {
     ScriptDoesNotSave,
     ScriptIgnoresFailedSave,
     ScriptDoesNotCount,
-    ScriptBootsBadSlots,
+    ScriptBootsHalfWrittenSlots,
     ScriptStoresOnEveryBoot,
     ScriptLeavesNoEvidence,
     ScriptIgnoresRollbackSlot,
     ConfirmForgotten,
-    InstallDoesNotMarkBad,
+    InstallDoesNotMarkTheSlot,
     InstallFromUnconfirmed,
     TryFromUnconfirmed,
-    TryKeepsTheSlotBad,
+    TryKeepsTheSlotClosed,
     RollBackLeavesTheSlotUnmarked,
     TrialIsRefusedInItsSlot,
     GuardFailsTheLastGoodSlot,
@@ -66,15 +68,15 @@ const FAULTS: [Fault; 16] = [
     Fault::ScriptDoesNotSave,
     Fault::ScriptIgnoresFailedSave,
     Fault::ScriptDoesNotCount,
-    Fault::ScriptBootsBadSlots,
+    Fault::ScriptBootsHalfWrittenSlots,
     Fault::ScriptStoresOnEveryBoot,
     Fault::ScriptLeavesNoEvidence,
     Fault::ScriptIgnoresRollbackSlot,
     Fault::ConfirmForgotten,
-    Fault::InstallDoesNotMarkBad,
+    Fault::InstallDoesNotMarkTheSlot,
     Fault::InstallFromUnconfirmed,
     Fault::TryFromUnconfirmed,
-    Fault::TryKeepsTheSlotBad,
+    Fault::TryKeepsTheSlotClosed,
     Fault::RollBackLeavesTheSlotUnmarked,
     Fault::TrialIsRefusedInItsSlot,
     Fault::GuardFailsTheLastGoodSlot,
@@ -113,7 +115,7 @@ struct Found {
 
 fn board(slots: usize) -> Board {
     let names = ["A", "B", "C"].iter().take(slots).map(|name| Name::new(name).unwrap());
-    Board { slots: names.collect(), tries: TRIES, hardened: false }
+    Board { slots: names.collect(), tries: TRIES, ..Board::default() }
 }
 
 /// Breadth first, so that a broken promise is shown with the shortest way to it.
@@ -195,7 +197,8 @@ impl Model {
     fn orders(&self, node: &Node, running: usize, found: &mut Successors) -> Result<(), String> {
         let (state, me) = (&node.stored, self.name(running));
         let whole = |slot: usize| !matches!(node.holds[slot], Content::Torn(_));
-        self.order(node, "init", |s, me| s.init(&self.board, Some(me)), |_| {}, found)?;
+        self.order(node, "init", |s, me| s.init(Some(me)), |_| {}, found)?;
+        self.order(node, "acknowledge", |s, _| Ok(s.acknowledge()), |_| {}, found)?;
         if whole(running) {
             let prove = |next: &mut Node| {
                 next.holds[running] = Content::Proven;
@@ -211,7 +214,7 @@ impl Model {
             }
         }
         let roll_back = |s: &State, me: &Name| {
-            let mut next = s.roll_back(me, Reason::Health, TRIES)?;
+            let mut next = s.roll_back(me, Reason::Health)?;
             if self.fault == Fault::RollBackLeavesTheSlotUnmarked {
                 next.slots = s.slots.clone();
             }
@@ -231,9 +234,9 @@ impl Model {
             }
             let finish = |s: &State, me: &Name| {
                 self.refused_in_its_slot(it, me)?;
-                let mut next = s.finish_install(it, me, TRIES, Some(UPDATE))?;
-                if self.fault == Fault::TryKeepsTheSlotBad {
-                    next.slots[target].mark = Field::Is(Mark::Bad);
+                let mut next = s.finish_install(it, me, TRIES, Some(UPDATE), true)?;
+                if self.fault == Fault::TryKeepsTheSlotClosed {
+                    next.slots[target].mark = Field::Is(Mark::Writing);
                 }
                 Ok(next)
             };
@@ -268,12 +271,17 @@ impl Model {
             let failed = node.stored.last_failure();
             let left = match node.stored.active.known() {
                 Some(active) if node.stored.is_on_trial(active) && node.stored.is_confirmed(me) => active,
-                _ if node.stored.is_confirmed(me) => &failed.as_ref().unwrap().slot,
+                // It is over already.
+                _ if node.stored.is_confirmed(me) => {
+                    let over = |slot: &&bootslot::slot::Slot| slot.mark == Field::Is(Mark::Failed);
+                    let slot = node.stored.slots.iter().find(over).map(|slot| &slot.name);
+                    slot.unwrap_or_else(|| &failed.as_ref().unwrap().slot)
+                }
                 _ => me,
             };
-            let was_bad = mark(&node.stored, left) == Some(Mark::Bad);
-            let evident = was_bad || evidence(&state).as_ref() == Some(left);
-            if mark(&state, left) != Some(Mark::Bad) || !evident {
+            let given_up = |state: &State| matches!(mark(state, left), Some(Mark::Failed | Mark::Writing));
+            let evident = given_up(&node.stored) || evidence(&state).as_ref() == Some(left);
+            if !given_up(&state) || !evident {
                 return Err(format!("{what}: no evidence is left"));
             }
         }
@@ -330,7 +338,7 @@ impl Model {
             }
             _ => state.begin_install(target, running)?,
         };
-        if self.fault == Fault::InstallDoesNotMarkBad {
+        if self.fault == Fault::InstallDoesNotMarkTheSlot {
             next.slots = state.slots.clone();
         }
         Ok(next)
@@ -340,11 +348,11 @@ impl Model {
         self.refused_in_its_slot(target, running)?;
         match self.fault {
             Fault::TryFromUnconfirmed => {
-                let mut next = self.as_if_confirmed(state, running).try_slot(target, running, TRIES)?;
+                let mut next = self.as_if_confirmed(state, running).try_slot(target, running, TRIES, true)?;
                 next.slots[self.place(running)].mark = state.slots[self.place(running)].mark.clone();
                 Ok(next)
             }
-            _ => state.try_slot(target, running, TRIES),
+            _ => state.try_slot(target, running, TRIES, true),
         }
     }
 
@@ -358,7 +366,12 @@ impl Model {
     fn store(&self, node: &Node, state: &State) -> Node {
         let new_trial = state.active != node.stored.active || left(state) > left(&node.stored);
         let boots = if new_trial { 0 } else { node.boots };
-        Node { stored: state.clone(), boots, ..node.clone() }
+        let mut stored = state.clone();
+        // Why a slot failed and what it held is never judged again.
+        if let Some(slot) = evidence(&stored) {
+            stored.failed = Some(format!("{slot}:user:").into_bytes());
+        }
+        Node { stored, boots, ..node.clone() }
     }
 
     // --- boots --------------------------------------------------------------------------------
@@ -408,15 +421,15 @@ impl Model {
                 slot.mark = Field::Is(Mark::Good);
             }
         }
-        guarded_boot(&seen, TRIES, machine)
+        guarded_boot(&seen, machine)
     }
 
     fn next_boot(&self, stored: &State, machine: &mut dyn Machine) -> Boot {
         let mut seen = stored.clone();
         match self.fault {
             Fault::ScriptDoesNotCount if seen.tries != Field::Is(0) => seen.tries = Field::Is(TRIES),
-            Fault::ScriptBootsBadSlots => {
-                for slot in seen.slots.iter_mut().filter(|slot| slot.mark == Field::Is(Mark::Bad)) {
+            Fault::ScriptBootsHalfWrittenSlots => {
+                for slot in seen.slots.iter_mut().filter(|slot| slot.mark == Field::Is(Mark::Writing)) {
                     slot.mark = Field::Absent;
                 }
             }
@@ -426,7 +439,7 @@ impl Model {
             }
             _ => {}
         }
-        next_boot(&seen, TRIES, machine)
+        next_boot(&seen, machine)
     }
 
     // --- promises that hold in every state --------------------------------------------------------
@@ -447,7 +460,7 @@ impl Model {
         let good = |name: &Name| mark(&node.stored, name) == Some(Mark::Good);
         let mut broken = Plain { saves: false, stored: node.stored.clone(), stores: 0 };
         if let Chosen::Slot(slot) = self.next_boot(&node.stored, &mut broken).chosen {
-            if self.board.slots.iter().any(good) && !node.stored.is_confirmed(&slot) {
+            if self.board.slots.iter().any(good) && !good(&slot) {
                 return Err(format!("with a failing saveenv {slot} boots, though another slot is good"));
             }
         }
@@ -487,17 +500,18 @@ impl Model {
 /// One boot under a plan of choices; the plan grows where the script asks more.
 struct Run<'a> {
     model: &'a Model,
-    before: &'a Node,
     now: Node,
     /// Choice and number of options, for each question asked.
     plan: Vec<(usize, usize)>,
     asked: usize,
     cut: bool,
-    /// The guard may still act.
+    /// The guard acts in this boot.
     guarded: bool,
     /// The slot whose trial the last store that worked has counted.
     counted: Option<Name>,
     did_not_load: HashSet<Name>,
+    /// A store of this boot has failed.
+    not_saved: bool,
     said: Vec<String>,
     broken: Option<String>,
 }
@@ -506,7 +520,6 @@ impl<'a> Run<'a> {
     fn new(model: &'a Model, node: &'a Node, plan: Vec<(usize, usize)>) -> Self {
         Run {
             model,
-            before: node,
             now: node.clone(),
             plan,
             asked: 0,
@@ -514,6 +527,7 @@ impl<'a> Run<'a> {
             guarded: false,
             counted: None,
             did_not_load: HashSet::new(),
+            not_saved: false,
             said: vec![],
             broken: None,
         }
@@ -530,26 +544,35 @@ impl<'a> Run<'a> {
     /// Promises about what the script stores.
     fn judge(&mut self, from: &State, to: &State) {
         for slot in &from.slots {
-            let failed = mark(from, &slot.name) != Some(Mark::Bad) && mark(to, &slot.name) == Some(Mark::Bad);
-            let given_up = from.is_confirmed(&slot.name) && !to.is_confirmed(&slot.name);
-            if (failed || given_up) && evidence(to) != Some(slot.name.clone()) {
+            let failed =
+                mark(from, &slot.name) != Some(Mark::Failed) && mark(to, &slot.name) == Some(Mark::Failed);
+            let given_up =
+                mark(from, &slot.name) == Some(Mark::Good) && mark(to, &slot.name) != Some(Mark::Good);
+            // After a store that failed there may be two failures, and the last one is on record.
+            let evident = evidence(to).is_some_and(|of| of == slot.name || self.not_saved);
+            if (failed || given_up) && !evident {
                 self.broken = Some(format!("{} failed and no evidence is left", slot.name));
             }
             let returns = from.rollback.known().filter(|to| mark(from, to) == Some(Mark::Good));
-            if let Some(rollback) = returns.filter(|_| failed) {
-                if to.active.known() != Some(rollback) {
+            if let Some(rollback) = returns.filter(|to| failed && !self.did_not_load.contains(to)) {
+                if to.active.known() != Some(rollback) && from.active.known() == Some(&slot.name) {
                     self.broken =
                         Some(format!("the trial of {} does not end in its rollback slot", slot.name));
                 }
             }
         }
-        let same_trial = to.active.known().filter(|slot| to.active == from.active && to.is_on_trial(slot));
+        let goes_on = |slot: &&Name| {
+            to.active == from.active
+                && to.is_on_trial(slot)
+                && left(to) < left(from)
+                && to.success == from.success
+        };
+        let same_trial = to.active.known().filter(goes_on);
         if let Some(slot) = same_trial.filter(|_| to.rollback != from.rollback) {
             self.broken = Some(format!("the trial of {slot} goes on with another rollback slot"));
         }
-        let guard = std::mem::take(&mut self.guarded);
         if let Standing::Confirmed(slot) = from.standing() {
-            if guard && to.active.known().is_some_and(|to| to != slot && from.is_confirmed(to)) {
+            if self.guarded || self.did_not_load.contains(slot) {
                 return;
             }
             self.broken = Some(format!("a boot of {slot}, which is confirmed, stores something"));
@@ -568,20 +591,16 @@ impl<'a> Run<'a> {
             Chosen::Slot(slot) => {
                 let place = self.model.place(&slot);
                 if self.now.holds[place] == Content::Torn(true)
-                    || mark(&self.now.stored, &slot) == Some(Mark::Bad)
+                    || mark(&self.now.stored, &slot) == Some(Mark::Writing)
                 {
-                    return Err(format!("{slot} boots, which is bad"));
+                    return Err(format!("{slot} boots, which is half-written"));
                 }
-                if !self.before.stored.is_confirmed(&slot) && !self.now.stored.is_confirmed(&slot) {
+                if !self.now.stored.is_confirmed(&slot) {
                     self.unconfirmed_boot(&slot)?;
                 }
                 self.now.running = Some(place);
             }
-            Chosen::StartOver => {
-                self.now.lost = true;
-                forget_torn(&mut self.now);
-            }
-            Chosen::Recovery => {}
+            Chosen::StartOver | Chosen::Recovery => {}
         }
         Ok(self.now)
     }
@@ -594,8 +613,18 @@ impl<'a> Run<'a> {
             }
             return Ok(());
         }
-        // Uncounted: only where nothing that was confirmed loads.
+        // Uncounted: only where it can't be stored and nothing that was confirmed loads.
+        if !self.not_saved {
+            return Err(format!("{slot} boots uncounted, though stores work"));
+        }
+        if mark(&self.now.stored, slot) == Some(Mark::Good) {
+            return Ok(());
+        }
+        // One that has used up its tries in another's place is failed by this very boot.
+        let over = Standing::Over(self.now.stored.active.known());
+        let used_up = self.now.stored.active.known().filter(|_| self.now.stored.standing() == over);
         let others = self.now.stored.slots.iter().filter(|other| other.mark == Field::Is(Mark::Good));
+        let others = others.filter(|other| Some(&other.name) != used_up);
         match others.map(|other| &other.name).find(|other| !self.did_not_load.contains(other)) {
             Some(other) => Err(format!("{slot} boots uncounted, though {other} is good")),
             None => Ok(()),
@@ -606,6 +635,10 @@ impl<'a> Run<'a> {
 impl Machine for Run<'_> {
     fn loads(&mut self, slot: &Name) -> bool {
         if self.cut {
+            return false;
+        }
+        // It is asked more than once in a boot, and gets the same answer.
+        if self.did_not_load.contains(slot) {
             return false;
         }
         let loads = self.choose(2) == 0;
@@ -638,9 +671,11 @@ impl Machine for Run<'_> {
         self.said.push(what.into());
         self.cut = choice >= 2;
         let works = choice == 0 || choice == 3;
+        self.not_saved |= !works;
         if works {
-            self.counted = state.active.known().filter(|slot| state.is_on_trial(slot)).cloned();
-            let started_over = mark_count(&before, Mark::Bad) == before.slots.len();
+            let counted = |slot: &&Name| state.is_on_trial(slot) && state.tries != Field::Is(TRIES);
+            self.counted = state.active.known().filter(counted).cloned();
+            let started_over = mark_count(&before, Mark::Writing) == before.slots.len();
             self.now = self.model.store(&self.now, &state);
             if started_over {
                 self.now.lost = true;

@@ -1,0 +1,188 @@
+//! `bootslot bundle`: create, sign, inspect and verify bundles.
+
+use std::fmt::Write;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use bootslot::settings::Update;
+use bootslot::update::bundle::container::SignatureKind;
+use bootslot::update::bundle::manifest::hex;
+use bootslot::update::{self, Bundle};
+use clap::{Args, Subcommand};
+use serde_json::{json, Value};
+
+use crate::origin::Origin;
+use crate::outcome::{print, Outcome};
+use crate::progress::Progress;
+use crate::report::to_json;
+use crate::trust;
+#[cfg(feature = "bundle")]
+use crate::workshop;
+
+/// How messages begin.
+pub const PROGRAM: &str = "bootslot bundle";
+
+/// The options of the group.
+#[derive(Args)]
+pub struct Options {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make a bundle of images
+    #[cfg(feature = "bundle")]
+    Create(workshop::Create),
+    /// Sign a bundle, or add a signature that was made elsewhere
+    #[cfg(feature = "bundle")]
+    Sign(workshop::Sign),
+    /// Make a pair of keys, of which no password protects the secret one
+    #[cfg(feature = "bundle")]
+    GenerateKey(workshop::GenerateKey),
+    /// Show what a bundle says of itself; nothing of it is proven
+    Inspect {
+        #[command(flatten)]
+        origin: Origin,
+        /// Print it as JSON
+        #[arg(long)]
+        json: bool,
+        /// Print the manifest as it is: what is signed
+        #[arg(long, conflicts_with = "json")]
+        manifest: bool,
+    },
+    /// Verify a signature, and that every image is the one that was signed
+    Verify {
+        #[command(flatten)]
+        origin: Origin,
+        #[command(flatten)]
+        trust: trust::Trust,
+        /// Trust this key or CA certificate (*.pem) only; can be given several times
+        #[arg(long, value_name = "FILE")]
+        key: Vec<PathBuf>,
+        /// Print progress and result as JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Runs one of the commands.
+pub fn run(options: &Options) -> Outcome {
+    match &options.command {
+        #[cfg(feature = "bundle")]
+        Command::Create(options) => workshop::create(options),
+        #[cfg(feature = "bundle")]
+        Command::Sign(options) => workshop::sign(options),
+        #[cfg(feature = "bundle")]
+        Command::GenerateKey(options) => workshop::generate_key(options),
+        Command::Inspect { origin, json, manifest } => {
+            let bundle = Bundle::inspect(origin.open(*json)?)?;
+            print(&match (manifest, json) {
+                (true, _) => bundle.manifest_bytes,
+                (false, true) => to_json(&describe_json(&bundle)),
+                (false, false) => describe(&bundle).into_bytes(),
+            })
+        }
+        Command::Verify { origin, trust, key, json } => verify(origin, trust, key, *json),
+    }
+}
+
+fn verify(origin: &Origin, trust: &trust::Trust, key: &[PathBuf], as_json: bool) -> Outcome {
+    let keys = trust.keyring(&Update::default(), key)?;
+    let mut bundle = Bundle::open(origin.open(as_json)?, &keys)?;
+    let mut progress = Progress::new(as_json);
+    let result = update::verify(&mut bundle, &mut |now| {
+        progress.show(&now);
+        ControlFlow::Continue(())
+    });
+    progress.end();
+    result?;
+    let signer = bundle.signer.as_ref().map(|signer| (signer.key.as_str(), signer.comment.as_str()));
+    let (key, comment) = signer.unwrap_or_default();
+    let (version, id) = (&bundle.manifest.version, bundle.id());
+    print(&match as_json {
+        true => to_json(
+            &json!({ "event": "done", "code": 0, "update": id, "version": version, "key": key, "comment": comment }),
+        ),
+        false => format!("Version {version} ({id}): signed by {key} ({comment}), all images are whole\n")
+            .into_bytes(),
+    })
+}
+
+/// For people.
+fn describe(bundle: &Bundle) -> String {
+    let manifest = &bundle.manifest;
+    let mut text = String::new();
+    let mut line = |name: &str, value: &str| {
+        let _ = writeln!(text, "{name:14}{value}");
+    };
+    line("compatible:", &manifest.compatible);
+    if !manifest.revisions.is_empty() {
+        line("revisions:", &manifest.revisions.join(", "));
+    }
+    line("version:", &manifest.version);
+    if let Some(build) = &manifest.build {
+        line("build:", build);
+    }
+    line("update id:", &bundle.id());
+    line("size:", &format!("{} bytes", bundle.size()));
+    for (path, bytes) in &manifest.free {
+        line("needs free:", &format!("{bytes} bytes on {path}"));
+    }
+    for payload in &manifest.payloads {
+        line(
+            "image:",
+            &format!(
+                "{}, {} bytes in {} chunks, {} bytes here",
+                payload.part, payload.size, payload.chunks, payload.data
+            ),
+        );
+        line("  sha256:", &hex(&payload.sha256));
+    }
+    let signatures = match bundle.signatures.len() {
+        0 => "none".to_owned(),
+        count => format!("{count}, NOT VERIFIED (bootslot bundle verify does that)"),
+    };
+    line("signatures:", &signatures);
+    text
+}
+
+fn describe_json(bundle: &Bundle) -> Value {
+    let manifest = &bundle.manifest;
+    let payloads: Vec<Value> = manifest
+        .payloads
+        .iter()
+        .map(|payload| {
+            json!({
+                "part": payload.part,
+                "bytes": payload.size,
+                "sha256": hex(&payload.sha256),
+                "chunks": payload.chunks,
+                "stored": payload.data,
+            })
+        })
+        .collect();
+    let kinds: Vec<&str> = bundle
+        .signatures
+        .iter()
+        .map(|signature| match signature.kind {
+            SignatureKind::Minisign => "minisign",
+            SignatureKind::Cms => "cms",
+            _ => "unknown",
+        })
+        .collect();
+    let free: Vec<Value> =
+        manifest.free.iter().map(|(path, bytes)| json!({ "path": path, "bytes": bytes })).collect();
+    json!({
+        "compatible": manifest.compatible,
+        "revisions": manifest.revisions,
+        "version": manifest.version,
+        "build": manifest.build,
+        "update": bundle.id(),
+        "bytes": bundle.size(),
+        "free": free,
+        "payloads": payloads,
+        "signatures": kinds,
+        "verified": false,
+    })
+}

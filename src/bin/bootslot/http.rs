@@ -1,0 +1,114 @@
+//! The options of a download, and what the process's environment says of proxies.
+
+use std::env;
+use std::io::{self, Write};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bootslot::update::source::http::{self, ClientFiles, HttpSource, Proxies, Retry, Waiting};
+use clap::Args;
+use serde_json::json;
+
+use crate::outcome::{complain, read_input, Failure, Outcome};
+use crate::progress::is_watched;
+
+/// The options of a download.
+#[derive(Args)]
+#[command(next_help_heading = "Download")]
+pub struct Download {
+    /// Send a header, or those in a file; can be given several times
+    #[arg(long, value_name = "NAME: VALUE|@FILE")]
+    header: Vec<String>,
+
+    /// Trust servers that this CA vouches for, and no other (PEM) [default: the system's]
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+
+    /// The certificate of this device (PEM)
+    #[arg(long, value_name = "FILE", requires = "client_key")]
+    client_cert: Option<PathBuf>,
+
+    /// Its key (PEM)
+    #[arg(long, value_name = "FILE", requires = "client_cert")]
+    client_key: Option<PathBuf>,
+
+    /// Give up after so long without a new byte
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
+    retry_for: u64,
+}
+
+impl Download {
+    /// The bundle at this address.
+    pub fn source(&self, address: &str, json: bool) -> Outcome<HttpSource> {
+        let mut headers = Vec::new();
+        for given in &self.header {
+            match given.strip_prefix('@') {
+                Some(file) => {
+                    let bytes = read_input(Path::new(file))?;
+                    let text = String::from_utf8_lossy(&bytes);
+                    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+                        headers.push(header(line)?);
+                    }
+                }
+                None => headers.push(header(given)?),
+            }
+        }
+        let client = match (self.client_cert.clone(), self.client_key.clone()) {
+            (Some(certificate), Some(key)) => Some(ClientFiles { certificate, key }),
+            _ => None,
+        };
+        let options = http::Options {
+            headers,
+            ca: self.ca.clone(),
+            client,
+            proxies: proxies(),
+            retry: Retry { limit: Duration::from_secs(self.retry_for), ..Retry::default() },
+            on_wait: Some(Arc::new(move |now| {
+                tell(&now, json);
+                ControlFlow::Continue(())
+            })),
+            ..http::Options::default()
+        };
+        Ok(HttpSource::new(address, options)?)
+    }
+}
+
+/// `Name: value`. What is wrong is not repeated: it may be a secret.
+fn header(text: &str) -> Outcome<(String, String)> {
+    let (name, value) = text.split_once(':').ok_or_else(|| {
+        Failure::Usage("a header is given as 'Name: value', or as @FILE with such lines".into())
+    })?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
+}
+
+/// As curl reads them, except that HTTP_PROXY counts as well: this is no CGI script, to which it could be forged.
+fn proxies() -> Proxies {
+    let value = |names: [&str; 2]| {
+        let values = names.into_iter().filter_map(|name| env::var(name).ok());
+        values.into_iter().find(|value| !value.is_empty())
+    };
+    let all = value(["all_proxy", "ALL_PROXY"]);
+    Proxies {
+        http: value(["http_proxy", "HTTP_PROXY"]).or_else(|| all.clone()),
+        https: value(["https_proxy", "HTTPS_PROXY"]).or(all),
+        except: value(["no_proxy", "NO_PROXY"]).unwrap_or_default(),
+    }
+}
+
+/// Tells of a wait: each second as JSON, once for people.
+fn tell(now: &Waiting<'_>, json: bool) {
+    let seconds = now.left.as_secs_f64();
+    if json {
+        let event = json!({
+            "event": "waiting",
+            "reason": now.reason,
+            "seconds": (seconds * 10.0).round() / 10.0,
+            "failed": now.failed,
+        });
+        let _ = writeln!(io::stdout().lock(), "{event}");
+    } else if is_watched() && now.is_first {
+        complain("bootslot", format_args!("{}; next attempt in {seconds:.0} s", now.reason));
+    }
+}

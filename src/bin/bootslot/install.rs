@@ -1,0 +1,110 @@
+//! `bootslot install`: a bundle into the slot that does not run.
+
+use std::ops::ControlFlow;
+
+use bootslot::slot::Name;
+use bootslot::update::{self, Bundle, Installed};
+use clap::Args;
+use serde_json::json;
+
+use crate::origin::Origin;
+use crate::outcome::{print, Outcome};
+use crate::progress::Progress;
+use crate::report::to_json;
+use crate::slots::{self, slot_name};
+use crate::trust;
+
+/// The options of the command.
+#[derive(Args)]
+pub struct Install {
+    #[command(flatten)]
+    origin: Origin,
+
+    /// The slot to install to [default: one that does not run]
+    #[arg(long, value_name = "SLOT", value_parser = slot_name)]
+    target: Option<Name>,
+
+    #[command(flatten)]
+    tries: slots::Tries,
+
+    /// Install it although it has failed here before
+    #[arg(long)]
+    again: bool,
+
+    /// Look at everything, change nothing
+    #[arg(long)]
+    dry_run: bool,
+
+    #[command(flatten)]
+    trust: trust::Trust,
+
+    #[command(flatten)]
+    device: slots::Options,
+}
+
+/// Runs the command.
+pub fn run(options: &Install) -> Outcome {
+    let mut device = slots::open(&options.device)?;
+    let keys = options.trust.keyring(&device.settings().update, &[])?;
+    let bundle = Bundle::open(options.origin.open(options.device.json)?, &keys)?;
+    let version = bundle.manifest.version.clone();
+    let mut progress = Progress::new(options.device.json);
+    let chosen = update::Options {
+        target: options.target.clone(),
+        tries: options.tries.given(),
+        again: options.again,
+        dry_run: options.dry_run,
+    };
+    let settings = device.settings().clone();
+    let result = update::install(&mut device, bundle, &settings, &chosen, &mut |now| {
+        progress.show(&now);
+        ControlFlow::Continue(())
+    });
+    progress.end();
+    match &result {
+        Ok(installed) if options.device.json => {
+            print(&to_json(&done_json(installed, &version, options.dry_run)))
+        }
+        Ok(installed) => print(done_text(installed, &version, options.dry_run).as_bytes()),
+        Err(error) if options.device.json => {
+            print(&to_json(&json!({ "event": "failed", "code": error.code(), "error": error.to_string() })))
+        }
+        Err(_) => Ok(()),
+    }?;
+    result.map(drop).map_err(Into::into)
+}
+
+fn done_text(installed: &Installed, version: &str, dry_run: bool) -> String {
+    let Installed { slot, id, already, done } = installed;
+    match (already, dry_run) {
+        (true, _) => {
+            format!("Already done, nothing stored: version {version} ({id}) is in slot {slot}, on trial\n")
+        }
+        (false, true) => {
+            format!("Nothing was changed: version {version} ({id}) can be installed to slot {slot}\n")
+        }
+        (false, false) => format!(
+            "Version {version} ({id}) is in slot {slot}, read back, and on trial from the next boot on\n\
+             {} bytes: {} written, {} were there already\n",
+            done.all, done.written, done.kept
+        ),
+    }
+}
+
+fn done_json(installed: &Installed, version: &str, dry_run: bool) -> serde_json::Value {
+    let Installed { slot, id, already, done } = installed;
+    json!({
+        "event": "done",
+        "code": 0,
+        "slot": slot.as_str(),
+        "update": id,
+        "version": version,
+        "already": already,
+        "dry_run": dry_run,
+        "bytes": done.all,
+        "written": done.written,
+        "kept": done.kept,
+        "copied": done.copied,
+        "fetched": done.fetched,
+    })
+}

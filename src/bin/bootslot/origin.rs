@@ -1,0 +1,45 @@
+//! Where a bundle comes from, as the command line says it: a file, standard input, or a server.
+
+use std::io;
+use std::path::PathBuf;
+
+use bootslot::update::source::{FileSource, Source, StreamSource};
+use clap::Args;
+
+use crate::outcome::Outcome;
+
+/// The bundle and how it is fetched.
+#[derive(Args)]
+pub struct Origin {
+    /// The bundle: a file, - for standard input, or an address of http or https
+    bundle: PathBuf,
+
+    #[cfg(feature = "http")]
+    #[command(flatten)]
+    http: crate::http::Download,
+}
+
+impl Origin {
+    /// Opens the bundle; `json` says how waits are told.
+    pub fn open(&self, json: bool) -> Outcome<Box<dyn Source>> {
+        match self.bundle.to_str() {
+            Some("-") => Ok(Box::new(StreamSource::new(io::stdin()))),
+            Some(address) if address.contains("://") => self.fetch(address, json),
+            _ => Ok(Box::new(FileSource::open(&self.bundle)?)),
+        }
+    }
+
+    #[cfg(feature = "http")]
+    fn fetch(&self, address: &str, json: bool) -> Outcome<Box<dyn Source>> {
+        Ok(Box::new(self.http.source(address, json)?))
+    }
+
+    #[cfg(not(feature = "http"))]
+    fn fetch(&self, _address: &str, _json: bool) -> Outcome<Box<dyn Source>> {
+        Err(crate::outcome::Failure::Usage(
+            "this program was built without the feature `http`, and can't fetch a bundle from a server: \
+             download it, and give it as a file or on standard input"
+                .into(),
+        ))
+    }
+}

@@ -1,0 +1,262 @@
+//! `bootslot bundle create` and `sign`: what is done where images are built, not on the device.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+#[cfg(feature = "cms")]
+use bootslot::update::bundle;
+use bootslot::update::bundle::container::{Signature, SignatureKind};
+use bootslot::update::bundle::create::{self, Compression};
+use bootslot::update::bundle::manifest::{is_part, Manifest};
+use bootslot::update::bundle::signature::signature_of;
+use bootslot::update::source::FileSource;
+use bootslot::update::{Bundle, UpdateError};
+use bootslot::{Error, Place};
+use clap::Args;
+use ct_codecs::{Base64, Decoder};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::outcome::{print, read_input, Failure, Outcome};
+use crate::progress::is_watched;
+
+/// The options of `create`.
+#[derive(Args)]
+pub struct Create {
+    /// The images: the part of a slot that each is for, and its file; the part of a slot with one device is `root`
+    #[arg(required = true, value_name = "PART=FILE", value_parser = image)]
+    images: Vec<(String, PathBuf)>,
+
+    /// The bundle to make
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+
+    /// The devices that it is for: as in their settings
+    #[arg(long, value_name = "TEXT")]
+    compatible: String,
+
+    /// The hardware revisions that it is for [default: any]; can be given several times
+    #[arg(long, value_name = "TEXT")]
+    revision: Vec<String>,
+
+    /// Its version
+    #[arg(long, value_name = "VERSION")]
+    version: String,
+
+    /// What built it, when, from what: for people
+    #[arg(long, value_name = "TEXT")]
+    build: Option<String>,
+
+    /// Room that has to be free elsewhere, in bytes on the file system of a path; can be given several times
+    #[arg(long, value_name = "PATH=BYTES", value_parser = free)]
+    free: Vec<(String, u64)>,
+
+    /// How hard to compress, 1 to 19
+    #[arg(long, value_name = "N", default_value_t = Compression::default().level, value_parser = clap::value_parser!(i32).range(1..=19))]
+    level: i32,
+
+    /// The average size of chunks in bytes [default: by the size of the image, 8192 at least]
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1024..=262144))]
+    chunk_size: Option<u32>,
+}
+
+/// The options of `sign`.
+#[derive(Args)]
+pub struct Sign {
+    /// The bundle
+    bundle: PathBuf,
+
+    #[command(flatten)]
+    how: How,
+
+    /// The file with the password of the key in its first line, or - for standard input
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+
+    /// What the signature says of itself
+    #[arg(long, value_name = "TEXT", requires = "key")]
+    comment: Option<String>,
+
+    /// The certificate of the key, in PEM, with or without intermediates
+    #[cfg(feature = "cms")]
+    #[arg(long, value_name = "FILE", requires = "cms_key")]
+    cms_cert: Option<PathBuf>,
+
+    /// Certificates between this one and the CA's, in PEM; can be given several times
+    #[cfg(feature = "cms")]
+    #[arg(long, value_name = "FILE", requires = "cms_key")]
+    intermediate: Vec<PathBuf>,
+
+    /// Remove the signatures that it has
+    #[arg(long)]
+    replace: bool,
+}
+
+/// Where the signature comes from.
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+struct How {
+    /// Sign with this secret key of minisign; its password is asked for where it has one
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+
+    /// Sign with this private key of a certificate (CMS), in PEM
+    #[cfg(feature = "cms")]
+    #[arg(long, value_name = "FILE", requires = "cms_cert")]
+    cms_key: Option<PathBuf>,
+
+    /// Add this signature of what `bootslot bundle inspect --manifest` prints: of minisign, or CMS in DER
+    #[arg(long, value_name = "FILE")]
+    signature: Option<PathBuf>,
+}
+
+/// The options of `generate-key`.
+#[derive(Args)]
+pub struct GenerateKey {
+    /// The public key to make, for the devices' folder of keys
+    #[arg(long, value_name = "FILE")]
+    public: PathBuf,
+
+    /// The secret key to make; it does not leave the workshop
+    #[arg(long, value_name = "FILE")]
+    secret: PathBuf,
+}
+
+fn free(text: &str) -> Result<(String, u64), String> {
+    let split = text.rsplit_once('=').and_then(|(path, bytes)| Some((path.to_owned(), bytes.parse().ok()?)));
+    split.filter(|(path, _)| path.starts_with('/')).ok_or_else(|| "free room is given as /PATH=BYTES".into())
+}
+
+/// Runs `create`.
+pub fn create(options: &Create) -> Outcome {
+    let manifest = Manifest {
+        compatible: options.compatible.clone(),
+        revisions: options.revision.clone(),
+        version: options.version.clone(),
+        build: options.build.clone(),
+        free: options.free.clone(),
+        payloads: Vec::new(),
+    };
+    let compression =
+        Compression { level: options.level, average: options.chunk_size, ..Compression::default() };
+    let total =
+        options.images.iter().filter_map(|(_, file)| file.metadata().ok()).map(|meta| meta.len()).sum();
+    let bar = if is_watched() { ProgressBar::new(total) } else { ProgressBar::hidden() };
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {bytes:>11} of {total_bytes}, {eta} left") {
+        bar.set_style(style);
+    }
+    let made = create::create(&options.output, manifest, &options.images, compression, &mut |done| {
+        bar.set_position(done);
+    });
+    bar.finish_and_clear();
+    made?;
+    let bundle = Bundle::inspect(Box::new(FileSource::open(&options.output)?))?;
+    let (file, id, size) = (options.output.display(), bundle.id(), bundle.size());
+    print(format!("{file}: update {id}, {size} bytes, not signed\n").as_bytes())
+}
+
+/// Runs `generate-key`.
+pub fn generate_key(options: &GenerateKey) -> Outcome {
+    let failed = |error: minisign::PError| wrong(&options.secret, error.to_string());
+    let pair = minisign::KeyPair::generate_unencrypted_keypair().map_err(failed)?;
+    let secret = pair.sk.to_box(None).map_err(failed)?.into_string();
+    let public = pair.pk.to_box().map_err(failed)?.into_string();
+    for (path, text, mode) in [(&options.secret, secret, 0o600), (&options.public, public, 0o644)] {
+        // A key that exists is worth more than a new one.
+        let write = || {
+            fs::File::options().write(true).create_new(true).mode(mode).open(path)?.write_all(text.as_bytes())
+        };
+        write().map_err(|error| Place::new(path, "making the key").io(error))?;
+    }
+    Ok(())
+}
+
+/// Runs `sign`.
+pub fn sign(options: &Sign) -> Outcome {
+    let bundle = Bundle::inspect(Box::new(FileSource::open(&options.bundle)?))?;
+    let signature = match &options.how {
+        How { key: Some(key), .. } => minisign(key, &bundle, options)?,
+        How { signature: Some(signature), .. } => {
+            let bytes = read(signature, "reading the signature")?;
+            signature_of(&bundle.manifest_bytes, bytes).map_err(|message| wrong(signature, message))?
+        }
+        #[cfg(feature = "cms")]
+        How { cms_key: Some(key), .. } => cms(key, &bundle, options)?,
+        How { .. } => return Err(Failure::Usage("a key or a signature is needed".into())),
+    };
+    let mut signatures = if options.replace { Vec::new() } else { bundle.signatures.clone() };
+    signatures.push(signature);
+    create::sign(&options.bundle, &bundle.manifest_bytes, &signatures)?;
+    let (file, count) = (options.bundle.display(), signatures.len());
+    print(format!("{file}: update {}, signatures: {count}\n", bundle.id()).as_bytes())
+}
+
+fn wrong(path: &Path, message: String) -> UpdateError {
+    Error::Device { path: path.into(), message }.into()
+}
+
+/// The first line of the file with the password.
+fn password(options: &Sign) -> Outcome<Option<String>> {
+    let Some(path) = &options.password_file else { return Ok(None) };
+    let text = String::from_utf8(read_input(path)?);
+    let text = text.map_err(|_| wrong(path, "this password is no UTF-8".into()))?;
+    match text.lines().next().filter(|line| !line.is_empty()) {
+        Some(line) => Ok(Some(line.to_owned())),
+        None => Err(wrong(path, "there is no password in it".into()).into()),
+    }
+}
+
+fn minisign(path: &Path, bundle: &Bundle, options: &Sign) -> Outcome<Signature> {
+    let failed = |error: minisign::PError| wrong(path, error.to_string());
+    let text = String::from_utf8_lossy(&read(path, "reading the key")?).into_owned();
+    let key = match without_password(&text) {
+        Some(key) => key,
+        // With `None` it asks for the password.
+        None => minisign::SecretKeyBox::from_string(&text)
+            .map_err(failed)?
+            .into_secret_key(password(options)?)
+            .map_err(failed)?,
+    };
+    let manifest = &bundle.manifest;
+    let comment = options.comment.clone();
+    let comment =
+        comment.unwrap_or_else(|| format!("{} {} {}", manifest.compatible, manifest.version, bundle.id()));
+    let signed =
+        minisign::sign(None, &key, &bundle.manifest_bytes[..], Some(&comment), None).map_err(failed)?;
+    Ok(Signature { kind: SignatureKind::Minisign, bytes: signed.into_string().into_bytes() })
+}
+
+#[cfg(feature = "cms")]
+fn cms(path: &Path, bundle: &Bundle, options: &Sign) -> Outcome<Signature> {
+    let certificate = options.cms_cert.as_deref().unwrap_or(path);
+    let certificate = read(certificate, "reading the certificate")?;
+    let others = options.intermediate.iter().map(|file| read(file, "reading the certificate"));
+    let others: Vec<Vec<u8>> = others.collect::<Outcome<_>>()?;
+    let key = read(path, "reading the key")?;
+    let password = password(options)?;
+    let signed = bundle::cms::sign(&bundle.manifest_bytes, &certificate, &key, password.as_deref(), &others);
+    Ok(Signature { kind: SignatureKind::Cms, bytes: signed.map_err(|message| wrong(path, message))? })
+}
+
+/// A key that no password protects (`minisign -G -W`). minisign leaves its checksum empty, which the crate takes for
+/// damage.
+fn without_password(text: &str) -> Option<minisign::SecretKey> {
+    let bytes = Base64::decode_to_vec(text.lines().nth(1)?, None).ok()?;
+    // Signature algorithm (2 bytes), then the one that protects the key: none.
+    let [_, _, 0, 0, ..] = bytes[..] else { return None };
+    minisign::SecretKey::from_bytes(&bytes).ok()
+}
+
+/// `PART=FILE`.
+fn image(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((part, file)) if is_part(part) && !file.is_empty() => Ok((part.to_owned(), file.into())),
+        _ => Err("an image is given as PART=FILE, such as root=rootfs.ext4".into()),
+    }
+}
+
+/// The bytes of a small file.
+fn read(path: &Path, step: &'static str) -> Outcome<Vec<u8>> {
+    Ok(fs::read(path).map_err(|error| Place::new(path, step).io(error))?)
+}

@@ -1,0 +1,391 @@
+//! Pure: the manifest, the part of a bundle that is signed. It is TOML.
+//!
+//! ```toml
+//! bundle = 1
+//! compatible = "acme-gateway"
+//! revisions = ["1.0", "1.1"]
+//! version = "2.3.1"
+//! build = "acme-image 2026-11-20"
+//!
+//! [[free]]
+//! path = "/data"
+//! bytes = 10000000
+//!
+//! [[payload]]
+//! part = "root"
+//! size = 536870912
+//! sha256 = "..."
+//! average = 8192
+//! window = 65536
+//! largest = 32768
+//! chunks = 65536
+//! data = 161234567
+//! table = 2411724
+//! table-sha256 = "..."
+//! ```
+//!
+//! A key that is not known is an error: who wrote it meant something by it.
+
+use std::fmt::Write;
+
+use serde::Deserialize;
+
+use super::table::{Digest, Expected, LARGEST_CHUNK, LARGEST_TABLE, LARGEST_WINDOW};
+
+/// The version of the format, which a manifest names first.
+pub const FORMAT: u32 = 1;
+
+/// What a bundle is, for whom, and what is in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manifest {
+    /// The devices that it fits: equal to their settings' `compatible`.
+    pub compatible: String,
+    /// The hardware revisions that it fits; none: any.
+    pub revisions: Vec<String>,
+    /// Its version; [`compare`](super::version::compare) has the order.
+    pub version: String,
+    /// What built it, when, from what: for people.
+    pub build: Option<String>,
+    /// Room that has to be free elsewhere: a path, and bytes on its file system.
+    pub free: Vec<(String, u64)>,
+    /// The images, each for one part of a slot.
+    pub payloads: Vec<Payload>,
+}
+
+/// One image of a bundle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payload {
+    /// The part of the slot that it is for.
+    pub part: String,
+    /// Bytes of the image.
+    pub size: u64,
+    /// SHA-256 of the image. It is not needed to install it: each chunk has its own.
+    pub sha256: Digest,
+    /// The average size of its chunks, with which it was cut: a slot that is cut in the same way has the same chunks.
+    pub average: u32,
+    /// How many bytes of the image before a chunk may be needed to decompress it.
+    pub window: u64,
+    /// Bytes of the largest chunk.
+    pub largest: u64,
+    /// How many chunks there are.
+    pub chunks: u64,
+    /// Bytes of its data in the bundle.
+    pub data: u64,
+    /// Bytes of its table in the bundle.
+    pub table: u64,
+    /// SHA-256 of its table.
+    pub table_sha256: Digest,
+}
+
+impl Payload {
+    /// What its table has to agree with.
+    pub fn expected(&self) -> Expected {
+        Expected { size: self.size, data: self.data, chunks: self.chunks, largest: self.largest }
+    }
+}
+
+/// What a manifest of any format says first.
+#[derive(Deserialize)]
+struct Format {
+    bundle: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(rename = "bundle")]
+    _bundle: u32,
+    compatible: String,
+    #[serde(default)]
+    revisions: Vec<String>,
+    version: String,
+    build: Option<String>,
+    #[serde(default)]
+    free: Vec<Free>,
+    payload: Vec<PayloadFile>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Free {
+    path: String,
+    bytes: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct PayloadFile {
+    part: String,
+    size: u64,
+    sha256: String,
+    average: u32,
+    window: u64,
+    largest: u64,
+    chunks: u64,
+    data: u64,
+    table: u64,
+    table_sha256: String,
+}
+
+impl Manifest {
+    /// Reads a manifest.
+    ///
+    /// Errors: what is wrong with it, as a phrase.
+    pub fn parse(text: &[u8]) -> Result<Manifest, String> {
+        let text = std::str::from_utf8(text).map_err(|_| "it is no UTF-8")?;
+        let say = |error: toml::de::Error| error.message().to_owned();
+        let format: Format = toml::from_str(text).map_err(say)?;
+        if format.bundle != FORMAT {
+            return Err(format!("its format is {}, and this program knows {FORMAT} only", format.bundle));
+        }
+        let file: File = toml::from_str(text).map_err(say)?;
+        let manifest = Manifest {
+            compatible: file.compatible,
+            revisions: file.revisions,
+            version: file.version,
+            build: file.build,
+            free: file.free.into_iter().map(|free| (free.path, free.bytes)).collect(),
+            payloads: file.payload.into_iter().map(payload).collect::<Result<_, _>>()?,
+        };
+        manifest.check()?;
+        Ok(manifest)
+    }
+
+    /// The manifest as text. Equal manifests give equal bytes.
+    ///
+    /// Errors: what can't be in a manifest, as a phrase.
+    pub fn to_text(&self) -> Result<String, String> {
+        self.check()?;
+        let mut text = format!("bundle = {FORMAT}\n");
+        put(&mut text, format_args!("compatible = {}", quoted(&self.compatible)));
+        if !self.revisions.is_empty() {
+            let revisions: Vec<String> = self.revisions.iter().map(|name| quoted(name)).collect();
+            put(&mut text, format_args!("revisions = [{}]", revisions.join(", ")));
+        }
+        put(&mut text, format_args!("version = {}", quoted(&self.version)));
+        if let Some(build) = &self.build {
+            put(&mut text, format_args!("build = {}", quoted(build)));
+        }
+        for (path, bytes) in &self.free {
+            put(&mut text, format_args!("\n[[free]]\npath = {}\nbytes = {bytes}", quoted(path)));
+        }
+        for payload in &self.payloads {
+            put(&mut text, format_args!("\n[[payload]]\npart = {}", quoted(&payload.part)));
+            put(&mut text, format_args!("size = {}\nsha256 = \"{}\"", payload.size, hex(&payload.sha256)));
+            put(&mut text, format_args!("average = {}", payload.average));
+            put(&mut text, format_args!("window = {}\nlargest = {}", payload.window, payload.largest));
+            put(&mut text, format_args!("chunks = {}\ndata = {}", payload.chunks, payload.data));
+            put(&mut text, format_args!("table = {}", payload.table));
+            put(&mut text, format_args!("table-sha256 = \"{}\"", hex(&payload.table_sha256)));
+        }
+        Ok(text)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let texts = [("compatible", &self.compatible), ("version", &self.version)];
+        let revisions = self.revisions.iter().map(|revision| ("revisions", revision));
+        let paths = self.free.iter().map(|(path, _)| ("path", path));
+        for (key, value) in texts.into_iter().chain(revisions).chain(paths) {
+            if value.is_empty() {
+                return Err(format!("{key} is empty"));
+            }
+        }
+        let build = self.build.iter().map(|build| ("build", build));
+        let texts =
+            texts.into_iter().chain(self.revisions.iter().map(|text| ("revisions", text))).chain(build);
+        for (key, value) in texts {
+            if value.len() > 255 || value.chars().any(char::is_control) {
+                return Err(format!("{key} is longer than 255 bytes, or not in one line"));
+            }
+        }
+        // What a device would put into its boot state or compare has to be sayable there.
+        if !self.version.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._~^+-".contains(&byte)) {
+            return Err(format!("the version {:?} is not made of [A-Za-z0-9._~^+-]", self.version));
+        }
+        if self.free.iter().any(|(path, _)| !path.starts_with('/')) {
+            return Err("a path that needs room does not start with /".into());
+        }
+        if self.payloads.is_empty() || self.payloads.len() > MOST_PAYLOADS {
+            return Err(format!(
+                "it has {} payloads, and may have 1 to {MOST_PAYLOADS}",
+                self.payloads.len()
+            ));
+        }
+        for (i, payload) in self.payloads.iter().enumerate() {
+            payload.check()?;
+            if self.payloads.iter().take(i).any(|other| other.part == payload.part) {
+                return Err(format!("two payloads are for the part {:?}", payload.part));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The most images of one bundle.
+const MOST_PAYLOADS: usize = 32;
+
+/// Whether a part of a slot may be called so.
+pub fn is_part(name: &str) -> bool {
+    (1..=32).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+}
+
+impl Payload {
+    fn check(&self) -> Result<(), String> {
+        let Payload { part, .. } = self;
+        if !is_part(part) {
+            return Err(format!("{part:?} is no part of a slot: 1 to 32 characters of [A-Za-z0-9_-]"));
+        }
+        let limits = [
+            ("window", self.window, LARGEST_WINDOW),
+            ("largest", self.largest, LARGEST_CHUNK),
+            ("table", self.table, LARGEST_TABLE),
+            // Of what no medium holds, nothing has to be added up.
+            ("size", self.size, 1 << 56),
+            ("data", self.data, self.size),
+        ];
+        for (key, value, limit) in limits {
+            if value > limit {
+                return Err(format!("the {key} of {part} is {value}, and may be {limit} at most"));
+            }
+        }
+        if !(1024..=256 << 10).contains(&self.average) {
+            return Err(format!("the average of {part} is {}, and may be 1 KiB to 256 KiB", self.average));
+        }
+        match self.size {
+            0 => Err(format!("the image of {part} is empty")),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn payload(file: PayloadFile) -> Result<Payload, String> {
+    let digest = |text: &str| from_hex(text).ok_or_else(|| format!("{text:?} is no SHA-256"));
+    Ok(Payload {
+        sha256: digest(&file.sha256)?,
+        table_sha256: digest(&file.table_sha256)?,
+        part: file.part,
+        size: file.size,
+        average: file.average,
+        window: file.window,
+        largest: file.largest,
+        chunks: file.chunks,
+        data: file.data,
+        table: file.table,
+    })
+}
+
+fn put(text: &mut String, line: std::fmt::Arguments<'_>) {
+    // Writing to a String does not fail.
+    let _ = writeln!(text, "{line}");
+}
+
+/// A basic string of TOML.
+fn quoted(text: &str) -> String {
+    let mut out = String::from('"');
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => out.extend(['\\', character]),
+            c if c.is_control() => put_escaped(&mut out, c),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
+
+fn put_escaped(out: &mut String, c: char) {
+    let _ = write!(out, "\\U{:08x}", u32::from(c));
+}
+
+/// Bytes as lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn from_hex(text: &str) -> Option<Digest> {
+    let digit = |c: &u8| match c {
+        b'0'..=b'9' => Some(c - b'0'),
+        b'a'..=b'f' => Some(c - b'a' + 10),
+        _ => None,
+    };
+    let digits: Vec<u8> = text.bytes().map(|byte| digit(&byte)).collect::<Option<_>>()?;
+    let bytes: Vec<u8> =
+        digits.chunks(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect();
+    bytes.try_into().ok().filter(|_| text.len() == 64)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Manifest {
+        let payload = Payload {
+            part: "root".into(),
+            size: 1 << 30,
+            sha256: [0xab; 32],
+            average: 8192,
+            window: 65536,
+            largest: 32768,
+            chunks: 7,
+            data: 12345,
+            table: 300,
+            table_sha256: std::array::from_fn(|i| i as u8),
+        };
+        Manifest {
+            compatible: "acme \"gateway\" \\ ä".into(),
+            revisions: vec!["1.0".into(), "1.1".into()],
+            version: "2.3.1~rc1".into(),
+            build: Some("of today".into()),
+            free: vec![("/data".into(), 1000)],
+            payloads: vec![payload.clone(), Payload { part: "boot".into(), ..payload }],
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let full = sample();
+        let least = Manifest { revisions: vec![], build: None, free: vec![], ..sample() };
+        for manifest in [full, least] {
+            let text = manifest.to_text().unwrap();
+            assert_eq!(Manifest::parse(text.as_bytes()).unwrap(), manifest, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_manifest_is_refused() {
+        let good = sample().to_text().unwrap();
+        let cases = [
+            ("bundle = 1", "bundle = 2", "format is 2"),
+            ("bundle = 1\n", "", "bundle"),
+            ("version = ", "verson = ", "verson"),
+            ("\"2.3.1~rc1\"", "\"2.3 1\"", "not made of"),
+            ("\"2.3.1~rc1\"", "\"\"", "version is empty"),
+            ("of today", "of\\ntoday", "not in one line"),
+            ("\"/data\"", "\"data\"", "does not start with /"),
+            ("part = \"boot\"", "part = \"root\"", "two payloads"),
+            ("part = \"boot\"", "part = \"../boot\"", "no part of a slot"),
+            ("size = 1073741824", "size = 0", ""),
+            ("size = 1073741824", "size = 10000000000000000000", ""),
+            ("size = 1073741824", "size = -1", ""),
+            ("average = 8192", "average = 1023", "average"),
+            ("average = 8192", "average = 262145", "average"),
+            ("window = 65536", "window = 1048577", "window"),
+            ("largest = 32768", "largest = 1048577", "largest"),
+            ("table = 300", "table = 12582913", "table"),
+            ("data = 12345", "data = 1073741825", "data"),
+            ("sha256 = \"abab", "sha256 = \"ab", "no SHA-256"),
+            ("sha256 = \"abab", "sha256 = \"ABab", "no SHA-256"),
+        ];
+        for (from, to, says) in cases {
+            let bad = good.replacen(from, to, 1);
+            assert_ne!(bad, good, "{from}");
+            let error = Manifest::parse(bad.as_bytes()).unwrap_err();
+            assert!(error.contains(says), "{to}: {error}");
+        }
+        assert!(Manifest::parse(b"\xff").is_err());
+        let no_payload = Manifest { payloads: vec![], ..sample() };
+        assert!(no_payload.to_text().unwrap_err().contains("payloads"));
+    }
+}

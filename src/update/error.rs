@@ -1,0 +1,197 @@
+//! Why a bundle was not installed, and what that means for the slots.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::error::Error;
+use crate::slot::Name;
+
+/// Everything that can end an installation. Each variant says what became of the target slot: *untouched*, or
+/// *being written*, which never boots; the same command goes on there.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum UpdateError {
+    /// The environment, the settings or a device can't be used, or an order to the slots was refused.
+    #[error("{0}")]
+    Device(Error),
+    /// The bundle can't be read. Untouched, or being written.
+    #[error("the bundle can't be read at {offset:#x}: {error}")]
+    Read {
+        /// The byte of the bundle.
+        offset: u64,
+        /// The reason.
+        error: io::Error,
+    },
+    /// It is no bundle, or one that this program can't read, or it is damaged. Untouched.
+    #[error("this is no bundle that can be installed: {0}")]
+    Format(String),
+    /// Nobody who is trusted has signed it. Untouched.
+    #[error("the bundle is not trusted: {0}")]
+    Untrusted(Untrusted),
+    /// It is for other devices. Untouched.
+    #[error("the bundle is for {bundle:?}, and this device is {device:?}")]
+    Incompatible {
+        /// What the bundle is for.
+        bundle: String,
+        /// What the device is.
+        device: String,
+    },
+    /// It is for other revisions of this device. Untouched.
+    #[error("the bundle is for the revisions {bundle}, and this device has {device}")]
+    Revision {
+        /// The bundle's revisions.
+        bundle: String,
+        /// The device's.
+        device: String,
+    },
+    /// The last failure on record is that of this very update. Untouched.
+    #[error("update {id} has failed here before, in slot {slot}, with the reason {reason}")]
+    FailedBefore {
+        /// The update id.
+        id: String,
+        /// Where.
+        slot: Name,
+        /// Why.
+        reason: &'static str,
+    },
+    /// The slot has no such part, or the image is larger than it. Untouched.
+    #[error("{0}")]
+    DoesNotFit(String),
+    /// The target is mounted, or somebody else uses it. Untouched.
+    #[error("{}: {reason}", path.display())]
+    InUse {
+        /// The device.
+        path: PathBuf,
+        /// By whom.
+        reason: String,
+    },
+    /// Another file system has too little room for what the bundle brings. Untouched.
+    #[error("{path} has {free} bytes free, and the bundle needs {needed}")]
+    NoRoom {
+        /// The path that the bundle names.
+        path: String,
+        /// What is free there.
+        free: u64,
+        /// What it needs.
+        needed: u64,
+    },
+    /// The bundle's bytes are not those that were signed. Being written: nothing of them was.
+    #[error("the bundle is damaged: {part} has other bytes at {offset:#x} than were signed")]
+    Damaged {
+        /// The part of the slot.
+        part: String,
+        /// The byte of its image.
+        offset: u64,
+    },
+    /// The server has another bundle now than at the start. Untouched, or being written: nothing of the two is mixed.
+    #[error("the bundle has changed during the download: {0}")]
+    Changed(String),
+    /// The medium can't be written or read. Being written.
+    #[error("{}: {step} at {offset:#x} failed: {error}", path.display())]
+    Medium {
+        /// The device of the slot's part.
+        path: PathBuf,
+        /// The byte of it.
+        offset: u64,
+        /// What was done.
+        step: &'static str,
+        /// The reason.
+        error: io::Error,
+    },
+    /// The medium returned other bytes than were written. Being written.
+    #[error("{}: the medium returns other bytes at {offset:#x} than were written", path.display())]
+    ReadBack {
+        /// The device of the slot's part.
+        path: PathBuf,
+        /// The byte of it.
+        offset: u64,
+    },
+    /// It was cancelled. Untouched, or being written.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+impl UpdateError {
+    /// A number for each kind, which is also the exit code of `bootslot install`.
+    ///
+    /// | number | meaning |
+    /// |---|---|
+    /// | 3 | no copy of the environment is valid |
+    /// | 4 | the environment, the settings or a file can't be used |
+    /// | 5 | the slots refuse: the running slot is not confirmed, the target runs, there is none |
+    /// | 10 | the bundle can't be read |
+    /// | 11 | it is no bundle, or of another format, or cut short |
+    /// | 12 | it is not signed by a key that is trusted |
+    /// | 13 | it is for another device |
+    /// | 14 | it is for another revision of the device |
+    /// | 15 | this update has failed here before |
+    /// | 16 | an image does not fit: no such part, or it is too large |
+    /// | 17 | the target is in use |
+    /// | 18 | there is too little room elsewhere |
+    /// | 20 | the bundle is damaged: what arrived is not what was signed |
+    /// | 21 | the medium can't be written or read |
+    /// | 22 | the medium returns other bytes than were written |
+    /// | 23 | it was cancelled |
+    /// | 24 | the server has another bundle now than at the start |
+    ///
+    /// Up to 18 nothing was written to the slot.
+    pub fn code(&self) -> u8 {
+        match self {
+            UpdateError::Device(Error::NoValidCopy { .. }) => 3,
+            UpdateError::Device(Error::Refused(_)) => 5,
+            UpdateError::Device(_) => 4,
+            UpdateError::Read { .. } => 10,
+            UpdateError::Format(_) => 11,
+            UpdateError::Untrusted(_) => 12,
+            UpdateError::Incompatible { .. } => 13,
+            UpdateError::Revision { .. } => 14,
+            UpdateError::FailedBefore { .. } => 15,
+            UpdateError::DoesNotFit(_) => 16,
+            UpdateError::InUse { .. } => 17,
+            UpdateError::NoRoom { .. } => 18,
+            UpdateError::Damaged { .. } => 20,
+            UpdateError::Medium { .. } => 21,
+            UpdateError::ReadBack { .. } => 22,
+            UpdateError::Cancelled => 23,
+            UpdateError::Changed(_) => 24,
+        }
+    }
+}
+
+/// Why no signature counts.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Untrusted {
+    /// There are none.
+    #[error("it is not signed")]
+    Unsigned,
+    /// None is by a key in the keyring.
+    #[error("no signature is by a trusted key: {0}")]
+    Stranger(String),
+    /// A trusted key is said to have signed it, and has not.
+    #[error("the signature by {0} is wrong: the manifest was changed after it was signed")]
+    Wrong(String),
+    /// It is by a key that was revoked.
+    #[error("it is signed by the key {0}, which was revoked")]
+    Revoked(String),
+    /// The chain from the signer to its CA has a certificate that was revoked.
+    #[error("the certificate of its signer, or of a CA of the signer, was revoked: {0}")]
+    RevokedCertificate(String),
+    /// The certificate of the signer does not count: not in time, for another purpose, or too weak.
+    #[error("it is signed with a certificate that does not count: {0}")]
+    Certificate(String),
+}
+
+impl From<Error> for UpdateError {
+    fn from(error: Error) -> Self {
+        UpdateError::Device(error)
+    }
+}
+
+impl From<Untrusted> for UpdateError {
+    fn from(reason: Untrusted) -> Self {
+        UpdateError::Untrusted(reason)
+    }
+}
+
+/// The result of whatever has to do with updates.
+pub type Result<T, E = UpdateError> = std::result::Result<T, E>;

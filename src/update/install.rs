@@ -1,0 +1,242 @@
+//! The installation, from the bundle to the slot on trial. To be read in one sitting.
+//!
+//! | step | what is stored | what a cut leaves |
+//! |---|---|---|
+//! | look: signature, device, slots, parts, tables | nothing | everything as it was |
+//! | `begin_install` | the target is being written | a target that never boots |
+//! | write the images | chunks, each after its hash was compared | the same; the same command goes on |
+//! | read the images back, past the cache | nothing | the same |
+//! | `finish_install` | the target is on trial | the same, or a slot on trial that is whole |
+
+use std::ops::ControlFlow;
+
+use super::bundle::manifest::Manifest;
+use super::bundle::Bundle;
+use super::error::{Result, UpdateError};
+use super::image::{images, Done, Image};
+use super::plan::Plan;
+use super::target::{Part, Parts};
+use super::write::Places;
+use crate::device::Device;
+use crate::error::Error;
+use crate::settings::Settings;
+use crate::slot::{Mark, Name, Role, Standing, State};
+
+/// What can be chosen.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The slot; `None`: one that does not run, and that nobody misses.
+    pub target: Option<Name>,
+    /// How often it may boot without being confirmed; `None`: as the settings say.
+    pub tries: Option<u8>,
+    /// Installs an update that has failed here before.
+    pub again: bool,
+    /// Looks at everything and changes nothing.
+    pub dry_run: bool,
+}
+
+/// What is being done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// It is looked for what the slots hold of an image.
+    Looking,
+    /// An image is written.
+    Writing,
+    /// An image is read back.
+    ReadingBack,
+    /// An image is compared with its hashes, and goes nowhere.
+    Verifying,
+}
+
+/// How far it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress<'a> {
+    /// What is being done.
+    pub phase: Phase,
+    /// With which part of the slot.
+    pub part: &'a str,
+    /// Bytes of this image that are done in this phase, and what of them.
+    pub done: Done,
+    /// Bytes of this image.
+    pub size: u64,
+}
+
+/// Hears the progress, and can cancel.
+pub type Listener<'a> = &'a mut dyn FnMut(Progress<'_>) -> ControlFlow<()>;
+
+/// What an installation did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Installed {
+    /// The slot.
+    pub slot: Name,
+    /// The update id.
+    pub id: String,
+    /// It was there and on trial already; nothing was done.
+    pub already: bool,
+    /// Bytes of all images, and what became of them. After a dry run: what there is to do.
+    pub done: Done,
+}
+
+/// Installs a bundle whose signature was verified.
+///
+/// # Errors
+///
+/// See [`UpdateError`]: each says what became of the target.
+pub fn install(
+    device: &mut Device,
+    mut bundle: Bundle,
+    parts: &dyn Parts,
+    options: &Options,
+    listener: Listener<'_>,
+) -> Result<Installed> {
+    if bundle.signer.is_none() {
+        return Err(UpdateError::Format("its signature was not verified".into()));
+    }
+    fits(&bundle.manifest, device.settings())?;
+    let state = device.state()?;
+    let id = bundle.id();
+    let there = on_trial(&state, &id);
+    let target = match (&options.target, &there) {
+        (Some(target), _) | (None, Some(target)) => target.clone(),
+        (None, None) => choose(&state, device.running())?,
+    };
+    let failure = state.last_failure().filter(|failure| !options.again && failure.update == id.as_bytes());
+    if let Some(failure) = failure {
+        return Err(UpdateError::FailedBefore { id, slot: failure.slot, reason: failure.reason.as_str() });
+    }
+    let already = there.as_ref() == Some(&target);
+    let mut installed = Installed { slot: target, id, already, done: Done::default() };
+    if already {
+        return Ok(installed);
+    }
+    device.check_install(&installed.slot, options.tries, installed.id.as_bytes(), options.again)?;
+    let running = match bundle.source.is_dear() {
+        true => device.running().cloned(),
+        false => None,
+    };
+    let parts = open(&bundle, parts, &installed.slot, running.as_ref())?;
+    let tables = bundle.tables()?;
+    let (images, source) = images(&mut bundle, &tables);
+    let work: Vec<(Image<'_>, Places<'_>)> =
+        images.into_iter().zip(parts.iter().map(Opened::places)).collect();
+    let mut plans = Vec::new();
+    for (image, places) in &work {
+        let report = &mut |done| listener(progress(Phase::Looking, image, done));
+        plans.push(Plan::make(image, places.target, places.running, report)?);
+    }
+    if options.dry_run {
+        plans.iter().zip(&work).for_each(|(plan, (image, _))| installed.done += plan.sum(image));
+        return Ok(installed);
+    }
+    if source.is_dear() {
+        let ranges = plans.iter().zip(&work).flat_map(|(plan, (image, _))| plan.ranges(image));
+        source.announce(&ranges.collect::<Vec<_>>());
+    }
+    device.begin_install(&installed.slot)?;
+    for ((image, places), plan) in work.iter().zip(&plans) {
+        let report = &mut |done| listener(progress(Phase::Writing, image, done));
+        installed.done += image.write(plan, *places, source, report)?;
+    }
+    for (image, places) in &work {
+        image.read_back(places.target, &mut |done| listener(progress(Phase::ReadingBack, image, done)))?;
+    }
+    device.finish_install(&installed.slot, options.tries, Some(installed.id.as_bytes()), options.again)?;
+    Ok(installed)
+}
+
+/// Takes all images out of a bundle and compares them with their hashes; they go nowhere.
+///
+/// # Errors
+///
+/// [`UpdateError::Read`], [`UpdateError::Format`], [`UpdateError::Damaged`], [`UpdateError::Cancelled`].
+pub fn verify(bundle: &mut Bundle, listener: Listener<'_>) -> Result<()> {
+    let tables = bundle.tables()?;
+    let (images, source) = images(bundle, &tables);
+    for image in &images {
+        image.verify(source, &mut |done| listener(progress(Phase::Verifying, image, done)))?;
+    }
+    Ok(())
+}
+
+fn progress<'a>(phase: Phase, image: &Image<'a>, done: Done) -> Progress<'a> {
+    Progress { phase, part: &image.payload.part, done, size: image.payload.size }
+}
+
+/// Whether the bundle is for this device.
+fn fits(manifest: &Manifest, settings: &Settings) -> Result<()> {
+    let update = &settings.update;
+    let Some(compatible) = &update.compatible else {
+        let reason = "the settings do not say what this device is: [update] compatible";
+        return Err(Error::Refused(reason.into()).into());
+    };
+    if manifest.compatible != *compatible {
+        let (bundle, device) = (manifest.compatible.clone(), compatible.clone());
+        return Err(UpdateError::Incompatible { bundle, device });
+    }
+    let device = update.revision.clone().unwrap_or_else(|| "none in its settings".into());
+    if !manifest.revisions.is_empty() && !manifest.revisions.contains(&device) {
+        return Err(UpdateError::Revision { bundle: manifest.revisions.join(", "), device });
+    }
+    for (path, needed) in &manifest.free {
+        let free = super::free_bytes(path)?;
+        if free < *needed {
+            return Err(UpdateError::NoRoom { path: path.clone(), free, needed: *needed });
+        }
+    }
+    Ok(())
+}
+
+/// The slot in which this update is on trial already.
+fn on_trial(state: &State, id: &str) -> Option<Name> {
+    match state.standing() {
+        Standing::Trial { slot, .. } if state.update.as_deref() == Some(id.as_bytes()) => Some(slot.clone()),
+        _ => None,
+    }
+}
+
+/// The slot to install to where nobody has named one: it does not run, and of those it is the one that is missed
+/// least. One that is being written is what an earlier installation has left.
+fn choose(state: &State, running: Option<&Name>) -> Result<Name> {
+    let missed = |mark: Option<Mark>| match mark {
+        Some(Mark::Writing) => 0,
+        Some(Mark::Failed) => 1,
+        None => 2,
+        Some(Mark::Good) => 3,
+    };
+    let others = state.slots.iter().filter(|slot| slot.role == Role::Ordinary && Some(&slot.name) != running);
+    let target = others
+        .min_by_key(|slot| (missed(state.mark(&slot.name)), Some(&slot.name) == state.rollback.known()));
+    target.map(|slot| slot.name.clone()).ok_or_else(|| {
+        Error::Refused("there is no slot beside the running one: nothing can be installed".into()).into()
+    })
+}
+
+/// A part of the target, and the running slot's of the same name.
+struct Opened {
+    target: Part,
+    running: Option<Part>,
+}
+
+impl Opened {
+    fn places(&self) -> Places<'_> {
+        Places { target: &self.target, running: self.running.as_ref() }
+    }
+}
+
+/// Opens all parts that the bundle has images for, before anything is written to one of them.
+fn open(bundle: &Bundle, parts: &dyn Parts, slot: &Name, running: Option<&Name>) -> Result<Vec<Opened>> {
+    let mut opened = Vec::new();
+    for (payload, _) in bundle.payloads() {
+        let part = parts.open(slot, &payload.part)?;
+        let room = part.size()?;
+        if payload.size > room {
+            let (path, name, size) = (part.path.display(), &payload.part, payload.size);
+            return Err(UpdateError::DoesNotFit(format!(
+                "{path}: the image of {name} has {size} bytes, and there is room for {room}"
+            )));
+        }
+        let running = running.and_then(|slot| parts.look_at(slot, &payload.part));
+        opened.push(Opened { target: part, running });
+    }
+    Ok(opened)
+}

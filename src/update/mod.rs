@@ -1,0 +1,39 @@
+//! Updates: a signed bundle, and its installation into the slot that does not run (feature `update`).
+//!
+//! | file | job |
+//! |---|---|
+//! | `bundle/` | the format, its signatures, and how a bundle is made |
+//! | `source/` | where a bundle's bytes come from |
+//! | `target.rs` | where its images go |
+//! | `install.rs` | the order of an installation |
+//! | `image.rs` | one image, and how much of it is done |
+//! | `plan.rs` | where each chunk comes from: its place, the running slot, the bundle |
+//! | `write.rs` | one image to its place, and back for the proof |
+//! | `pipe.rs` | several threads, one order |
+//! | `error.rs` | why it ended |
+//!
+//! What is never done: a byte is written that was not signed; a slot boots that is not whole; the running slot is
+//! touched.
+
+pub mod bundle;
+mod error;
+mod image;
+pub mod install;
+mod pipe;
+mod plan;
+pub mod source;
+pub mod target;
+mod write;
+
+pub use bundle::Bundle;
+pub use error::{Result, Untrusted, UpdateError};
+pub use image::Done;
+pub use install::{install, verify, Installed, Options, Phase, Progress};
+
+use crate::error::Place;
+
+/// Bytes that are free on the file system of `path`, for who is not root.
+fn free_bytes(path: &str) -> Result<u64> {
+    crate::sys::free_bytes(path.as_ref())
+        .map_err(|error| Place::new(path, "asking for the free room").io(error).into())
+}

@@ -1,0 +1,212 @@
+//! Where each chunk of an image will come from, found out before anything is written.
+//!
+//! | origin | when |
+//! |---|---|
+//! | the place itself | it holds the chunk already: from an installation that was cut, or of an older version |
+//! | the running slot | the bundle is dear, and the running slot's part of the same name holds the chunk somewhere |
+//! | the bundle | else |
+//!
+//! Nothing is believed: the place and the running slot are read and hashed.
+
+use std::io::{self, Read};
+use std::ops::{ControlFlow, Range};
+
+use super::bundle::chunker::{Chunker, Piece, Sizes};
+use super::bundle::sha256;
+use super::bundle::table::{Digest, Entry, Kind};
+use super::error::{Result, UpdateError};
+use super::image::{Done, Image, Report};
+use super::target::Part;
+use crate::storage::{Access, Medium};
+
+/// How many places of a slot are looked at to find out whether it may hold parts of the image.
+const SAMPLES: usize = 64;
+
+/// Where a chunk comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// It is in its place already.
+    Place,
+    /// It is in the running slot, at this offset.
+    Running(u64),
+    /// It is in the bundle.
+    Bundle,
+}
+
+/// The origins of all chunks of an image, in eight bytes each: a large image has many.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan(Vec<u64>);
+
+const PLACE: u64 = u64::MAX;
+const BUNDLE: u64 = u64::MAX - 1;
+
+impl Plan {
+    /// Everything comes from the bundle.
+    pub fn all_from_bundle(image: &Image<'_>) -> Plan {
+        Plan(vec![BUNDLE; image.table.chunks()])
+    }
+
+    /// Looks at the place, and at the running slot's part if there is one to look at.
+    ///
+    /// # Errors
+    ///
+    /// [`UpdateError::Medium`], [`UpdateError::Cancelled`].
+    pub fn make(image: &Image<'_>, place: &Part, running: Option<&Part>, report: Report<'_>) -> Result<Plan> {
+        let mut plan = Plan::all_from_bundle(image);
+        let mut old = place.open(Access::Read)?;
+        if holds_some(image, old.as_mut()) {
+            plan.find_in_place(image, old.as_mut(), report)?;
+        }
+        if let Some(running) = running {
+            plan.find_in_running(image, running, report)?;
+        }
+        Ok(plan)
+    }
+
+    /// Where the chunk with this number comes from.
+    pub fn origin(&self, number: usize) -> Origin {
+        match self.0.get(number) {
+            Some(&PLACE) => Origin::Place,
+            None | Some(&BUNDLE) => Origin::Bundle,
+            Some(&offset) => Origin::Running(offset),
+        }
+    }
+
+    fn set(&mut self, number: usize, value: u64) {
+        if let Some(origin) = self.0.get_mut(number) {
+            *origin = value;
+        }
+    }
+
+    /// What of the bundle is needed, in ascending order.
+    pub fn ranges(&self, image: &Image<'_>) -> Vec<Range<u64>> {
+        let mut ranges: Vec<Range<u64>> = Vec::new();
+        let needed = |entry: &Entry| entry.kind != Kind::Zeros && self.origin(entry.number) == Origin::Bundle;
+        for entry in image.table.entries().filter(needed) {
+            let start = image.data + entry.stored_at;
+            match ranges.last_mut() {
+                Some(last) if last.end == start => last.end += entry.stored,
+                _ => ranges.push(start..start + entry.stored),
+            }
+        }
+        ranges
+    }
+
+    /// What there is to do, in bytes.
+    pub fn sum(&self, image: &Image<'_>) -> Done {
+        let mut done = Done::default();
+        for entry in image.table.entries() {
+            done.all += entry.len;
+            match self.origin(entry.number) {
+                _ if entry.kind == Kind::Zeros => done.written += entry.len,
+                Origin::Place => done.kept += entry.len,
+                Origin::Running(_) => {
+                    done.written += entry.len;
+                    done.copied += entry.len;
+                }
+                Origin::Bundle => {
+                    done.written += entry.len;
+                    done.fetched += entry.stored;
+                }
+            }
+        }
+        done
+    }
+
+    fn find_in_place(&mut self, image: &Image<'_>, old: &mut dyn Medium, report: Report<'_>) -> Result<()> {
+        let mut bytes = Vec::new();
+        let mut done = Done::default();
+        for entry in image.table.entries() {
+            if entry.kind != Kind::Zeros && is_there(image, old, entry, &mut bytes) {
+                self.set(entry.number, PLACE);
+                done.kept += entry.len;
+            }
+            let before = done.all;
+            done.all += entry.len;
+            tell(report, before, done)?;
+        }
+        Ok(())
+    }
+
+    /// Cuts the running slot in the way in which the image was cut, and looks for the chunks that are still missing.
+    fn find_in_running(&mut self, image: &Image<'_>, running: &Part, report: Report<'_>) -> Result<()> {
+        let missing =
+            |entry: &Entry| entry.kind != Kind::Zeros && self.origin(entry.number) == Origin::Bundle;
+        let mut wanted: Vec<(Digest, usize)> = image
+            .table
+            .entries()
+            .filter(missing)
+            .map(|entry| (image.table.digest(entry.number), entry.number))
+            .collect();
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        wanted.sort_unstable();
+        let medium = running.open(Access::Read)?;
+        let failed = |error| running.failed("reading the running slot", 0, error);
+        let mut chunker = Chunker::new(Reader { medium, at: 0 }, Sizes { average: image.payload.average });
+        let mut done = Done::default();
+        while let Some(piece) = chunker.next_piece().map_err(failed)? {
+            let before = done.all;
+            match piece {
+                Piece::Zeros(len) => done.all += len,
+                Piece::Chunk(chunk) => {
+                    let digest = sha256(chunk);
+                    let first = wanted.partition_point(|(other, _)| *other < digest);
+                    let same = wanted
+                        .get(first..)
+                        .unwrap_or_default()
+                        .iter()
+                        .take_while(|(other, _)| *other == digest);
+                    for (_, number) in same {
+                        self.set(*number, before);
+                        done.copied += chunk.len() as u64;
+                    }
+                    done.all += chunk.len() as u64;
+                }
+            }
+            tell(report, before, done)?;
+        }
+        Ok(())
+    }
+}
+
+/// Tells it each MiB.
+fn tell(report: Report<'_>, before: u64, done: Done) -> Result<()> {
+    match before >> 20 != done.all >> 20 && report(done) == ControlFlow::Break(()) {
+        true => Err(UpdateError::Cancelled),
+        false => Ok(()),
+    }
+}
+
+/// Whether the place may hold parts of the image: a few chunks are looked at, all over it. Where none of them is there,
+/// it is quicker to write everything than to look at everything.
+fn holds_some(image: &Image<'_>, old: &mut dyn Medium) -> bool {
+    let step = image.table.chunks().div_ceil(SAMPLES).max(1);
+    let mut bytes = Vec::new();
+    let mut chunks = image.table.entries().filter(|entry| entry.kind != Kind::Zeros).step_by(step);
+    chunks.any(|entry| is_there(image, old, entry, &mut bytes))
+}
+
+/// Reads what is in the place of a chunk, and compares it. What can't be read is not there: it will be written.
+fn is_there(image: &Image<'_>, old: &mut dyn Medium, entry: Entry, bytes: &mut Vec<u8>) -> bool {
+    bytes.resize(entry.len as usize, 0);
+    old.read(entry.offset, bytes).is_ok() && sha256(bytes) == image.table.digest(entry.number)
+}
+
+/// A medium from its start to its end.
+struct Reader {
+    medium: Box<dyn Medium>,
+    at: u64,
+}
+
+impl Read for Reader {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let left = self.medium.geometry().size - self.at;
+        let len = usize::try_from(left).unwrap_or(usize::MAX).min(buf.len());
+        let Some(buf) = buf.get_mut(..len) else { return Ok(0) };
+        self.medium.read(self.at, buf)?;
+        self.at += len as u64;
+        Ok(len)
+    }
+}

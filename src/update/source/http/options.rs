@@ -1,0 +1,116 @@
+//! What can be chosen of a download.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What can be chosen.
+#[derive(Clone)]
+pub struct Options {
+    /// Headers that go with each request to the server of the address, such as Authorization. They are taken for
+    /// secrets: another server, to which a redirect leads, does not get them, and they are never shown.
+    pub headers: Vec<(String, String)>,
+    /// What the program calls itself.
+    pub user_agent: String,
+    /// A PEM file with the certificates of those who may vouch for the server. `None`: the system's file, one of
+    /// [`SYSTEM_CA`].
+    pub ca: Option<PathBuf>,
+    /// Who the device is. It is told to the server of the address only.
+    pub client: Option<ClientFiles>,
+    /// The way out.
+    pub proxies: Proxies,
+    /// A gap of so many bytes between two wanted ranges is read along; a longer one is worth a request of its own.
+    pub gap: u64,
+    /// So many requests are made at most, as long as none has to be repeated: more gaps are read along then. Some
+    /// servers stop answering after a number of requests (hawkBit: 1000 for each action).
+    pub requests: usize,
+    /// How long a connection may take to be made.
+    pub connect: Duration,
+    /// How long a server may be silent.
+    pub stall: Duration,
+    /// How often and how long a failing request is tried.
+    pub retry: Retry,
+    /// Hears of each wait.
+    pub on_wait: Option<OnWait>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            headers: Vec::new(),
+            user_agent: concat!("bootslot/", env!("CARGO_PKG_VERSION")).into(),
+            ca: None,
+            client: None,
+            proxies: Proxies::default(),
+            // Measured over links from 10 ms and 100 Mbit/s to 100 ms and 2 Mbit/s: tests/http_source, the last one.
+            gap: 32 << 10,
+            requests: 500,
+            connect: Duration::from_secs(30),
+            stall: Duration::from_secs(60),
+            retry: Retry::default(),
+            on_wait: None,
+        }
+    }
+}
+
+/// Where systems keep the certificates that they trust: Debian, Yocto and Buildroot; Fedora; Alpine and OpenWrt.
+pub const SYSTEM_CA: [&str; 3] =
+    ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
+
+/// The two PEM files of a client.
+#[derive(Debug, Clone)]
+pub struct ClientFiles {
+    /// Its certificate, and those between it and the CA.
+    pub certificate: PathBuf,
+    /// The key.
+    pub key: PathBuf,
+}
+
+/// Proxies, such as `http://user:password@proxy:3128`. They are asked to CONNECT, for `http` as well.
+#[derive(Clone, Default)]
+pub struct Proxies {
+    /// For `http`.
+    pub http: Option<String>,
+    /// For `https`.
+    pub https: Option<String>,
+    /// Hosts for which none is used: `localhost,.example.com`; `*` for all.
+    pub except: String,
+}
+
+/// How often and how long a failing request is tried.
+#[derive(Debug, Clone, Copy)]
+pub struct Retry {
+    /// After so long without a new byte it ends.
+    pub limit: Duration,
+    /// The first wait; each further one is twice as long, and each is shortened at random by up to a half.
+    pub first: Duration,
+    /// The longest wait.
+    pub longest: Duration,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Retry {
+            limit: Duration::from_secs(3600),
+            first: Duration::from_secs(1),
+            longest: Duration::from_secs(60),
+        }
+    }
+}
+
+/// A wait before the next attempt.
+#[derive(Debug, Clone, Copy)]
+pub struct Waiting<'a> {
+    /// What went wrong.
+    pub reason: &'a str,
+    /// How long it will still last.
+    pub left: Duration,
+    /// How many attempts in a row have failed.
+    pub failed: u32,
+    /// This wait was not told of yet.
+    pub is_first: bool,
+}
+
+/// Hears at the start of each wait and each second of it how long it will last, and can cancel.
+pub type OnWait = Arc<dyn Fn(Waiting<'_>) -> ControlFlow<()> + Send + Sync>;

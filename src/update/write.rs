@@ -1,0 +1,398 @@
+//! One image from the bundle to its place, and back from there for the proof.
+//!
+//! ```text
+//!  write      table, bundle, what the place holds --> chunk --> [hash] --> written, in the order of the image
+//!  read back  the place, past the cache           --> chunk --> [hash] --> nothing
+//! ```
+//!
+//! A chunk is written only after its hash was compared. What the place holds already, is not written again: so an
+//! installation that was cut goes on where it was, without any note that could be wrong.
+
+use std::ops::{ControlFlow, Range};
+
+use super::bundle::frame::{history, prefix, Decoder};
+use super::bundle::table::{Digest, Entries, Entry, Kind};
+use super::bundle::{sha256, WholeHash};
+use super::error::{Result, UpdateError};
+use super::image::{Done, Image, Report};
+use super::pipe;
+use super::plan::{Origin, Plan};
+use super::source::Source;
+use super::target::Part;
+use crate::storage::{Access, Medium};
+
+/// So much of an image is worked on together.
+const BATCH: usize = 1 << 20;
+
+/// Writes start and end at multiples of this where possible: parts of a block make the kernel read the rest.
+const ALIGNMENT: usize = 4096;
+
+/// A stretch of the image on its way.
+struct Batch {
+    /// Where `bytes` start in the image.
+    start: u64,
+    bytes: Vec<u8>,
+    steps: Vec<Step>,
+    /// As in [`Done`]; of the image up to the end of this batch.
+    fetched: u64,
+    copied: u64,
+    end: u64,
+}
+
+enum Step {
+    /// Bytes of the batch that must have this hash, and are written then; without one they were compared already.
+    Write(Range<usize>, Option<Digest>),
+    /// Bytes that are there already, so many.
+    Keep(u64),
+    /// From this offset of the image on there are so many zeros, to be written.
+    Zeros(u64, u64),
+    /// Bytes that were read back and must have this hash.
+    Check(Range<usize>, Digest),
+    /// Bytes that were read back and must be zeros.
+    CheckZeros(Range<usize>),
+}
+
+fn buffers() -> Vec<Batch> {
+    let buffer = || Batch { start: 0, bytes: Vec::new(), steps: Vec::new(), fetched: 0, copied: 0, end: 0 };
+    (0..pipe::workers() + 2).map(|_| buffer()).collect()
+}
+
+impl Image<'_> {
+    fn damaged(&self, offset: u64) -> UpdateError {
+        UpdateError::Damaged { part: self.payload.part.clone(), offset }
+    }
+
+    fn window(&self) -> usize {
+        // The manifest has limited it.
+        self.payload.window as usize
+    }
+
+    /// Compares the hashes of a batch; `part` is where it was read back from.
+    fn check(&self, batch: &Batch, part: Option<&Part>) -> Result<()> {
+        let differs = |offset| part.map_or_else(|| self.damaged(offset), |part| part.differs(offset));
+        let bytes = |place: &Range<usize>| batch.bytes.get(place.clone()).unwrap_or_default();
+        for step in &batch.steps {
+            match step {
+                Step::Write(place, Some(digest)) if sha256(bytes(place)) != *digest => {
+                    return Err(self.damaged(batch.start + place.start as u64));
+                }
+                Step::Check(place, digest) if sha256(bytes(place)) != *digest => {
+                    return Err(differs(batch.start + place.start as u64));
+                }
+                Step::CheckZeros(place) if bytes(place).iter().any(|&byte| byte != 0) => {
+                    return Err(differs(batch.start + place.start as u64));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the image as planned, and returns when it is on the medium.
+    ///
+    /// # Errors
+    ///
+    /// [`UpdateError::Read`], [`UpdateError::Damaged`], [`UpdateError::Medium`], [`UpdateError::Cancelled`].
+    pub fn write(
+        &self,
+        plan: &Plan,
+        places: Places<'_>,
+        source: &mut dyn Source,
+        report: Report<'_>,
+    ) -> Result<Done> {
+        let part = places.target;
+        let mut out = Writer { part, medium: part.open(Access::Write)?, pending: Vec::new(), at: 0 };
+        let mut filler = Filler::new(self, plan, source);
+        filler.old = Some(part.open(Access::Read)?);
+        filler.running = places.running.map(|part| part.open(Access::Read)).transpose()?;
+        let mut done = Done::default();
+        let consume = |batch: &mut Batch| {
+            for step in &batch.steps {
+                match step {
+                    Step::Write(place, _) => {
+                        let bytes = batch.bytes.get(place.clone()).unwrap_or_default();
+                        out.write(batch.start + place.start as u64, bytes)?;
+                        done.written += bytes.len() as u64;
+                    }
+                    Step::Zeros(offset, len) => {
+                        out.zeros(*offset, *len)?;
+                        done.written += len;
+                    }
+                    Step::Keep(len) => done.kept += len,
+                    Step::Check(..) | Step::CheckZeros(_) => {}
+                }
+            }
+            (done.fetched, done.copied, done.all) = (batch.fetched, batch.copied, batch.end);
+            go_on(report, done)
+        };
+        pipe::run(buffers(), |batch| filler.fill(batch), |batch| self.check(batch, None), consume)?;
+        out.finish()?;
+        Ok(done)
+    }
+
+    /// Takes the whole image from the bundle and compares it with its hashes; it goes nowhere.
+    ///
+    /// # Errors
+    ///
+    /// [`UpdateError::Read`], [`UpdateError::Damaged`], [`UpdateError::Cancelled`], and [`UpdateError::Format`] where
+    /// the manifest has another hash of the whole image.
+    pub fn verify(&self, source: &mut dyn Source, report: Report<'_>) -> Result<()> {
+        let plan = Plan::all_from_bundle(self);
+        let mut filler = Filler::new(self, &plan, source);
+        let mut whole = WholeHash::default();
+        let consume = |batch: &mut Batch| {
+            for step in &batch.steps {
+                match step {
+                    Step::Write(place, _) => whole.update(batch.bytes.get(place.clone()).unwrap_or_default()),
+                    Step::Zeros(_, len) => whole.zeros(*len),
+                    Step::Keep(_) | Step::Check(..) | Step::CheckZeros(_) => {}
+                }
+            }
+            go_on(report, Done { all: batch.end, fetched: batch.fetched, ..Done::default() })
+        };
+        pipe::run(buffers(), |batch| filler.fill(batch), |batch| self.check(batch, None), consume)?;
+        if whole.finish() != self.payload.sha256 {
+            let part = &self.payload.part;
+            return Err(UpdateError::Format(format!(
+                "the image of {part} has another SHA-256 than the manifest says"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Reads the whole image back from the medium and compares it with its hashes.
+    ///
+    /// # Errors
+    ///
+    /// [`UpdateError::ReadBack`], [`UpdateError::Medium`], [`UpdateError::Cancelled`].
+    pub fn read_back(&self, part: &Part, report: Report<'_>) -> Result<()> {
+        let failed = |offset| move |error| part.failed("reading it back", offset, error);
+        let mut medium = part.open(Access::Read)?;
+        medium.drop_cache(0, medium.geometry().size).map_err(failed(0))?;
+        let mut entries = self.table.entries();
+        // What of a long run of zeros is left.
+        let mut zeros: Option<Range<u64>> = None;
+        let mut at = 0;
+        let fill = |batch: &mut Batch| {
+            batch.start = at;
+            batch.steps.clear();
+            let mut len = 0;
+            while len < BATCH {
+                if let Some(run) = zeros.take() {
+                    let count = (run.end - run.start).min((BATCH - len) as u64);
+                    batch.steps.push(Step::CheckZeros(len..len + count as usize));
+                    len += count as usize;
+                    zeros = Some(run.start + count..run.end).filter(|rest| !rest.is_empty());
+                    continue;
+                }
+                let Some(entry) = entries.next() else { break };
+                if entry.kind == Kind::Zeros {
+                    zeros = Some(entry.offset..entry.offset + entry.len);
+                } else {
+                    batch
+                        .steps
+                        .push(Step::Check(len..len + entry.len as usize, self.table.digest(entry.number)));
+                    len += entry.len as usize;
+                }
+            }
+            batch.bytes.resize(len, 0);
+            medium.read(at, &mut batch.bytes).map_err(failed(at))?;
+            at += len as u64;
+            batch.end = at;
+            Ok(len > 0)
+        };
+        let consume = |batch: &mut Batch| go_on(report, Done { all: batch.end, ..Done::default() });
+        pipe::run(buffers(), fill, |batch| self.check(batch, Some(part)), consume)
+    }
+}
+
+fn go_on(report: &mut dyn FnMut(Done) -> ControlFlow<()>, done: Done) -> Result<()> {
+    match report(done) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(UpdateError::Cancelled),
+    }
+}
+
+/// Where an image goes, and where parts of it may be.
+#[derive(Clone, Copy)]
+pub(crate) struct Places<'a> {
+    /// Where it goes.
+    pub target: &'a Part,
+    /// The running slot's part of the same name.
+    pub running: Option<&'a Part>,
+}
+
+/// Makes the batches of an image.
+struct Filler<'a> {
+    image: &'a Image<'a>,
+    plan: &'a Plan,
+    source: &'a mut dyn Source,
+    old: Option<Box<dyn Medium>>,
+    running: Option<Box<dyn Medium>>,
+    entries: Entries<'a>,
+    decoder: Decoder,
+    /// The last bytes of the image before the batch.
+    history: Vec<u8>,
+    frame: Vec<u8>,
+    fetched: u64,
+    copied: u64,
+}
+
+impl<'a> Filler<'a> {
+    fn new(image: &'a Image<'a>, plan: &'a Plan, source: &'a mut dyn Source) -> Self {
+        Filler {
+            image,
+            plan,
+            source,
+            old: None,
+            running: None,
+            entries: image.table.entries(),
+            decoder: Decoder::new(),
+            history: Vec::new(),
+            frame: Vec::new(),
+            fetched: 0,
+            copied: 0,
+        }
+    }
+
+    fn fill(&mut self, batch: &mut Batch) -> Result<bool> {
+        batch.steps.clear();
+        batch.bytes.clear();
+        batch.bytes.append(&mut self.history);
+        let lead = batch.bytes.len();
+        let (mut first, mut zeros) = (true, 0);
+        while batch.bytes.len() < lead + BATCH && zeros == 0 {
+            let Some(entry) = self.entries.next() else { break };
+            if first {
+                batch.start = entry.offset - lead as u64;
+                first = false;
+            }
+            batch.end = entry.offset + entry.len;
+            if entry.kind == Kind::Zeros {
+                // The bytes of the batch are not the image's any more: it ends here.
+                zeros = entry.len;
+                let there = self.are_zeros(entry);
+                batch.steps.push(if there { Step::Keep(zeros) } else { Step::Zeros(entry.offset, zeros) });
+            } else {
+                self.chunk(entry, batch)?;
+            }
+        }
+        self.history = history(&batch.bytes, zeros, self.image.window());
+        (batch.fetched, batch.copied) = (self.fetched, self.copied);
+        Ok(!first)
+    }
+
+    /// Whether the place is known to hold zeros there.
+    fn are_zeros(&mut self, entry: Entry) -> bool {
+        let Some(old) = &mut self.old else { return false };
+        let mut bytes = [0; 16 << 10];
+        let mut at = entry.offset;
+        while at < entry.offset + entry.len {
+            let len = (entry.offset + entry.len - at).min(bytes.len() as u64) as usize;
+            let Some(piece) = bytes.get_mut(..len) else { return false };
+            if old.read(at, piece).is_err() || piece.iter().any(|&byte| byte != 0) {
+                return false;
+            }
+            at += len as u64;
+        }
+        true
+    }
+
+    fn chunk(&mut self, entry: Entry, batch: &mut Batch) -> Result<()> {
+        let Filler { image, plan, source, old, running, decoder, frame, .. } = self;
+        let start = batch.bytes.len();
+        batch.bytes.resize(start + entry.len as usize, 0);
+        let (before, chunk) = batch.bytes.split_at_mut(start);
+        let digest = image.table.digest(entry.number);
+        let read = |medium: &mut Option<Box<dyn Medium>>, at, chunk: &mut [u8]| {
+            medium.as_mut().is_some_and(|medium| medium.read(at, chunk).is_ok())
+        };
+        let compare = match plan.origin(entry.number) {
+            // It was hashed a moment ago and will be hashed once more when it is read back. Here its bytes are needed
+            // for what follows.
+            Origin::Place if read(old, entry.offset, chunk) => {
+                batch.steps.push(Step::Keep(entry.len));
+                return Ok(());
+            }
+            // The running slot may have changed since.
+            Origin::Running(at) if read(running, at, chunk) && sha256(chunk) == digest => {
+                self.copied += entry.len;
+                None
+            }
+            _ => {
+                let offset = image.data + entry.stored_at;
+                if entry.kind == Kind::Plain {
+                    source.fetch(offset, chunk)?;
+                } else {
+                    frame.resize(entry.stored as usize, 0);
+                    source.fetch(offset, frame)?;
+                    if !decoder.decode(prefix(before, image.window()), frame, chunk) {
+                        return Err(image.damaged(entry.offset));
+                    }
+                }
+                self.fetched += entry.stored;
+                Some(digest)
+            }
+        };
+        batch.steps.push(Step::Write(start..batch.bytes.len(), compare));
+        Ok(())
+    }
+}
+
+/// Writes in whole blocks, and makes the kernel write along, so that neither memory nor the last sync becomes large.
+struct Writer<'a> {
+    part: &'a Part,
+    medium: Box<dyn Medium>,
+    /// Bytes that wait for the rest of their block.
+    pending: Vec<u8>,
+    /// Where they go; where they end, the next ones are expected.
+    at: u64,
+}
+
+impl Writer<'_> {
+    fn write(&mut self, offset: u64, bytes: &[u8]) -> Result<()> {
+        if offset != self.at + self.pending.len() as u64 {
+            self.flush()?;
+            self.at = offset;
+        }
+        self.pending.extend_from_slice(bytes);
+        if self.pending.len() >= BATCH {
+            let end = self.at + self.pending.len() as u64;
+            let whole = self.pending.len() - (end % ALIGNMENT as u64) as usize;
+            self.put(whole)?;
+        }
+        Ok(())
+    }
+
+    fn zeros(&mut self, offset: u64, len: u64) -> Result<()> {
+        self.flush()?;
+        self.medium.zero(offset, len).map_err(|error| self.part.failed("writing zeros", offset, error))?;
+        self.at = offset + len;
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.put(self.pending.len())
+    }
+
+    /// Writes the first `len` of the bytes that wait.
+    fn put(&mut self, len: usize) -> Result<()> {
+        let bytes = self.pending.get(..len).unwrap_or_default();
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let write =
+            self.medium.program(self.at, bytes).and_then(|()| self.medium.write_along(self.at, len as u64));
+        write.map_err(|error| self.part.failed("writing", self.at, error))?;
+        self.pending.drain(..len);
+        self.at += len as u64;
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<()> {
+        self.flush()?;
+        let failed = |error| self.part.failed("syncing", 0, error);
+        self.medium.sync().map_err(failed)?;
+        self.medium.close().map_err(failed)
+    }
+}

@@ -1,0 +1,228 @@
+//! `bootslot bundle` and `bootslot install`, from the images to the slot on trial, with minisign's own program.
+#![cfg(all(feature = "cli", feature = "bundle"))]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+mod cli_support;
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use cli_support::*;
+use serde_json::{json, Value};
+
+/// A place with an environment in which A runs, two files as slots, a key and an image.
+fn place() -> Place {
+    let place = Place::redundant(&["bootcmd=run bootslot", "active_slot=A", "boot_success=1", "slot_A=good"]);
+    let device = |slot: &str| place.path(format!("slot-{slot}.img")).display().to_string();
+    let settings = format!(
+        "[[slot]]\nname = \"A\"\ndevice = {:?}\n[[slot]]\nname = \"B\"\ndevice = {:?}\n[update]\ncompatible = \"acme\"\n\
+         keys = {:?}\n",
+        device("A"),
+        device("B"),
+        place.path("keys").display().to_string()
+    );
+    place.write("bootslot.toml", settings.as_bytes());
+    for slot in ["A", "B"] {
+        place.write(&format!("slot-{slot}.img"), &[0x55; 1 << 20]);
+    }
+    fs::create_dir(place.path("keys")).unwrap();
+    let key = Command::new("minisign")
+        .args(["-G", "-W", "-p", "keys/release.pub", "-s", "release.key"])
+        .current_dir(place.path("."))
+        .stdout(Stdio::null())
+        .status();
+    assert!(key.expect("minisign is installed").success());
+    let text: String =
+        (0..40_000u32).map(|n| format!("{} ", n.wrapping_mul(2_654_435_761) % 10_000)).collect();
+    let mut image = text.into_bytes();
+    image.resize(400_000, 0);
+    place.write("root.img", &image);
+    place
+}
+
+fn bootslot(place: &Place, args: &[&str]) -> Ran {
+    run(place.command("bootslot").args(args))
+}
+
+const CREATE: [&str; 9] =
+    ["bundle", "create", "-o", "u.bundle", "--compatible", "acme", "--version", "1.1", "root=root.img"];
+
+const ON_DEVICE: [&str; 10] =
+    ["-c", "fw_env.config", "-l", "lock", "--settings", "bootslot.toml", "--slot", "A", "--script", "2"];
+
+fn signed() -> Place {
+    let place = place();
+    bootslot(&place, &CREATE).ok();
+    bootslot(&place, &["bundle", "sign", "u.bundle", "--key", "release.key"]).ok();
+    place
+}
+
+fn install(place: &Place, args: &[&str]) -> Ran {
+    bootslot(place, &[&["install"], args, &ON_DEVICE[..]].concat())
+}
+
+#[test]
+fn from_the_image_to_the_slot_on_trial() {
+    let place = signed();
+    let said = bootslot(&place, &["bundle", "verify", "u.bundle", "--keys", "keys"]).ok();
+    assert!(said.contains("signed by release (acme 1.1 "), "{said}");
+    assert!(said.ends_with("all images are whole\n"), "{said}");
+
+    let said = install(&place, &["--dry-run", "u.bundle"]).ok();
+    assert!(said.starts_with("Nothing was changed: version 1.1 ("), "{said}");
+    assert_eq!(place.read("slot-B.img"), [0x55; 1 << 20]);
+
+    let said = install(&place, &["u.bundle"]).ok();
+    assert!(said.contains("is in slot B, read back, and on trial from the next boot on"), "{said}");
+    assert!(place.read("slot-B.img").starts_with(&place.read("root.img")));
+    assert_eq!(place.read("slot-B.img").len(), 1 << 20);
+    assert_eq!(place.read("slot-A.img"), [0x55; 1 << 20]);
+    let stored = place.stored().unwrap();
+    for record in ["active_slot=B", "boot_success=0", "rollback_slot=A"] {
+        assert!(stored.iter().any(|other| other == record), "{record}: {stored:?}");
+    }
+    let before = place.read("env.img");
+    let said = install(&place, &["u.bundle"]).ok();
+    assert!(said.starts_with("Already done, nothing stored: version 1.1 ("), "{said}");
+    assert_eq!(place.read("env.img"), before);
+}
+
+#[test]
+fn from_standard_input_with_events() {
+    let place = signed();
+    let mut command = place.command("bootslot");
+    command
+        .args(["install", "--json", "-"])
+        .args(ON_DEVICE)
+        .stdin(fs::File::open(place.path("u.bundle")).unwrap());
+    let said = run(&mut command).ok();
+    let events: Vec<Value> =
+        said.split_inclusive("}\n").filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let last = events.last().unwrap();
+    assert_eq!(
+        (&last["event"], &last["code"], &last["slot"]),
+        (&json!("done"), &json!(0), &json!("B")),
+        "{said}"
+    );
+    let phases: Vec<&str> = events.iter().filter_map(|event| event["phase"].as_str()).collect();
+    assert!(phases.contains(&"writing") && phases.contains(&"reading back"), "{said}");
+    assert!(place.read("slot-B.img").starts_with(&place.read("root.img")));
+}
+
+#[test]
+fn equal_images_give_equal_bundles() {
+    let place = place();
+    bootslot(&place, &CREATE).ok();
+    let first = place.read("u.bundle");
+    fs::remove_file(place.path("u.bundle")).unwrap();
+    bootslot(&place, &CREATE).ok();
+    assert!(place.read("u.bundle") == first);
+    // And nothing is left beside it.
+    let names = fs::read_dir(place.path(".")).unwrap().map(|entry| entry.unwrap().file_name());
+    assert_eq!(names.filter(|name| name.to_string_lossy().starts_with("u.bundle")).count(), 1);
+}
+
+#[test]
+fn signatures_of_minisign_itself() {
+    let place = place();
+    bootslot(&place, &CREATE).ok();
+    let unsigned = place.read("u.bundle");
+    let ran = bootslot(&place, &["bundle", "verify", "u.bundle", "--keys", "keys"]);
+    assert_eq!((ran.code, ran.err.contains("it is not signed")), (Some(12), true), "{ran:?}");
+
+    // What is to be signed goes to the program that has the key, and its signature comes back.
+    let manifest = bootslot(&place, &["bundle", "inspect", "--manifest", "u.bundle"]).ok();
+    place.write("manifest", manifest.as_bytes());
+    let signed = Command::new("minisign")
+        .args(["-S", "-s", "release.key", "-m", "manifest", "-x", "manifest.minisig", "-t", "by hand"])
+        .current_dir(place.path("."))
+        .stdout(Stdio::null())
+        .status();
+    assert!(signed.unwrap().success());
+    bootslot(&place, &["bundle", "sign", "u.bundle", "--signature", "manifest.minisig"]).ok();
+    let said = bootslot(&place, &["bundle", "verify", "u.bundle", "--key", "keys/release.pub"]).ok();
+    assert!(said.contains("signed by release (by hand)"), "{said}");
+
+    // And the other way round.
+    place.write("u.bundle", &unsigned);
+    bootslot(&place, &["bundle", "sign", "u.bundle", "--key", "release.key", "--comment", "by bootslot"])
+        .ok();
+    let bytes = place.read("u.bundle");
+    let length = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
+    let signatures = 16 + length(8);
+    place.write("ours.minisig", &bytes[signatures + 8..signatures + length(12)]);
+    let verified = Command::new("minisign")
+        .args(["-V", "-p", "keys/release.pub", "-m", "manifest", "-x", "ours.minisig", "-q"])
+        .current_dir(place.path("."))
+        .status();
+    assert!(verified.unwrap().success());
+
+    // A key that was revoked counts no longer, wherever else it is.
+    fs::create_dir(place.path("keys/revoked")).unwrap();
+    fs::copy(place.path("keys/release.pub"), place.path("keys/revoked/release.pub")).unwrap();
+    let ran = install(&place, &["u.bundle"]);
+    assert_eq!(ran.code, Some(12), "{ran:?}");
+    assert!(ran.err.contains("signed by the key release, which was revoked"), "{ran:?}");
+    assert_eq!(place.read("slot-B.img"), [0x55; 1 << 20]);
+}
+
+#[test]
+fn inspect_shows_and_does_not_believe() {
+    let place = signed();
+    let said = bootslot(&place, &["bundle", "inspect", "u.bundle"]).ok();
+    assert!(said.contains("version:      1.1\n") && said.contains("NOT VERIFIED"), "{said}");
+    let shown: Value =
+        serde_json::from_str(&bootslot(&place, &["bundle", "inspect", "--json", "u.bundle"]).ok()).unwrap();
+    assert_eq!(
+        (&shown["compatible"], &shown["verified"], &shown["signatures"]),
+        (&json!("acme"), &json!(false), &json!(["minisign"]))
+    );
+}
+
+#[test]
+fn what_is_wrong_with_the_command_line_or_the_files_is_said() {
+    let place = place();
+    let cases: [(&[&str], i32, &str); 7] = [
+        (&["bundle", "create", "-o", "x", "--compatible", "a", "--version", "1", "root"], 2, "PART=FILE"),
+        (
+            &["bundle", "create", "-o", "x", "--compatible", "a", "--version", "1", "root=none"],
+            4,
+            "none: reading the image",
+        ),
+        (
+            &["bundle", "create", "-o", "x", "--compatible", "a", "--version", "1 0", "root=root.img"],
+            11,
+            "1 0",
+        ),
+        (&["bundle", "inspect", "root.img"], 11, "does not start as a bundle does"),
+        (&["bundle", "inspect", "none"], 4, "none: opening the bundle"),
+        (&["bundle", "verify", "root.img", "--keys", "none"], 4, "none: reading the keys"),
+        (
+            &["bundle", "verify", "root.img", "--key", "root.img"],
+            4,
+            "root.img: this is no file, or larger than any key",
+        ),
+    ];
+    for (args, code, says) in cases {
+        let ran = bootslot(&place, args);
+        assert_eq!(ran.code, Some(code), "{args:?}: {ran:?}");
+        assert!(ran.err.contains(says), "{args:?}: {ran:?}");
+    }
+    assert!(!place.path("x").exists());
+    // A device that does not say what it is takes no bundle.
+    bootslot(&place, &CREATE).ok();
+    bootslot(&place, &["bundle", "sign", "u.bundle", "--key", "release.key"]).ok();
+    let settings = String::from_utf8(place.read("bootslot.toml")).unwrap();
+    place.write("bootslot.toml", settings.replace("compatible = \"acme\"\n", "").as_bytes());
+    let ran = install(&place, &["u.bundle"]);
+    assert_eq!((ran.code, ran.err.contains("[update] compatible")), (Some(5), true), "{ran:?}");
+}
+
+#[cfg(not(feature = "http"))]
+#[test]
+fn an_address_needs_the_feature_http() {
+    let place = Place::new();
+    let ran = run(place.command("bootslot").args(["bundle", "inspect", "https://host/b"]));
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.err.contains("built without the feature `http`"), "{}", ran.err);
+}
