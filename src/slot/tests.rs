@@ -262,3 +262,53 @@ fn with_every_slot_failed_the_first_one_has_another_trial() {
     }
     assert_eq!(machine.stored.pop(), Some(state));
 }
+
+#[test]
+fn one_variable_alone_is_a_state_that_init_keeps() {
+    let empty = {
+        let mut state = State::factory(&Board::default());
+        state.active = Field::Absent;
+        state.success = Field::Absent;
+        state.tries = Field::Absent;
+        state.rollback = Field::Absent;
+        state
+    };
+    assert_ne!(empty.init(None).unwrap(), empty, "nothing is there: it starts anew");
+    let marked = |slot: &Name, mark| {
+        let mut state = empty.clone();
+        state.set_mark(slot, mark);
+        state
+    };
+    for alone in [
+        State { active: Field::Is(a()), ..empty.clone() },
+        State { active: Field::Odd(b"?".to_vec()), ..empty.clone() },
+        State { success: Field::Is(false), ..empty.clone() },
+        State { tries: Field::Is(0), ..empty.clone() },
+        State { rollback: Field::Is(b()), ..empty.clone() },
+        marked(&a(), Field::Is(Mark::Good)),
+        marked(&b(), Field::Is(Mark::Writing)),
+    ] {
+        assert_eq!(alone.init(None).unwrap(), alone);
+        assert_eq!(alone.init(Some(&b())).unwrap(), alone);
+    }
+}
+
+#[test]
+fn of_slots_with_the_same_mark_the_rollback_slot_is_the_first_successor() {
+    let board = Board { slots: ["A", "B", "C", "D"].map(name).to_vec(), ..Board::default() };
+    let mut state = State::factory(&board);
+    state.rollback = Field::Is(name("D"));
+    assert_eq!(state.successors(Some(&a())), ["D", "B", "C"].map(name));
+    for slot in ["C", "D"] {
+        state.set_mark(&name(slot), Field::Is(Mark::Good));
+    }
+    assert_eq!(state.successors(Some(&a())), ["D", "C", "B"].map(name));
+    state.rollback = Field::Is(b());
+    assert_eq!(state.successors(Some(&a())), ["C", "D", "B"].map(name));
+    // Those that have failed are taken in turn, the rollback slot among them.
+    for slot in ["B", "C", "D"] {
+        state.set_mark(&name(slot), Field::Is(Mark::Failed));
+    }
+    state.rollback = Field::Is(name("D"));
+    assert_eq!(state.successors(Some(&b())), ["A", "C", "D"].map(name));
+}
