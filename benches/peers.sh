@@ -5,13 +5,14 @@
 set -eu
 . "$(dirname "$0")/../qemu/lib.sh"
 
-packages=casync,e2fsprogs,erofs-utils,squashfs-tools,xdelta3,zchunk,zstd
+packages=casync,e2fsprogs,erofs-utils,squashfs-tools,xdelta3,zchunk,zstd,rauc,rauc-service,swupdate,dbus,libubootenv-tool,cpio,openssl
 
 build() {
 	need mmdebstrap:mmdebstrap
 	if [ "$(id -u)" = 0 ]; then mode=root; else mode=unshare; chmod 777 "$tmp"; fi
 	mmdebstrap --mode=$mode --variant=apt --include="$packages" \
 		--aptopt='Acquire::Retries "5"' \
+		--aptopt='APT::Install-Recommends "0"' \
 		--dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
 		--customize-hook='mkdir "$1/src" "$1/build" "$1/cargo"' \
 		trixie "$tmp/root" "deb $(mirror) trixie main"

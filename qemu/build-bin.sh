@@ -21,7 +21,7 @@ build() {
 	in_root "$root" "$project:/src" "$target:/build" "$registry:/cargo" -- \
 		env CARGO_HOME=/cargo CARGO_TARGET_DIR=/build RUSTFLAGS='-C target-feature=+crt-static' \
 		CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc CC_aarch64_unknown_linux_gnu=aarch64-linux-gnu-gcc \
-		sh -ec 'cd /src; rustc --version; cargo build --offline --locked --release --bin bootslot --target '$triple
+		sh -ec 'cd /src; rustc --version; cargo build --offline --locked --release --features http --bin bootslot --target '$triple
 }
 
 (set -e; build) >"$log" 2>&1 &

@@ -6,7 +6,7 @@
 # panic and hang, and a good one signed with another key), FOLDER/BOARD.bin (U-Boot for each
 # board, as the first flash bank), FOLDER/boot.scr and FOLDER/BOARD.txt (the boot script for a
 # U-Boot that has none, with three slots), FOLDER/distro.txt (the variables of distro boot), and FOLDER/bootslot-1.txt
-# (the variables of the script's version 1).
+# (the variables of the script's version 1), and FOLDER/update.bundle (the good system as a signed bundle).
 set -eu
 . "$(dirname "$0")/lib.sh"
 
@@ -49,6 +49,7 @@ printf '%s\n' '#define BOOT_TARGET_DEVICES(func) func(VIRTIO, virtio, 0)' '#incl
 kernel=$("$here/kernel.sh")
 guest=$("$here/guest.sh")
 program=$("$here/build-bin.sh")
+host=$(host_program)
 
 build=$work/build
 mkdir "$build" "$build/files" "$build/keys" "$build/other-keys" "$work/systems"
@@ -65,6 +66,8 @@ mkdir -p "$files/bin" "$files/usr/bin" "$files/opt/bootslot" "$files/etc" "$file
 ln -s /usr/bin/busybox "$files/bin/busybox"
 install -m 755 "$here/guest/device-init" "$files/init"
 install -m 755 "$program" "$files/opt/bootslot/bootslot"
+mkdir -p "$files/etc/bootslot/keys"
+"$host" bundle generate-key --public "$files/etc/bootslot/keys/release.pub" --secret "$build/release.key" >&2
 for behaviour in good exits panics hangs; do
 	echo $behaviour >"$files/etc/behaviour"
 	(cd "$files" && find . | cpio --quiet -o -H newc) >"$build/initramfs-$behaviour"
@@ -94,6 +97,10 @@ in_root "$root" "$build:/build" -- sh -ec '
 	chmod a+r *.itb *.dtb boot.scr' >&2
 mv "$build"/*.itb "$work/systems"
 mv "$build"/*.dtb "$build/boot.scr" "$work"
+
+"$host" bundle create -o "$work/update.bundle" --compatible bootslot-device --version 2 \
+	--level 3 root="$work/systems/good.itb" >&2
+"$host" bundle sign "$work/update.bundle" --key "$build/release.key" >&2
 
 # The disk: both systems are good, the data partition holds the next update.
 disk=$work/disk.img

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# tools/bench.sh [--check|--slow]: the table of benches/figures.py with all that it needs. With --check ours
-# alone, as a test; else beside libubootenv's tools and U-Boot's own, which is built for it once.
+# tools/bench.sh [--check|--slow]: the table of benches/figures.py with all that it needs, and that of
+# benches/install.sh. With --check ours of the first alone, as a test; else beside the incumbents' tools.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tools/need.sh python3 valgrind strace time binutils
@@ -16,8 +16,13 @@ CAPI_FEATURES=yaml,libubootenv tools/build-capi.sh >/dev/null
 benches/capi.py "$folder" "$libraries" $([ "${1:-}" = --slow ] || echo --check) || :
 rm -r "$folder"
 # Not everywhere can a build root be made; the table is worth something without U-Boot's tool, too.
+failed=0
 if uboot=$(qemu/uboot.sh nor); then
-    exec benches/figures.py --uboot "$uboot/fw_printenv-amd64" "$@"
+    benches/figures.py --uboot "$uboot/fw_printenv-amd64" "$@" || failed=1
+else
+    echo "U-Boot's own fw_printenv could not be built; it is missing in the table" >&2
+    benches/figures.py "$@" || failed=1
 fi
-echo "U-Boot's own fw_printenv could not be built; it is missing in the table" >&2
-exec benches/figures.py "$@"
+# Loop devices are for root alone.
+[ "$(id -u)" != 0 ] || benches/install.sh || failed=1
+exit $failed

@@ -1,12 +1,15 @@
 """Power cuts at random moments. After each one the environment is one that the interrupted action may
 leave, U-Boot and our reader read the same, and the slot boots that `bootslot next` names."""
-import time
+import json, time
 
+import boards
 from cases import TRIAL, Stories, values
+from server import Server
 
-INSTALL = ("bootslot begin-install B && echo INSTALL-BEGUN && "
-           "dd if=/dev/vda4 of=/dev/vda3 bs=64k conv=fsync 2>/dev/null && "
-           "bootslot finish-install B --tries 3 --update 0123456789abcdef && echo INSTALL-FINISHED")
+NETWORK = ("-netdev", "user,id=net", "-device", "virtio-net-device,netdev=net")
+ONLINE = "ifconfig eth0 10.0.2.15 netmask 255.255.255.0 up"
+INSTALL = "bootslot install --settings /etc/bootslot/update.toml --json"
+BLOCK = 4096
 # One store after the other, each told when it is done.
 STORES = "n=0; while :; do n=$((n + 1)); bootslot try B --tries $((n % 9 + 1)) && echo STORED-$n.; done"
 
@@ -26,14 +29,14 @@ class Cuts(Stories):
         device.boots()
         took["boot"] = time.monotonic() - began
         device.cut()
-        self.start(self.confirmed)
-        device.on()
-        device.boots()
+        self.server = Server((device.work / "update.bundle").read_bytes(), self.random.random())
+        self.online()
         began = time.monotonic()
-        device.run(INSTALL)
+        done = self.install_whole("the bundle from the server")
         took["install"] = time.monotonic() - began
+        self.is_("the bundle from the server: what is there already", done["kept"], 0)
         device.cut()
-        took["store"] = took["install"]
+        took["store"] = 2
         self.longest = {action: 1.2 * seconds for action, seconds in took.items()}
 
     def start(self, variables):
@@ -58,14 +61,13 @@ class Cuts(Stories):
             self.check(f"{name}: the environment is lost", False)
             return
         wanted = device.next_slot()
-        device.on()
+        device.on(options=NETWORK if action == "install" else ())
         heard = device.boots()
         self.is_(f"{name}: U-Boot boots what next_boot() says", (values(heard, "attempt"), values(heard, "linux")),
                  ([wanted], [wanted]))
         self.agree(name, heard, expected)
         if action == "install" and wanted == "A":
-            device.run(INSTALL)
-            self.is_(f"{name}: the install run again", device.next_slot(), "B")
+            self.goes_on(name)
         device.cut()
 
     def is_one_of(self, action, allowed):
@@ -111,23 +113,63 @@ class Cuts(Stories):
         last = {"before": {"boot_try_count": str(done % 9 + 1)}} if done else {"before": {"boot_success": "1"}}
         return self.is_one_of("store", {**last, "after": {"boot_try_count": str((done + 1) % 9 + 1)}})
 
-    def install(self, delay):
+    # ---- an update from a server ----
+
+    def online(self):
+        """Switches the confirmed device on, in its network, slot B without a system."""
         self.start(self.confirmed)
         self.device.write_system("B", b"")
-        self.device.on()
+        self.server.breaks = 0
+        self.device.on(options=NETWORK)
         self.device.boots()
-        self.device.machine.send(INSTALL + "\n")
+        self.device.run(ONLINE)
+
+    def install(self, delay):
+        self.online()
+        if self.random.random() < 0.5:
+            self.server.breaks = 0.02
+        else:
+            self.server.goes_away(self.random.uniform(0, 2))
+        self.device.machine.send(f"{INSTALL} {self.server.url}\n")
         time.sleep(delay)
         said = self.device.cut()
         allowed = {"before": {"slot_B": None, "boot_success": "1"},
                    "halfway": {"slot_B": "bad", "active_slot": "A"},
                    "after": {"slot_B": None, "active_slot": "B", "boot_try_count": "3"}}
-        if b"INSTALL-BEGUN" in said:
+        if b'"phase":"writing"' in said:
             del allowed["before"]
-        if b"INSTALL-FINISHED" in said:
+        if b'"event":"done"' in said:
             del allowed["halfway"]
         return self.is_one_of("install", allowed)
 
+    def install_whole(self, name):
+        """The installation to its end: what it tells of itself, and the bytes in the slot."""
+        said = self.device.run(f"{INSTALL} {self.server.url}", timeout=120)
+        self.is_(f"{name}: slot B holds the image", self.same(), len(self.systems["good"]))
+        return json.loads(said.strip().splitlines()[-1])
+
+    def same(self):
+        """How many bytes of slot B are those of the image, in whole blocks."""
+        image = self.systems["good"]
+        with open(self.device.folder / "disk.img", "rb") as disk:
+            disk.seek(boards.SYSTEM["B"])
+            slot = disk.read(len(image))
+        blocks = range(0, len(image), BLOCK)
+        return sum(len(image[at:at + BLOCK]) for at in blocks if image[at:at + BLOCK] == slot[at:at + BLOCK])
+
+    def goes_on(self, name):
+        """After a cut the same command goes on where it was, and then B boots."""
+        there = self.same()
+        self.server.breaks = 0
+        self.device.run(ONLINE)
+        done = self.install_whole(f"{name}: the install run again")
+        if there > len(self.systems["good"]) // 10:
+            # What was there is not written again, but for the chunks at the place of the cut.
+            self.check(f"{name}: it goes on where it was", done["kept"] >= 0.99 * there - (256 << 10),
+                       f"{there} bytes were there, {done}")
+        self.device.machine.send("reboot -f\n")
+        heard = self.device.boots()
+        self.is_(f"{name}: then B boots", values(heard, "linux"), ["B"])
 
     def last_resort(self, cuts):
         """A, the good slot, has died, and B has failed once, for a passing reason: B is what is left. The power is cut
@@ -161,4 +203,5 @@ class Cuts(Stories):
         device.write_system("A", self.systems["good"])
 
 
-ACTIONS = ["saveenv", "boot", "store", "install"]
+# Installations take longest, and most can go wrong there.
+ACTIONS = ["saveenv", "install", "boot", "install", "store", "install"]
