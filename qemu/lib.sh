@@ -91,13 +91,15 @@ mirror() {
 }
 
 # in_root ROOT [OUTSIDE:INSIDE]... -- COMMAND... : runs COMMAND in ROOT with
-# these folders mounted; INSIDE is one of /src /build /cargo.
+# these folders mounted; INSIDE is one of /src /build /cargo. /tmp is its own: others run in the
+# same root at the same time.
 in_root() {
 	enter='
 		set -e
 		root=$1; shift
 		mount --rbind /dev "$root/dev"
 		mount --rbind /proc "$root/proc"
+		mount -t tmpfs tmpfs "$root/tmp"
 		while [ "$1" != -- ]; do
 			mount --bind "${1%%:*}" "$root${1##*:}"; shift
 		done
