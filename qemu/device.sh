@@ -6,7 +6,7 @@
 # panic and hang, and a good one signed with another key), FOLDER/BOARD.bin (U-Boot for each
 # board, as the first flash bank), FOLDER/boot.scr and FOLDER/BOARD.txt (the boot script for a
 # U-Boot that has none, with three slots), FOLDER/distro.txt (the variables of distro boot), and FOLDER/bootslot-1.txt
-# (the variables of the script's version 1), and FOLDER/update.bundle (the good system as a signed bundle).
+# (the variables of the script's version 1), and FOLDER/update.bundle (the update as a signed bundle).
 set -eu
 . "$(dirname "$0")/lib.sh"
 
@@ -72,6 +72,11 @@ for behaviour in good exits panics hangs; do
 	echo $behaviour >"$files/etc/behaviour"
 	(cd "$files" && find . | cpio --quiet -o -H newc) >"$build/initramfs-$behaviour"
 done
+# An update has the same kernel and programs, which the running system has too, and something to be fetched.
+mkdir "$files/opt/new"
+openssl rand -out "$files/opt/new/data" 3000000
+echo good >"$files/etc/behaviour"
+(cd "$files" && find . | cpio --quiet -o -H newc) >"$build/initramfs-update"
 cp "$kernel/Image" "$here/device/system.its" "$here/device/counters.dtsi" "$scripts/bootslot.cmd" "$build"
 
 "$here/run.sh" $machine -M dumpdtb="$build/qemu.dtb" >"$build/dumpdtb.log" 2>&1 || { cat "$build/dumpdtb.log" >&2; die "no device tree"; }
@@ -86,7 +91,7 @@ in_root "$root" "$build:/build" -- sh -ec '
 		cp "initramfs-$1" initramfs
 		mkimage -E -B 200000 -f system.its -k "$3" -K "$4" -r "$2.itb" >"$2.log" || { cat "$2.log"; exit 1; }
 	}
-	for behaviour in good exits panics hangs; do sign $behaviour $behaviour keys device.dtb; done
+	for behaviour in good exits panics hangs update; do sign $behaviour $behaviour keys device.dtb; done
 	sign good other-key other-keys other.dtb
 	for counter in single-word syscon syscon-short; do
 		cp device.dtb $counter.dtb
@@ -95,21 +100,24 @@ in_root "$root" "$build:/build" -- sh -ec '
 	rm qemu.dtb other.dtb
 	mkimage -A arm64 -T script -d bootslot.cmd boot.scr >boot.scr.log
 	chmod a+r *.itb *.dtb boot.scr' >&2
+for system in "$build"/*.itb; do
+	[ "$(stat -c %s "$system")" -le $((24 << 20)) ] || die "$system is larger than a slot"
+done
 mv "$build"/*.itb "$work/systems"
 mv "$build"/*.dtb "$build/boot.scr" "$work"
 
 "$host" bundle create -o "$work/update.bundle" --compatible bootslot-device --version 2 \
-	--level 3 root="$work/systems/good.itb" >&2
+	--level 3 root="$work/systems/update.itb" >&2
 "$host" bundle sign "$work/update.bundle" --key "$build/release.key" >&2
 
 # The disk: both systems are good, the data partition holds the next update.
 disk=$work/disk.img
-truncate -s 72M "$disk"
-sgdisk -n 1:2048:+8M -c 1:boot -n 2:0:+16M -c 2:system-a -n 3:0:+16M -c 3:system-b -n 4:0:+16M -c 4:data "$disk" >/dev/null
+truncate -s 84M "$disk"
+sgdisk -n 1:2048:+8M -c 1:boot -n 2:0:+24M -c 2:system-a -n 3:0:+24M -c 3:system-b -n 4:0:+24M -c 4:data "$disk" >/dev/null
 put() { dd if="$1" of="$disk" bs=1M seek="$2" conv=notrunc status=none; }
 mkfs.vfat -C -n BOOT "$build/boot" 8192 >/dev/null
 put "$build/boot" 1
 put "$work/systems/good.itb" 9
-put "$work/systems/good.itb" 25
-put "$work/systems/good.itb" 41
+put "$work/systems/good.itb" 33
+put "$work/systems/good.itb" 57
 rm -rf "$build"

@@ -88,6 +88,28 @@ fn from_the_image_to_the_slot_on_trial() {
 }
 
 #[test]
+fn the_last_event_tells_how_it_failed_whatever_it_was() {
+    let place = signed();
+    fs::write(place.path("not-one"), [b'x'; 1000]).unwrap();
+    fs::remove_dir_all(place.path("keys")).unwrap();
+    fs::create_dir(place.path("keys")).unwrap();
+    let installing = [&["install", "--json"][..], &ON_DEVICE].concat();
+    let cases: [(Vec<&str>, i32); 4] = [
+        ([&installing[..], &["u.bundle"]].concat(), 12),
+        ([&installing[..], &["not-one"]].concat(), 11),
+        ([&installing[..], &["missing"]].concat(), 4),
+        (vec!["bundle", "verify", "--json", "--keys", "keys", "u.bundle"], 12),
+    ];
+    for (words, code) in cases {
+        let said = bootslot(&place, &words);
+        assert_eq!(said.code, Some(code), "{words:?}: {said:?}");
+        let last: Value = serde_json::from_str(said.out.lines().last().unwrap()).unwrap();
+        assert_eq!((&last["event"], &last["code"]), (&json!("failed"), &json!(code)), "{words:?}");
+        assert!(said.err.contains(last["error"].as_str().unwrap()), "{said:?}");
+    }
+}
+
+#[test]
 fn from_standard_input_with_events() {
     let place = signed();
     let mut command = place.command("bootslot");
@@ -96,8 +118,7 @@ fn from_standard_input_with_events() {
         .args(ON_DEVICE)
         .stdin(fs::File::open(place.path("u.bundle")).unwrap());
     let said = run(&mut command).ok();
-    let events: Vec<Value> =
-        said.split_inclusive("}\n").filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let events: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let last = events.last().unwrap();
     assert_eq!(
         (&last["event"], &last["code"], &last["slot"]),

@@ -5,8 +5,8 @@ import binascii, json, struct, subprocess
 BANK = 64 << 20  # one bank of the board's flash
 CARD = 16 << 20
 BOOT_PARTITION = 1 << 20
-SYSTEM = {"A": 9 << 20, "B": 25 << 20, "C": 41 << 20}  # where the disk holds the slots' systems
-SYSTEM_SIZE = 16 << 20
+SYSTEM = {"A": 9 << 20, "B": 33 << 20, "C": 57 << 20}  # where the disk holds the slots' systems
+SYSTEM_SIZE = 24 << 20
 
 
 def mtools(command, folder, *arguments):

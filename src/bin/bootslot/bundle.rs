@@ -12,9 +12,9 @@ use clap::{Args, Subcommand};
 use serde_json::{json, Value};
 
 use crate::origin::Origin;
-use crate::outcome::{print, Outcome};
+use crate::outcome::{print, tell_failure, Outcome};
 use crate::progress::Progress;
-use crate::report::to_json;
+use crate::report::{event, to_json};
 use crate::trust;
 #[cfg(feature = "bundle")]
 use crate::workshop;
@@ -83,7 +83,13 @@ pub fn run(options: &Options) -> Outcome {
                 (false, false) => describe(&bundle).into_bytes(),
             })
         }
-        Command::Verify { origin, trust, key, json } => verify(origin, trust, key, *json),
+        Command::Verify { origin, trust, key, json } => {
+            let result = verify(origin, trust, key, *json);
+            if let (Err(failure), true) = (&result, json) {
+                tell_failure(failure);
+            }
+            result
+        }
     }
 }
 
@@ -101,7 +107,7 @@ fn verify(origin: &Origin, trust: &trust::Trust, key: &[PathBuf], as_json: bool)
     let (key, comment) = signer.unwrap_or_default();
     let (version, id) = (&bundle.manifest.version, bundle.id());
     print(&match as_json {
-        true => to_json(
+        true => event(
             &json!({ "event": "done", "code": 0, "update": id, "version": version, "key": key, "comment": comment }),
         ),
         false => format!("Version {version} ({id}): signed by {key} ({comment}), all images are whole\n")

@@ -8,9 +8,9 @@ use clap::Args;
 use serde_json::json;
 
 use crate::origin::Origin;
-use crate::outcome::{print, Outcome};
+use crate::outcome::{print, tell_failure, Outcome};
 use crate::progress::Progress;
-use crate::report::to_json;
+use crate::report::event;
 use crate::slots::{self, slot_name};
 use crate::trust;
 
@@ -44,6 +44,14 @@ pub struct Install {
 
 /// Runs the command.
 pub fn run(options: &Install) -> Outcome {
+    let result = install(options);
+    if let (Err(failure), true) = (&result, options.device.json) {
+        tell_failure(failure);
+    }
+    result
+}
+
+fn install(options: &Install) -> Outcome {
     let mut device = slots::open(&options.device)?;
     let keys = options.trust.keyring(&device.settings().update, &[])?;
     let bundle = Bundle::open(options.origin.open(options.device.json)?, &keys)?;
@@ -61,17 +69,11 @@ pub fn run(options: &Install) -> Outcome {
         ControlFlow::Continue(())
     });
     progress.end();
-    match &result {
-        Ok(installed) if options.device.json => {
-            print(&to_json(&done_json(installed, &version, options.dry_run)))
-        }
-        Ok(installed) => print(done_text(installed, &version, options.dry_run).as_bytes()),
-        Err(error) if options.device.json => {
-            print(&to_json(&json!({ "event": "failed", "code": error.code(), "error": error.to_string() })))
-        }
-        Err(_) => Ok(()),
-    }?;
-    result.map(drop).map_err(Into::into)
+    let installed = result?;
+    match options.device.json {
+        true => print(&event(&done_json(&installed, &version, options.dry_run))),
+        false => print(done_text(&installed, &version, options.dry_run).as_bytes()),
+    }
 }
 
 fn done_text(installed: &Installed, version: &str, dry_run: bool) -> String {

@@ -100,6 +100,20 @@ pub fn finish(program: &str, outcome: Outcome) -> ExitCode {
     ExitCode::from(code(&failure))
 }
 
+/// The last event of an update that prints events: how it has failed.
+#[cfg(all(feature = "cli", feature = "update"))]
+pub fn tell_failure(failure: &Failure) {
+    let error = match failure {
+        Failure::Update(error) => error.to_string(),
+        Failure::Error(error) => error.to_string(),
+        Failure::Usage(message) | Failure::Taken(message) => message.clone(),
+        // Where the output can't be written, there is nobody to tell.
+        Failure::Output(_) | Failure::Answer(_) | Failure::Undefined(_) => return,
+    };
+    let event = serde_json::json!({ "event": "failed", "code": code(failure), "error": error });
+    let _ = print(format!("{event}\n").as_bytes());
+}
+
 fn code(failure: &Failure) -> u8 {
     match failure {
         #[cfg(feature = "cli")]
