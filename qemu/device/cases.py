@@ -16,9 +16,9 @@ VARIABLES = ["active_slot", "boot_success", "boot_try_count", "rollback_slot", "
              "boot_failed"]
 TRIAL = dict(active_slot="B", boot_success="0", boot_try_count="2", rollback_slot="A", slot_A="good", slot_B=None,
              boot_update="0123456789abcdef")
-# U-Boot sets these in every boot, besides what it has loaded.
+# U-Boot sets these in a boot, besides what it has loaded (ethaddr: where it sees a network card).
 UBOOTS_OWN = {"fdtcontroladdr", "stdin", "stdout", "stderr", "loadaddr", "arch", "board", "board_name", "cpu", "vendor",
-              "usb_ignorelist", "bootcount"}
+              "usb_ignorelist", "bootcount", "ethaddr"}
 
 
 class Stories:
