@@ -205,6 +205,11 @@ pub enum Error {
     #[error("the slot is confirmed, but U-Boot's boot counter could not be reset: {0}")]
     CounterNotReset(Box<Error>),
 
+    /// The slot is confirmed and the new floor is stored in the environment, but not in its file. The next order tries
+    /// again.
+    #[error("the slot is confirmed, but the floor could not be written to its file: {0}")]
+    FloorNotStored(Box<Error>),
+
     /// The boot state can't be read from the variables. Nothing was written.
     #[error("{name}: {reason}")]
     BootState {

@@ -18,6 +18,8 @@ pub mod error;
 #[cfg(test)]
 mod figures;
 pub mod find;
+#[cfg(feature = "settings")]
+pub mod floor;
 pub mod lock;
 pub mod settings;
 pub mod slot;
@@ -27,5 +29,7 @@ pub mod store;
 mod sys;
 #[cfg(feature = "update")]
 pub mod update;
+#[cfg(feature = "settings")]
+pub mod version;
 
 pub use error::{Error, Place, Result};

@@ -13,6 +13,8 @@ use bootslot::bootcount::{Layout as Counter, Source};
 use bootslot::device::{Device, Done};
 use bootslot::env::image::{encode, Layout};
 use bootslot::env::Environment;
+#[cfg(feature = "settings")]
+use bootslot::floor::Change;
 use bootslot::settings::Settings;
 use bootslot::slot::{Name, Reason, Script, Standing, State};
 use bootslot::storage::region::{RegionCopy, RegionSpec};
@@ -148,19 +150,25 @@ impl Rig {
         self.counted(running, Source::Environment)
     }
 
+    /// With a file for the floor.
+    #[cfg(feature = "settings")]
+    fn with_floor(&self, running: &str, file: std::path::PathBuf) -> Device {
+        let update = bootslot::settings::Update { floor: Some(file), ..Default::default() };
+        self.with(running, Settings { update, ..Settings::default() })
+    }
+
     /// With U-Boot's boot counter in this place.
     fn counted(&self, running: &str, counter: Source) -> Device {
+        self.with(running, Settings { bootcount: Some(counter), ..Settings::default() })
+    }
+
+    fn with(&self, running: &str, settings: Settings) -> Device {
         let copies: Vec<Box<dyn EnvCopy>> = match &self.copies {
             Copies::Regions(medium, at) => at.map(|offset| region(medium, offset)).into(),
             Copies::Volumes(volumes) => volumes.clone().map(volume).into(),
         };
         let options = StoreOptions { lock: Some(LockPath::None), ..StoreOptions::default() };
-        let settings = Settings {
-            running: Some(name(running)),
-            script: Some(self.script),
-            bootcount: Some(counter),
-            ..Settings::default()
-        };
+        let settings = Settings { running: Some(name(running)), script: Some(self.script), ..settings };
         Device::with_store(&settings, Store::from_copies(copies, options).unwrap())
     }
 
@@ -272,6 +280,98 @@ fn a_counter_outside_is_reset_only_where_the_slot_is_confirmed() {
         }
     }
     assert!(cuts > 100, "only {cuts} cuts");
+}
+
+/// The confirmation of an update that changes the floor, cut at each operation of its store: before it is stored the
+/// floor is what it was, and afterwards never less than what was ordered, also where the file is lost then. The next
+/// order makes both places equal, and the same one gets there.
+#[cfg(feature = "settings")]
+#[test]
+fn a_floor_is_changed_by_a_confirmation_that_is_stored_and_by_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("lib/floor");
+    let changes = [
+        (Change::Raise("2.0".into()), Some("2.0")),
+        (Change::Set(Some("0.9".into())), Some("0.9")),
+        (Change::Set(None), None),
+    ];
+    let put = |text: &Option<Vec<u8>>| match text {
+        Some(text) => std::fs::write(&path, text).unwrap(),
+        None => drop(std::fs::remove_file(&path)),
+    };
+    std::fs::create_dir(path.parent().unwrap()).unwrap();
+    let mut cuts = 0;
+    for ((kind, rig), (change, goal)) in Rig::all(Script::V2)
+        .into_iter()
+        .flat_map(|rig| changes.iter().map(move |change| (rig.clone(), change)))
+    {
+        let device = |rig: &Rig, running: &str| rig.with_floor(running, path.clone());
+        let floor = |rig: &Rig| device(rig, "A").floor().unwrap();
+        put(&Some(b"1.0\n".to_vec()));
+        device(&rig, "A").init(None).unwrap();
+        device(&rig, "A").confirm(None).unwrap();
+        assert_eq!(floor(&rig).as_deref(), Some("1.0"), "{kind}");
+        device(&rig, "A").begin_install(&name("B")).unwrap();
+        device(&rig, "A").finish_update(&name("B"), None, b"id", false, Some(change)).unwrap();
+        let (old, text) = (rig.state(), std::fs::read(&path).ok());
+        assert_eq!(floor(&rig).as_deref(), Some("1.0"), "{kind}");
+        let next = rig.fork();
+        next.board.clear_log();
+        device(&next, "B").confirm(None).unwrap();
+        assert_eq!(floor(&next).as_deref(), *goal, "{kind}");
+        let (new, log) = (next.state(), next.board.log());
+        let moments =
+            log.iter().enumerate().flat_map(|(op, entry)| moments(entry).into_iter().map(move |m| (op, m)));
+        for (op, moment) in moments {
+            put(&text);
+            let rig = rig.fork();
+            rig.board.clear_log();
+            rig.board.cut(Cut { op, moment });
+            let done = device(&rig, "B").confirm(None);
+            let file = std::fs::read(&path).ok();
+            for choice in 0..rig.board.choices().min(4) {
+                let (place, rig) = (format!("{kind}, {change:?}, {op}, {moment:?}, {choice}"), rig.fork());
+                rig.board.restore(choice);
+                // The file as it is, and as it was: its last write may not have come as far, where it came last.
+                for file in [&file, &text] {
+                    put(file);
+                    let (found, stored) = (floor(&rig), rig.state() == new);
+                    assert!(stored || rig.state() == old, "{place}");
+                    assert!(stored || done.is_err(), "{place}: reported, and not stored");
+                    let expected = match stored {
+                        false => vec![Some("1.0")],
+                        // A lowered file that did not last: the old floor, until the recovery is installed again.
+                        true if file == &text => vec![*goal, Some("1.0")],
+                        true => vec![*goal],
+                    };
+                    assert!(expected.contains(&found.as_deref()), "{place}: {found:?}, stored: {stored}");
+                    // Another order, of an update that is given up: nothing is raised, nothing is lifted.
+                    if !stored {
+                        let rig = rig.fork();
+                        device(&rig, "B").roll_back(Reason::Health).unwrap();
+                        assert_eq!(floor(&rig).as_deref(), Some("1.0"), "{place}");
+                        assert_eq!(std::fs::read(&path).unwrap(), b"1.0\n", "{place}");
+                        device(&rig, "A").confirm(None).unwrap();
+                        assert_eq!(floor(&rig).as_deref(), Some("1.0"), "{place}");
+                        put(file);
+                    }
+                    // The same order again.
+                    let before = floor(&rig);
+                    device(&rig, "B").confirm(None).unwrap();
+                    let wanted = if stored { before.as_deref() } else { *goal };
+                    assert_eq!((floor(&rig).as_deref(), rig.state()), (wanted, new.clone()), "{place}");
+                    let text = wanted.map(|floor| format!("{floor}\n").into_bytes());
+                    assert_eq!(std::fs::read(&path).ok(), text, "{place}");
+                    cuts += 1;
+                    if !stored {
+                        break;
+                    }
+                }
+            }
+        }
+    }
+    println!("{cuts} states");
+    assert!(cuts > 1000, "only {cuts} states");
 }
 
 /// Cuts one order, and judges every state in which the device can be found.

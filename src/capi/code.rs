@@ -82,6 +82,8 @@ codes! {
     BOOTSLOT_ERROR_SCRIPT_UNKNOWN = 37: c"does U-Boot run the boot script?",
     /// The slot is confirmed, and that is stored. U-Boot's boot counter could not be reset.
     BOOTSLOT_ERROR_COUNTER = 38: c"the boot counter could not be reset",
+    /// The slot is confirmed, and that is stored. The floor could not be written to its file.
+    BOOTSLOT_ERROR_FLOOR = 39: c"the floor could not be written to its file",
 }
 
 impl From<&Error> for bootslot_code {
@@ -107,6 +109,7 @@ impl From<&Error> for bootslot_code {
             Error::RunningUnknown(_) => BOOTSLOT_ERROR_RUNNING_UNKNOWN,
             Error::ScriptUnknown(_) => BOOTSLOT_ERROR_SCRIPT_UNKNOWN,
             Error::CounterNotReset(_) => BOOTSLOT_ERROR_COUNTER,
+            Error::FloorNotStored(_) => BOOTSLOT_ERROR_FLOOR,
         }
     }
 }
@@ -118,7 +121,7 @@ mod tests {
     #[test]
     fn numbers_are_the_ones_of_the_first_release() {
         let numbers: Vec<i32> = ALL.iter().map(|(_, number)| *number).collect();
-        let first: Vec<i32> = (0..=2).chain(10..=14).chain(20..=38).collect();
+        let first: Vec<i32> = (0..=2).chain(10..=14).chain(20..=39).collect();
         assert_eq!(numbers, first, "numbers are only added, never changed");
         for (code, number) in ALL {
             assert_eq!(*code as i32, *number);

@@ -12,22 +12,29 @@
 //! | file | job |
 //! |---|---|
 //! | `mod.rs` | the orders |
+//! | `floor.rs` | the lowest version that is installed, in each order |
 //! | `running.rs` | which slot runs: by the kernel's command line and the device of `/` |
 //! | `root.rs` | the slots whose device that is |
 //! | `script.rs` | which version of the boot script U-Boot runs |
 //! | `status.rs` | what is known, and what the next boot will do |
 
+#[cfg(feature = "settings")]
+mod floor;
 mod root;
 mod running;
 mod script;
 mod status;
 
+#[cfg(feature = "settings")]
+pub use floor::FloorStatus;
 pub use status::{NextBoot, Status};
 
 use crate::bootcount::{reset_in, Source};
 use crate::config::find_environment;
 use crate::env::Environment;
 use crate::error::{Error, Result};
+#[cfg(feature = "settings")]
+use crate::floor::Change as FloorChange;
 use crate::settings::Settings;
 use crate::slot::dialect::Change;
 use crate::slot::{Board, Mark, Name, Outcome, Reason, Refusal, Script, State};
@@ -164,6 +171,8 @@ impl Device {
             guard: script::has_guard(&self.settings, &variables),
             slots_differ: contradicts(&self.settings, &state),
             next: NextBoot::new(&state, dialect),
+            #[cfg(feature = "settings")]
+            floor: floor::FloorStatus::new(&self.settings, &variables, &state),
             state,
         };
         Ok((status, script))
@@ -208,26 +217,43 @@ impl Device {
         carry_out(&self.settings, &self.running, transaction, Order::default(), &give)
     }
 
-    /// Whether an installation may begin and end, asked before anything is written. Read without a lock.
+    /// Whether an installation may begin and end, asked before anything is written. Read without a lock. `floor` is
+    /// what the update makes of the floor once it is confirmed.
     ///
     /// # Errors
     ///
-    /// Those of [`begin_install`](Device::begin_install) and [`finish_install`](Device::finish_install).
+    /// Those of [`begin_install`](Device::begin_install) and [`finish_update`](Device::finish_update).
+    #[cfg(feature = "settings")]
     pub fn check_install(
         &mut self,
         target: &Name,
         tries: Option<u8>,
         update: &[u8],
         again: bool,
+        floor: Option<&FloorChange>,
     ) -> Result<()> {
         let running = self.running.slot.clone().map_err(Error::RunningUnknown)?;
-        let variables = self.store.load()?.environment();
+        let mut variables = self.store.load()?.environment();
         let board = self.board(&Ok(self.script(&variables)?));
-        let state = self.settings.dialect.decode(&variables, &board)?;
+        let (dialect, state) = (self.settings.dialect, self.settings.dialect.decode(&variables, &board)?);
         let begun = state.begin_install(target, &running);
         let begun = Order::writes(target).judge(&self.settings, &self.running, &state, begun)?;
-        begun.finish_install(target, &running, tries.unwrap_or(board.tries), Some(update), again)?;
-        Ok(())
+        let tries = tries.unwrap_or(board.tries);
+        let finished = begun.finish_install(target, &running, tries, Some(update), again)?;
+        self.store.rehearse(&mut variables, &dialect.changes(&state, &begun))?;
+        self.store.rehearse(&mut variables, &dialect.changes(&begun, &finished))?;
+        self.store.rehearse(&mut variables, &[floor::waiting(update, floor)])
+    }
+
+    /// The floor: the lowest version that may be installed, if there is one. Read without a lock.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoValidCopy`], and [`Error::BootState`] where the environment or the file holds something that is no
+    /// version.
+    #[cfg(feature = "settings")]
+    pub fn floor(&mut self) -> Result<Option<String>> {
+        floor::lowest(&self.settings, &self.store.load()?.environment())
     }
 
     /// Before a slot is written: nothing boots it from now on. [`State::begin_install`] has the rules.
@@ -250,14 +276,30 @@ impl Device {
         update: Option<&[u8]>,
         again: bool,
     ) -> Result<Done> {
-        let legal = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
-        if let Some(id) = update.filter(|id| !(1..=64).contains(&id.len()) || !id.iter().all(legal)) {
-            let reason =
-                format!("{:?} is no update id: 1 to 64 of [A-Za-z0-9._-]", String::from_utf8_lossy(id));
-            return Err(Error::Value { name: "boot_update".into(), reason });
-        }
+        check_id(update)?;
         self.order(Order::writes(target), &|state, running, board| {
             state.finish_install(target, running, tries.unwrap_or(board.tries), update, again)
+        })
+    }
+
+    /// As [`finish_install`](Device::finish_install), of an update that changes the floor once it is confirmed.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`finish_install`](Device::finish_install).
+    #[cfg(feature = "settings")]
+    pub fn finish_update(
+        &mut self,
+        target: &Name,
+        tries: Option<u8>,
+        update: &[u8],
+        again: bool,
+        change: Option<&FloorChange>,
+    ) -> Result<Done> {
+        check_id(Some(update))?;
+        let order = Order { floor: Some(floor::waiting(update, change)), ..Order::writes(target) };
+        self.order(order, &|state, running, board| {
+            state.finish_install(target, running, tries.unwrap_or(board.tries), Some(update), again)
         })
     }
 
@@ -275,18 +317,20 @@ impl Device {
     ///
     /// # Errors
     ///
-    /// [`Error::CounterNotReset`] after the store, and those of every order.
+    /// [`Error::CounterNotReset`] and [`Error::FloorNotStored`] after the store, and those of every order.
     pub fn confirm(&mut self, slot: Option<&Name>) -> Result<Done> {
         let source = self.settings.bootcount.clone();
         let in_store = source == Some(Source::Environment);
         let order = Order { target: slot, resets_counter: in_store, ..Order::default() };
-        let mut done =
-            self.order(order, &|state, running, _| state.confirm(slot.unwrap_or(running), running))?;
-        if let Some(mut counter) = source.as_ref().and_then(Source::open) {
-            let reset = counter.reset();
-            done.counter_reset = reset.map_err(|error| Error::CounterNotReset(Box::new(error)))?;
+        let confirm =
+            |state: &State, running: &Name, _: &Board| state.confirm(slot.unwrap_or(running), running);
+        let mut done = self.order(order, &confirm);
+        let stored = matches!(done, Ok(_) | Err(Error::FloorNotStored(_)));
+        if let Some(mut counter) = source.as_ref().filter(|_| stored).and_then(Source::open) {
+            let reset = counter.reset().map_err(|error| Error::CounterNotReset(Box::new(error)))?;
+            done = done.map(|done| Done { counter_reset: reset, ..done });
         }
-        Ok(done)
+        done
     }
 
     /// The last failure was heard of: it is no longer on record. It is the one order that does not ask which
@@ -330,6 +374,19 @@ impl Device {
     }
 }
 
+/// 1 to 64 of `[A-Za-z0-9._-]`, which U-Boot's shells copy as it is.
+fn check_id(update: Option<&[u8]>) -> Result<()> {
+    let legal = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
+    match update.filter(|id| !(1..=64).contains(&id.len()) || !id.iter().all(legal)) {
+        None => Ok(()),
+        Some(id) => {
+            let reason =
+                format!("{:?} is no update id: 1 to 64 of [A-Za-z0-9._-]", String::from_utf8_lossy(id));
+            Err(Error::Value { name: "boot_update".into(), reason })
+        }
+    }
+}
+
 /// What an order is about, beside the state.
 struct Order<'a> {
     /// The slot that it names.
@@ -340,11 +397,21 @@ struct Order<'a> {
     needs_script: bool,
     /// U-Boot's boot counter in the environment is reset with it.
     resets_counter: bool,
+    /// What waits from now on for the confirmation of the update that it puts on trial.
+    #[cfg(feature = "settings")]
+    floor: Option<Change>,
 }
 
 impl Default for Order<'_> {
     fn default() -> Self {
-        Order { target: None, writes_target: false, needs_script: true, resets_counter: false }
+        Order {
+            target: None,
+            writes_target: false,
+            needs_script: true,
+            resets_counter: false,
+            #[cfg(feature = "settings")]
+            floor: None,
+        }
     }
 }
 
@@ -431,11 +498,23 @@ fn carry_out(
             changes.push((name, value));
         }
     }
+    #[cfg(feature = "settings")]
+    let floor = floor::Steps::new(settings, transaction.environment(), [&before, &wanted], order.floor);
+    #[cfg(feature = "settings")]
+    floor.set(&mut transaction, &mut changes)?;
     let counter_reset = order.resets_counter && reset_in(&mut transaction)?;
     // Not what was wanted, but what is there: a hardened board sees its compiled-in value in the place of
     // a variable that was deleted.
     let after = dialect.decode(transaction.environment(), board)?;
+    #[cfg(not(feature = "settings"))]
     let commit = transaction.commit()?;
+    #[cfg(feature = "settings")]
+    let commit = {
+        floor.before_store()?;
+        let (commit, _lock) = transaction.commit_and_hold()?;
+        floor.after_store()?;
+        commit
+    };
     Ok(Done { before, after, changes, commit, counter_reset })
 }
 

@@ -24,6 +24,9 @@ pub struct Status {
     pub health: Health,
     /// What the next boot will do.
     pub next: NextBoot,
+    /// The lowest version that is installed.
+    #[cfg(feature = "settings")]
+    pub floor: super::floor::FloorStatus,
 }
 
 /// What a boot comes to, if every slot loads and every store works.

@@ -46,6 +46,7 @@ struct Update {
     compatible: Option<String>,
     revision: Option<String>,
     keys: Option<Spanned<PathBuf>>,
+    floor: Option<Spanned<PathBuf>>,
     certificate_purpose: Option<Purpose>,
     certificate_time: Option<Time>,
 }
@@ -169,6 +170,7 @@ impl File {
             if let Some(keys) = update.keys {
                 settings.update.keys = path(keys)?;
             }
+            settings.update.floor = update.floor.map(path).transpose()?;
             settings.update.certificates.purpose = match update.certificate_purpose {
                 Some(Purpose::Email) => super::Purpose::Email,
                 Some(Purpose::Any) => super::Purpose::Any,

@@ -69,6 +69,8 @@ pub struct Update {
     pub keys: PathBuf,
     /// What the certificates of signers have to be.
     pub certificates: Certificates,
+    /// The file that holds the lowest version that is installed, beside the environment; `None`: there is none.
+    pub floor: Option<PathBuf>,
 }
 
 /// What a certificate has to be, beside issued by a CA that is trusted and not revoked.
@@ -111,6 +113,7 @@ impl Default for Update {
             revision: None,
             keys: Path::new(DEFAULT_KEYS).into(),
             certificates: Certificates::default(),
+            floor: None,
         }
     }
 }

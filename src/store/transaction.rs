@@ -207,6 +207,14 @@ impl<'a> Transaction<'a> {
         self.write()
     }
 
+    /// As [`commit`](Transaction::commit), but the lock is given to the caller, for what belongs to the store and lies
+    /// elsewhere.
+    #[cfg(feature = "settings")]
+    pub(crate) fn commit_and_hold(mut self) -> Result<(Commit, Lock)> {
+        let commit = self.write()?;
+        Ok((commit, self.draft._lock))
+    }
+
     /// As [`commit`](Transaction::commit), but the transaction goes on, with the lock held: more changes
     /// and stores may follow.
     #[cfg(feature = "capi")]
@@ -238,6 +246,33 @@ impl<'a> Transaction<'a> {
         let image = encode(&self.draft.env, layout, size, flags, fill)?;
         let (copy, stats) = self.store.write(&self.draft.loaded, &image)?;
         Ok(Commit::Stored { copy, stats })
+    }
+}
+
+#[cfg(feature = "settings")]
+impl Store {
+    /// Makes changes in an environment that is not stored, as [`Transaction::set`] and
+    /// [`commit`](Transaction::commit) would; an empty value deletes.
+    ///
+    /// # Errors
+    ///
+    /// Those that come before anything is written.
+    pub(crate) fn rehearse(
+        &self,
+        env: &mut Environment,
+        changes: &[(String, Option<Vec<u8>>)],
+    ) -> Result<()> {
+        for (name, value) in changes {
+            let (name, value) = (name.as_bytes(), value.as_deref().unwrap_or_default());
+            rules(env, self).check(
+                name,
+                env.get(name),
+                Some(value).filter(|value| !value.is_empty()),
+                None,
+            )?;
+            env.set(name, value)?;
+        }
+        encode(env, self.layout, self.size(), 0, 0).map(drop)
     }
 }
 

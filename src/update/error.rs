@@ -44,6 +44,14 @@ pub enum UpdateError {
         /// The device's.
         device: String,
     },
+    /// It is below the floor. Untouched.
+    #[error("the bundle's version {version} is below {floor}, the lowest that is installed here")]
+    BelowFloor {
+        /// The bundle's version.
+        version: String,
+        /// The lowest version that is installed.
+        floor: String,
+    },
     /// The last failure on record is that of this very update. Untouched.
     #[error("update {id} has failed here before, in slot {slot}, with the reason {reason}")]
     FailedBefore {
@@ -119,6 +127,7 @@ impl UpdateError {
     /// | 3 | no copy of the environment is valid |
     /// | 4 | the environment, the settings or a file can't be used |
     /// | 5 | the slots refuse: the running slot is not confirmed, the target runs, there is none |
+    /// | 9 | its version is below the lowest that is installed |
     /// | 10 | the bundle can't be read |
     /// | 11 | it is no bundle, or of another format, or cut short |
     /// | 12 | it is not signed by a key that is trusted |
@@ -140,6 +149,7 @@ impl UpdateError {
             UpdateError::Device(Error::NoValidCopy { .. }) => 3,
             UpdateError::Device(Error::Refused(_)) => 5,
             UpdateError::Device(_) => 4,
+            UpdateError::BelowFloor { .. } => 9,
             UpdateError::Read { .. } => 10,
             UpdateError::Format(_) => 11,
             UpdateError::Untrusted(_) => 12,

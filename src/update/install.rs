@@ -8,6 +8,7 @@
 //! | read the images back, past the cache | nothing | the same |
 //! | `finish_install` | the target is on trial | the same, or a slot on trial that is whole |
 
+use std::cmp::Ordering;
 use std::ops::ControlFlow;
 
 use super::bundle::manifest::Manifest;
@@ -19,8 +20,10 @@ use super::target::{Part, Parts};
 use super::write::Places;
 use crate::device::Device;
 use crate::error::Error;
+use crate::floor::Change;
 use crate::settings::Settings;
 use crate::slot::{Mark, Name, Role, Standing, State};
+use crate::version::compare;
 
 /// What can be chosen.
 #[derive(Debug, Clone, Default)]
@@ -93,6 +96,7 @@ pub fn install(
         return Err(UpdateError::Format("its signature was not verified".into()));
     }
     fits(&bundle.manifest, device.settings())?;
+    let floor = above_floor(&bundle.manifest, device)?;
     let state = device.state()?;
     let id = bundle.id();
     let there = on_trial(&state, &id);
@@ -109,7 +113,13 @@ pub fn install(
     if already {
         return Ok(installed);
     }
-    device.check_install(&installed.slot, options.tries, installed.id.as_bytes(), options.again)?;
+    device.check_install(
+        &installed.slot,
+        options.tries,
+        installed.id.as_bytes(),
+        options.again,
+        floor.as_ref(),
+    )?;
     let running = match bundle.source.is_dear() {
         true => device.running().cloned(),
         false => None,
@@ -140,7 +150,8 @@ pub fn install(
     for (image, places) in &work {
         image.read_back(places.target, &mut |done| listener(progress(Phase::ReadingBack, image, done)))?;
     }
-    device.finish_install(&installed.slot, options.tries, Some(installed.id.as_bytes()), options.again)?;
+    let id = installed.id.as_bytes();
+    device.finish_update(&installed.slot, options.tries, id, options.again, floor.as_ref())?;
     Ok(installed)
 }
 
@@ -184,6 +195,19 @@ fn fits(manifest: &Manifest, settings: &Settings) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// What the bundle makes of the floor, if it may be installed: not below the floor, unless it is a recovery.
+fn above_floor(manifest: &Manifest, device: &mut Device) -> Result<Option<Change>> {
+    if manifest.recovery {
+        return Ok(Some(Change::Set(manifest.floor.clone())));
+    }
+    match device.floor()? {
+        Some(floor) if compare(&manifest.version, &floor) == Ordering::Less => {
+            Err(UpdateError::BelowFloor { version: manifest.version.clone(), floor })
+        }
+        _ => Ok(manifest.floor.clone().map(Change::Raise)),
+    }
 }
 
 /// The slot in which this update is on trial already.

@@ -13,6 +13,7 @@ use std::path::Path;
 /// Who may import whom: an area of `src/` and what it may name besides itself. The longest area counts.
 const IMPORTS: &[(&str, &[&str])] = &[
     ("error", &[]),
+    ("version", &[]),
     ("sys", &["error"]),
     ("lock", &["sys", "error"]),
     ("env", &["error"]),
@@ -21,20 +22,33 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("storage", &["config", "sys", "error"]),
     ("store", &["lock", "storage", "find", "env", "config", "error"]),
     ("bootcount", &["store", "sys", "error"]),
+    ("floor", &["version", "sys"]),
     ("slot", &["error"]),
     ("slot/dialect", &["slot", "env", "error"]),
     ("settings", &["slot", "bootcount", "error"]),
     // One order to the slots, from the settings to the store: what the program and the C library share.
-    ("device", &["settings", "slot", "bootcount", "store", "config", "env", "error"]),
-    ("update", &["device", "settings", "slot", "storage", "sys", "error"]),
+    ("device", &["settings", "slot", "floor", "bootcount", "store", "config", "env", "error"]),
+    ("update", &["device", "settings", "slot", "floor", "version", "storage", "sys", "error"]),
     // A bundle is bytes and what they mean; it knows no device.
-    ("update/bundle", &["update/error", "update/source", "update/pipe", "error"]),
+    ("update/bundle", &["update/error", "update/source", "update/pipe", "floor", "version", "error"]),
     // Except for whom the device trusts.
     ("update/bundle/signature", &["update/bundle", "update/error", "settings", "error"]),
     ("update/bundle/cms", &["update/error", "settings", "sys"]),
     (
         "bin",
-        &["update", "bootcount", "device", "settings", "slot", "store", "find", "config", "env", "error"],
+        &[
+            "update",
+            "bootcount",
+            "device",
+            "settings",
+            "slot",
+            "floor",
+            "store",
+            "find",
+            "config",
+            "env",
+            "error",
+        ],
     ),
     ("capi", &["update", "bootcount", "device", "settings", "slot", "store", "config", "env", "error"]),
 ];

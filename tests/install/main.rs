@@ -3,6 +3,7 @@
 
 mod bad;
 mod delta;
+mod floor;
 mod rig;
 
 use bootslot::slot::{Mark, Standing};

@@ -102,6 +102,8 @@ pub fn manifest(version: &str) -> Manifest {
         compatible: "test-board".into(),
         revisions: vec![],
         version: version.into(),
+        floor: None,
+        recovery: false,
         build: None,
         free: vec![],
         payloads: vec![],

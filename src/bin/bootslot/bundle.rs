@@ -127,6 +127,12 @@ fn describe(bundle: &Bundle) -> String {
         line("revisions:", &manifest.revisions.join(", "));
     }
     line("version:", &manifest.version);
+    if let Some(floor) = &manifest.floor {
+        line("floor:", floor);
+    }
+    if manifest.recovery {
+        line("recovery:", "yes, it is installed below the floor of a device and replaces that");
+    }
     if let Some(build) = &manifest.build {
         line("build:", build);
     }
@@ -183,6 +189,8 @@ fn describe_json(bundle: &Bundle) -> Value {
         "compatible": manifest.compatible,
         "revisions": manifest.revisions,
         "version": manifest.version,
+        "floor": manifest.floor,
+        "recovery": manifest.recovery,
         "build": manifest.build,
         "update": bundle.id(),
         "bytes": bundle.size(),

@@ -8,7 +8,7 @@
 //! | 3 | no copy of the environment is valid |
 //! | 4 | anything else failed; the old environment or, after a failing write or sync, the new one is in force |
 //! | 5 | an order to the slots was refused, since it would endanger the way back; nothing was changed |
-//! | 10 to 24 | an update was not installed, see `UpdateError::code` |
+//! | 9 to 24 | an update was not installed, see `UpdateError::code` |
 //! | 141 | the reader of the output went away (128 + SIGPIPE, what a shell reports of other programs) |
 
 use std::io::{self, ErrorKind, Write};

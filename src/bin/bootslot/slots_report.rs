@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use bootslot::device::{Done, NextBoot, Status};
+use bootslot::device::{Done, FloorStatus, NextBoot, Status};
+use bootslot::floor::Change;
 use bootslot::settings::Settings;
 use bootslot::slot::{Chosen, Failure, Mark, Name, Reason, Role, Standing, State};
 use bootslot::store::Health;
@@ -40,6 +41,9 @@ pub fn status(status: &Status, settings: &Settings, as_json: bool) -> Vec<u8> {
         (None, None) => writeln!(text, "last failure: none"),
     };
     let _ = writeln!(text, "environment:  {}", environment_in_short(&status.health));
+    if let Some(floor) = floor_text(&status.floor) {
+        let _ = writeln!(text, "floor:        {floor}");
+    }
     if status.slots_differ {
         let stored = names(state.slots.iter().map(|slot| &slot.name));
         let settings = names(settings.board.slots.iter().chain(&settings.board.last_resort));
@@ -210,6 +214,30 @@ fn failure_text(failure: &Failure) -> String {
     format!("slot {} {why}{update}", failure.slot)
 }
 
+/// The lowest version that is installed; nothing where there is none and none is to come.
+fn floor_text(floor: &FloorStatus) -> Option<String> {
+    let mut text = match &floor.lowest {
+        Ok(None) if floor.next.is_none() => return None,
+        Ok(None) => "none".to_owned(),
+        Ok(Some(version)) => version.clone(),
+        Err(odd) => return Some(format!("UNKNOWN, nothing is installed: {odd}")),
+    };
+    match &floor.next {
+        None => {}
+        Some(Change::Raise(version)) => {
+            let _ = write!(text, ", {version} once the trial is confirmed");
+        }
+        Some(Change::Set(version)) => {
+            let version = version.as_deref().unwrap_or("none");
+            let _ = write!(text, ", {version} once the recovery on trial is confirmed");
+        }
+    }
+    if floor.file_differs {
+        text += "; its file lacks it, the next order writes it";
+    }
+    Some(text)
+}
+
 fn environment_in_short(health: &Health) -> String {
     let bad = health.copies.iter().filter(|copy| !copy.state.is_valid()).count();
     match health.current {
@@ -246,7 +274,23 @@ fn status_json(status: &Status, settings: &Settings) -> Value {
     members.insert("devices".into(), Value::Object(devices.collect()));
     members.insert("next_boot".into(), next_json(&status.next));
     members.insert("environment".into(), report::health_value(&status.health));
+    members.insert("floor".into(), floor_json(&status.floor));
     value
+}
+
+fn floor_json(floor: &FloorStatus) -> Value {
+    let (next, replaces) = match &floor.next {
+        None => (None, false),
+        Some(Change::Raise(version)) => (Some(version.clone()), false),
+        Some(Change::Set(version)) => (version.clone(), true),
+    };
+    json!({
+        "version": floor.lowest.as_ref().ok(),
+        "unknown": floor.lowest.as_ref().err(),
+        "on_trial": next,
+        "on_trial_replaces": replaces,
+        "file_differs": floor.file_differs,
+    })
 }
 
 fn state_json(state: &State) -> Value {

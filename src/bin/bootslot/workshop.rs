@@ -44,6 +44,15 @@ pub struct Create {
     #[arg(long, value_name = "VERSION")]
     version: String,
 
+    /// Once it is confirmed, the device installs nothing below this version
+    #[arg(long, value_name = "VERSION")]
+    floor: Option<String>,
+
+    /// Install it even below the floor of a device; once it is confirmed, --floor is the device's floor, or there is
+    /// none
+    #[arg(long)]
+    recovery: bool,
+
     /// What built it, when, from what: for people
     #[arg(long, value_name = "TEXT")]
     build: Option<String>,
@@ -134,6 +143,8 @@ pub fn create(options: &Create) -> Outcome {
         compatible: options.compatible.clone(),
         revisions: options.revision.clone(),
         version: options.version.clone(),
+        floor: options.floor.clone(),
+        recovery: options.recovery,
         build: options.build.clone(),
         free: options.free.clone(),
         payloads: Vec::new(),

@@ -5,6 +5,8 @@
 //! compatible = "acme-gateway"
 //! revisions = ["1.0", "1.1"]
 //! version = "2.3.1"
+//! floor = "2.2.0"
+//! recovery = true
 //! build = "acme-image 2026-11-20"
 //!
 //! [[free]]
@@ -26,11 +28,14 @@
 //!
 //! A key that is not known is an error: who wrote it meant something by it.
 
+use std::cmp::Ordering;
 use std::fmt::Write;
 
 use serde::Deserialize;
 
 use super::table::{Digest, Expected, LARGEST_CHUNK, LARGEST_TABLE, LARGEST_WINDOW};
+use crate::floor::{is_floor, LONGEST};
+use crate::version::compare;
 
 /// The version of the format, which a manifest names first.
 pub const FORMAT: u32 = 1;
@@ -44,6 +49,10 @@ pub struct Manifest {
     pub revisions: Vec<String>,
     /// Its version; [`compare`](super::version::compare) has the order.
     pub version: String,
+    /// The lowest version that a device installs from then on, once it has confirmed this one; not above `version`.
+    pub floor: Option<String>,
+    /// It is installed below the device's floor, and once confirmed, `floor` replaces that.
+    pub recovery: bool,
     /// What built it, when, from what: for people.
     pub build: Option<String>,
     /// Room that has to be free elsewhere: a path, and bytes on its file system.
@@ -99,6 +108,9 @@ struct File {
     #[serde(default)]
     revisions: Vec<String>,
     version: String,
+    floor: Option<String>,
+    #[serde(default)]
+    recovery: bool,
     build: Option<String>,
     #[serde(default)]
     free: Vec<Free>,
@@ -143,6 +155,8 @@ impl Manifest {
             compatible: file.compatible,
             revisions: file.revisions,
             version: file.version,
+            floor: file.floor,
+            recovery: file.recovery,
             build: file.build,
             free: file.free.into_iter().map(|free| (free.path, free.bytes)).collect(),
             payloads: file.payload.into_iter().map(payload).collect::<Result<_, _>>()?,
@@ -163,6 +177,12 @@ impl Manifest {
             put(&mut text, format_args!("revisions = [{}]", revisions.join(", ")));
         }
         put(&mut text, format_args!("version = {}", quoted(&self.version)));
+        if let Some(floor) = &self.floor {
+            put(&mut text, format_args!("floor = {}", quoted(floor)));
+        }
+        if self.recovery {
+            put(&mut text, format_args!("recovery = true"));
+        }
         if let Some(build) = &self.build {
             put(&mut text, format_args!("build = {}", quoted(build)));
         }
@@ -201,6 +221,17 @@ impl Manifest {
         // What a device would put into its boot state or compare has to be sayable there.
         if !self.version.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._~^+-".contains(&byte)) {
             return Err(format!("the version {:?} is not made of [A-Za-z0-9._~^+-]", self.version));
+        }
+        if let Some(floor) = &self.floor {
+            if !is_floor(floor) {
+                return Err(format!("the floor {floor:?} is not 1 to {LONGEST} of [A-Za-z0-9._~^+-]"));
+            }
+            if compare(floor, &self.version) == Ordering::Greater {
+                let version = &self.version;
+                return Err(format!(
+                    "the floor {floor} is above the version {version}: it could not be installed again"
+                ));
+            }
         }
         if self.free.iter().any(|(path, _)| !path.starts_with('/')) {
             return Err("a path that needs room does not start with /".into());
@@ -337,6 +368,8 @@ mod tests {
             compatible: "acme \"gateway\" \\ ä".into(),
             revisions: vec!["1.0".into(), "1.1".into()],
             version: "2.3.1~rc1".into(),
+            floor: Some("2.3".into()),
+            recovery: true,
             build: Some("of today".into()),
             free: vec![("/data".into(), 1000)],
             payloads: vec![payload.clone(), Payload { part: "boot".into(), ..payload }],
@@ -346,7 +379,14 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let full = sample();
-        let least = Manifest { revisions: vec![], build: None, free: vec![], ..sample() };
+        let least = Manifest {
+            revisions: vec![],
+            floor: None,
+            recovery: false,
+            build: None,
+            free: vec![],
+            ..sample()
+        };
         for manifest in [full, least] {
             let text = manifest.to_text().unwrap();
             assert_eq!(Manifest::parse(text.as_bytes()).unwrap(), manifest, "{text}");
@@ -363,6 +403,15 @@ mod tests {
             ("\"2.3.1~rc1\"", "\"2.3 1\"", "not made of"),
             ("\"2.3.1~rc1\"", "\"\"", "version is empty"),
             ("of today", "of\\ntoday", "not in one line"),
+            ("floor = \"2.3\"", "floor = \"\"", "the floor"),
+            ("floor = \"2.3\"", "floor = \"2 3\"", "the floor"),
+            ("floor = \"2.3\"", "floor = \"2.3.1\"", "above the version"),
+            (
+                "floor = \"2.3\"",
+                "floor = \"11111111111111111111111111111111111111111111111111111111111111111\"",
+                "1 to 64",
+            ),
+            ("recovery = true", "recovery = 1", ""),
             ("\"/data\"", "\"data\"", "does not start with /"),
             ("part = \"boot\"", "part = \"root\"", "two payloads"),
             ("part = \"boot\"", "part = \"../boot\"", "no part of a slot"),

@@ -8,7 +8,6 @@
 //! | `cms.rs` | who signed it with a certificate (feature `cms`) |
 //! | `table.rs` | the chunks of an image and their hashes |
 //! | `frame.rs` | one chunk, compressed |
-//! | `version.rs` | which of two versions is newer |
 //! | `create.rs` | images -> bundle (feature `bundle`) |
 //! | `chunker.rs` | where an image is cut into chunks |
 //!
@@ -25,9 +24,10 @@ pub(super) mod frame;
 pub mod manifest;
 pub mod signature;
 pub mod table;
-pub mod version;
 
 use sha2::{Digest as _, Sha256};
+
+pub use crate::version;
 
 use super::error::{Result, UpdateError};
 use super::source::Source;
