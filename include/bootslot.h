@@ -170,6 +170,10 @@ typedef enum bootslot_code {
      * The slot is confirmed, and that is stored. U-Boot's boot counter could not be reset.
      */
     BOOTSLOT_ERROR_COUNTER = 38,
+    /**
+     * The slot is confirmed, and that is stored. The floor could not be written to its file.
+     */
+    BOOTSLOT_ERROR_FLOOR = 39,
 } bootslot_code;
 
 /**

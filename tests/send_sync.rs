@@ -7,7 +7,7 @@ use std::path::Path;
 
 use bootslot::storage::{self, sim};
 use bootslot::update::{self, bundle, source, target};
-use bootslot::{bootcount, config, device, env, error, find, lock, settings, slot, store};
+use bootslot::{bootcount, config, device, env, error, find, floor, lock, settings, slot, store};
 
 const fn both<T: Send + Sync + ?Sized>() {}
 
@@ -43,6 +43,12 @@ const _: () = {
     both::<bundle::table::Table>();
     both::<bundle::table::Entries<'_>>();
     both::<bundle::table::Builder>();
+    both::<floor::Change>();
+    both::<floor::Pending>();
+    both::<floor::Floors>();
+    both::<floor::Plan>();
+    both::<floor::FileStep>();
+    both::<device::FloorStatus>();
     both::<settings::Update>();
     both::<settings::Certificates>();
     both::<settings::Purpose>();
