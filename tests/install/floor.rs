@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bootslot::device::Device;
 use bootslot::slot::{Reason, Standing};
@@ -69,7 +69,7 @@ impl Site {
 
     /// Installs and boots it: the slot that it is in runs.
     #[track_caller]
-    fn update(&mut self, path: &PathBuf) -> Installed {
+    fn update(&mut self, path: &Path) -> Installed {
         let installed = self.rig.install(source(path)).unwrap();
         self.rig.settings.running = Some(installed.slot.clone());
         installed
@@ -82,7 +82,7 @@ impl Site {
 
     /// Refused with this code: no medium, no variable and no file has changed.
     #[track_caller]
-    fn refused(&self, path: &PathBuf, code: u8, says: &str) {
+    fn refused(&self, path: &Path, code: u8, says: &str) {
         for dry_run in [true, false] {
             self.rig.board.clear_log();
             let file = self.in_file();
@@ -94,7 +94,7 @@ impl Site {
         }
     }
 
-    fn install(&self, path: &PathBuf, options: &Options) -> Result<Installed> {
+    fn install(&self, path: &Path, options: &Options) -> Result<Installed> {
         let bundle = Bundle::open(source(path), &workshop().keys())?;
         install(&mut self.rig.device(), bundle, &self.rig, options, &mut |_| ControlFlow::Continue(()))
     }

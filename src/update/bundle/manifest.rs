@@ -47,7 +47,7 @@ pub struct Manifest {
     pub compatible: String,
     /// The hardware revisions that it fits; none: any.
     pub revisions: Vec<String>,
-    /// Its version; [`compare`](super::version::compare) has the order.
+    /// Its version; [`compare`] has the order.
     pub version: String,
     /// The lowest version that a device installs from then on, once it has confirmed this one; not above `version`.
     pub floor: Option<String>,

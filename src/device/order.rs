@@ -1,0 +1,165 @@
+//! One order: what it asks beside the state, and its one store.
+
+#[cfg(feature = "settings")]
+use super::floor;
+use super::running::Running;
+use super::script;
+use crate::bootcount::reset_in;
+use crate::error::{Error, Result};
+use crate::settings::Settings;
+use crate::slot::dialect::Change;
+use crate::slot::{Board, Mark, Name, Outcome, Script, State};
+use crate::store::{Commit, Transaction};
+
+/// What an order did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Done {
+    /// The boot state that the order met.
+    pub before: State,
+    /// The boot state that the boot script will see now.
+    pub after: State,
+    /// The variables that were changed; empty where the order had been carried out already.
+    pub changes: Vec<Change>,
+    /// What was written.
+    pub commit: Commit,
+    /// Whether U-Boot's boot counter was reset, by [`Device::confirm`](super::Device::confirm).
+    pub counter_reset: bool,
+}
+
+impl Done {
+    /// Whether anything was stored; if not, the order had been carried out already.
+    pub fn stored(&self) -> bool {
+        matches!(self.commit, Commit::Stored { .. })
+    }
+}
+
+/// What an order is about, beside the state.
+pub(super) struct Order<'a> {
+    /// The slot that it names.
+    pub target: Option<&'a Name>,
+    /// What that slot holds is given up, or was written anew.
+    pub writes_target: bool,
+    /// It is the boot script that will act on what is stored.
+    pub needs_script: bool,
+    /// U-Boot's boot counter in the environment is reset with it.
+    pub resets_counter: bool,
+    /// What waits from now on for the confirmation of the update that it puts on trial.
+    #[cfg(feature = "settings")]
+    pub floor: Option<Change>,
+}
+
+impl Default for Order<'_> {
+    fn default() -> Self {
+        Order {
+            target: None,
+            writes_target: false,
+            needs_script: true,
+            resets_counter: false,
+            #[cfg(feature = "settings")]
+            floor: None,
+        }
+    }
+}
+
+impl<'a> Order<'a> {
+    pub fn on(target: &'a Name) -> Self {
+        Order { target: Some(target), ..Order::default() }
+    }
+
+    pub fn writes(target: &'a Name) -> Self {
+        Order { writes_target: true, ..Order::on(target) }
+    }
+
+    /// What the order wants, unless what is known beside the state forbids it.
+    pub fn judge(
+        &self,
+        settings: &Settings,
+        running: &Running,
+        before: &State,
+        wanted: Outcome,
+    ) -> Result<State> {
+        if self.needs_script {
+            self.check_slots(settings, running, before)?;
+        }
+        self.check(running, before, wanted.as_ref().unwrap_or(before))?;
+        Ok(wanted?)
+    }
+
+    /// What the state does not know: contradictions to what else is known of the slots.
+    fn check(&self, running: &Running, before: &State, wanted: &State) -> Result<()> {
+        if running.contradicted && self.needs_script {
+            running.slot.clone().map_err(Error::RunningUnknown)?;
+        }
+        let slot = running.slot.as_ref().ok();
+        // Version 1 has one mark for this and for a slot that has failed, which may well be running.
+        let written = |slot: &&Name| before.mark(slot) == Some(Mark::Writing) && before.script > Script::V1;
+        if let Some(slot) = slot.filter(|slot| self.needs_script && written(slot)) {
+            let reason =
+                format!("slot {slot} is being written, by what is stored: it can't be the one that runs");
+            return Err(Error::Refused(reason));
+        }
+        let target = self.target.filter(|target| self.writes_target && running.on_root.contains(target));
+        let done = wanted == before && slot == target;
+        if let Some(target) = target.filter(|_| !done) {
+            return Err(Error::Refused(format!("slot {target} is running: / is on its device")));
+        }
+        Ok(())
+    }
+
+    /// A slot that only the settings know, or only the environment.
+    fn check_slots(&self, settings: &Settings, running: &Running, before: &State) -> Result<()> {
+        let Settings { board, slots_named, .. } = settings;
+        for name in self.target.into_iter().chain(running.slot.as_ref().ok()).filter(|_| *slots_named) {
+            let in_settings = board.slots.contains(name) || board.last_resort.as_ref() == Some(name);
+            let reason = match (in_settings, before.slot(name).is_some()) {
+                (true, false) => "is in the settings, but not in the environment's boot_slots",
+                (false, true) => "is in the environment's boot_slots, but not in the settings",
+                _ => continue,
+            };
+            return Err(Error::Refused(format!("slot {name} {reason}: make them agree first")));
+        }
+        Ok(())
+    }
+}
+
+/// One order, one store. Not generic, or all of this would be in the program once for each order.
+pub(super) fn carry_out(
+    settings: &Settings,
+    running: &Running,
+    mut transaction: Transaction<'_>,
+    order: Order<'_>,
+    give: &dyn Fn(&State, &Board) -> Outcome,
+) -> Result<Done> {
+    let dialect = settings.dialect;
+    let script = match script::find(settings, &running.cmdline, transaction.environment()) {
+        Err(error) if order.needs_script => return Err(error),
+        script => script.unwrap_or_default(),
+    };
+    let board = &Board { script, ..settings.board.clone() };
+    let before = dialect.decode(transaction.environment(), board)?;
+    let wanted = order.judge(settings, running, &before, give(&before, board))?;
+    let mut changes = Vec::new();
+    for (name, value) in dialect.changes(&before, &wanted) {
+        if transaction.set(name.as_bytes(), value.as_deref().unwrap_or_default())? {
+            changes.push((name, value));
+        }
+    }
+    #[cfg(feature = "settings")]
+    let floor = floor::Steps::new(settings, transaction.environment(), [&before, &wanted], order.floor);
+    #[cfg(feature = "settings")]
+    floor.set(&mut transaction, &mut changes)?;
+    let counter_reset = order.resets_counter && reset_in(&mut transaction)?;
+    // Not what was wanted, but what is there: a hardened board sees its compiled-in value in the place of
+    // a variable that was deleted.
+    let after = dialect.decode(transaction.environment(), board)?;
+    #[cfg(not(feature = "settings"))]
+    let commit = transaction.commit()?;
+    #[cfg(feature = "settings")]
+    let commit = {
+        floor.before_store()?;
+        let (commit, _lock) = transaction.commit_and_hold()?;
+        floor.after_store()?;
+        commit
+    };
+    Ok(Done { before, after, changes, commit, counter_reset })
+}
