@@ -106,7 +106,7 @@ done
 mv "$build"/*.itb "$work/systems"
 mv "$build"/*.dtb "$build/boot.scr" "$work"
 
-"$host" bundle create -o "$work/update.bundle" --compatible bootslot-device --version 2 \
+"$host" bundle create -o "$work/update.bundle" --compatible bootslot-device --version 2 --floor 2~rc1 \
 	--level 3 root="$work/systems/update.itb" >&2
 "$host" bundle sign "$work/update.bundle" --key "$build/release.key" >&2
 

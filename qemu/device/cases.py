@@ -14,6 +14,8 @@ HOSTILE = {**dict.fromkeys(COMMANDS, "echo BOARD-HOSTILE"), "boot_slots": "B", "
            "bs_active": "B", "fdt_addr": "0", "bootlimit": "0", "bootdelay": "60", ".flags": "bootcmd:sw"}
 VARIABLES = ["active_slot", "boot_success", "boot_try_count", "rollback_slot", "slot_A", "slot_B", "boot_update",
              "boot_failed"]
+# What user space keeps beside it, in a hardened U-Boot's list as well.
+KEPT = VARIABLES + ["bootslot_floor", "bootslot_floor_next"]
 TRIAL = dict(active_slot="B", boot_success="0", boot_try_count="2", rollback_slot="A", slot_A="good", slot_B=None,
              boot_update="0123456789abcdef")
 # U-Boot sets these in a boot, besides what it has loaded (ethaddr: where it sees a network card).
@@ -49,7 +51,7 @@ class Stories:
         """What U-Boot has loaded is what our reader saw before."""
         loaded = values(heard, "environment")[0]
         if self.device.board.hardened:
-            expected = {**self.compiled_in, **{k: v for k, v in expected.items() if k in VARIABLES}}
+            expected = {**self.compiled_in, **{k: v for k, v in expected.items() if k in KEPT}}
         names = set(expected) | set(loaded) - UBOOTS_OWN
         different = {name: (expected.get(name), loaded.get(name)) for name in names
                      if expected.get(name) != loaded.get(name)}

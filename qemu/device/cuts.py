@@ -136,6 +136,7 @@ class Cuts(Stories):
         writing = self.random.random() < 0.8  # in the slot is most that can go wrong
         if writing:
             self.device.machine.expect(rb'"phase":"writing"')
+            delay /= 2  # about what is left of the installation
         time.sleep(delay)
         said = self.device.cut()
         allowed = {"before": {"slot_B": None, "boot_success": "1"},
@@ -175,6 +176,9 @@ class Cuts(Stories):
         self.device.machine.send("reboot -f\n")
         heard = self.device.boots()
         self.is_(f"{name}: then B boots", values(heard, "linux"), ["B"])
+        self.is_(f"{name}: the floor waits", self.device.environment().get("bootslot_floor"), None)
+        self.device.run("bootslot confirm")
+        self.is_(f"{name}: confirmed, and the floor is the bundle's", self.device.environment().get("bootslot_floor"), "2~rc1")
 
     def last_resort(self, cuts):
         """A, the good slot, has died, and B has failed once, for a passing reason: B is what is left. The power is cut

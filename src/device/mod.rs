@@ -50,7 +50,7 @@ use running::Running;
 /// a power cut. An order that would endanger the way back is [`Error::Refused`]; one that needs to know
 /// which slot runs, and does not, is [`Error::RunningUnknown`]; where it is not known whether U-Boot runs the
 /// boot script, all but [`acknowledge`](Device::acknowledge) are [`Error::ScriptUnknown`]. All orders fail as
-/// [`Store::begin`] and [`Transaction::commit`] do, and with [`Error::BootState`] where the variables
+/// [`Store::begin`] and [`Transaction::commit`](crate::store::Transaction::commit) do, and with [`Error::BootState`] where the variables
 /// can't be read as a boot state, and with [`Error::Denied`] where `.flags` or a writelist forbids the
 /// change. After an error the boot state is the old one.
 pub struct Device {
