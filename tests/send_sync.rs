@@ -83,6 +83,7 @@ const _: () = {
     both::<storage::region::RegionSpec>();
     both::<storage::replace::ReplaceCopy>();
     both::<storage::file::FileOpener>();
+    both::<storage::ubi_image::VolumeOpener>();
     both::<storage::rename::RenamedFile>();
     both::<storage::mtd::MtdOpener>();
     both::<storage::volume::VolumeCopy>();

@@ -15,6 +15,8 @@ pub mod replace;
 pub mod sim;
 pub mod stream;
 pub mod ubi;
+#[cfg(feature = "update")]
+pub mod ubi_image;
 mod unmade;
 pub mod volume;
 
@@ -52,7 +54,8 @@ pub struct Geometry {
     pub kind: MediumKind,
     /// Size of the whole medium.
     pub size: u64,
-    /// Size of an erase sector; 0 where nothing has to be erased (file, block device, RAM behind an MTD interface).
+    /// Size of an erase sector; 0 where nothing has to be erased (file, block device, RAM behind an MTD interface). Of a
+    /// dynamic UBI volume that of a LEB, 0 of a static one.
     pub erase_size: u64,
     /// The unit in which programming is done: a NAND page, a block device's or file's sector (512),
     /// 1 on NOR. More on NOR: such a unit can be programmed only once after an erase.
@@ -116,6 +119,19 @@ pub trait Medium: Send + Sync {
     /// Makes the next read of this range come from the medium instead of a cache, as far as the
     /// system allows.
     fn drop_cache(&mut self, offset: u64, len: u64) -> io::Result<()>;
+
+    /// Before an image of `len` bytes is written from the start on: mends a dynamic UBI volume whose last update was
+    /// cut, and starts the update of a static one.
+    #[cfg(feature = "update")]
+    fn begin(&mut self, _len: u64) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Bytes from the start that can be read: fewer than the size in a static UBI volume that is not full.
+    #[cfg(feature = "update")]
+    fn readable(&self) -> u64 {
+        self.geometry().size
+    }
 
     /// Closes the medium and tells what dropping it can't: an error of the closing, or of putting an
     /// eMMC boot partition's write protection back.

@@ -40,12 +40,12 @@ impl MtdOpener {
 }
 
 /// Whether `meta` has the number of an MTD character device.
-pub(super) fn is_mtd(meta: &fs::Metadata) -> bool {
+pub(crate) fn is_mtd(meta: &fs::Metadata) -> bool {
     meta.file_type().is_char_device() && libc::major(meta.rdev()) == MAJOR
 }
 
 /// Whether the character device at `path`, whatever its number, answers as an MTD device does.
-pub(super) fn answers_as_mtd(path: &Path) -> io::Result<bool> {
+pub(crate) fn answers_as_mtd(path: &Path) -> io::Result<bool> {
     match mtd::info(&open(path, Access::Read)?) {
         Ok(_) => Ok(true),
         // ENOTTY is what a device says that knows no such call; some say EINVAL.
@@ -109,7 +109,7 @@ fn geometry(info: &mtd::Info, size: u64, sector_size: u64) -> io::Result<Geometr
         mtd::Type::Other(number) => {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
-                format!("MTD devices of type {number} can't hold an environment"),
+                format!("MTD devices of type {number} are not known here"),
             ));
         }
     };

@@ -14,7 +14,7 @@ use crate::sys::{self, ubi};
 
 /// How long an update waits for others that have the volume open. Readers have it open for the moment
 /// of one read; udev looks at a volume after each update.
-const BUSY_LIMIT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_LIMIT: Duration = Duration::from_secs(5);
 
 /// How long it may take from attaching an MTD device until the node of a volume is there.
 const NODE_LIMIT: Duration = Duration::from_secs(5);
@@ -235,7 +235,7 @@ impl UbiVolume {
         &self.node
     }
 
-    fn open(&self, write: bool) -> io::Result<File> {
+    pub(super) fn open(&self, write: bool) -> io::Result<File> {
         let file = OpenOptions::new()
             .read(true)
             .write(write)
@@ -298,7 +298,7 @@ impl Volume for UbiVolume {
 }
 
 /// Tries again for as long as the volume is in use by others, at most for `limit`.
-fn while_busy<T>(limit: Duration, mut attempt: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+pub(super) fn while_busy<T>(limit: Duration, mut attempt: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     let start = Instant::now();
     let mut pause = Duration::from_millis(1);
     loop {

@@ -76,4 +76,5 @@ pub const GENERIC_MEMERASE64: core::ffi::c_uint = 1074810132;
 pub const GENERIC_MEMISLOCKED: core::ffi::c_uint = 2148027671;
 pub const GENERIC_UBI_IOCATT: core::ffi::c_uint = 1075343168;
 pub const GENERIC_UBI_IOCVOLUP: core::ffi::c_uint = 1074286336;
+pub const GENERIC_UBI_IOCEBER: core::ffi::c_uint = 1074024193;
 pub const GENERIC_UBI_IOCEBCH: core::ffi::c_uint = 1074024194;

@@ -9,6 +9,8 @@ use super::check;
 
 const UBI_IOCATT: libc::Ioctl = libc::_IOW::<ubi_attach_req>(b'o' as u32, 64);
 const UBI_IOCVOLUP: libc::Ioctl = libc::_IOW::<i64>(b'O' as u32, 0);
+#[cfg(feature = "update")]
+const UBI_IOCEBER: libc::Ioctl = libc::_IOW::<i32>(b'O' as u32, 1);
 // The header gives it the size of an s32, the kernel reads a ubi_leb_change_req.
 const UBI_IOCEBCH: libc::Ioctl = libc::_IOW::<i32>(b'O' as u32, 2);
 
@@ -30,6 +32,14 @@ pub fn start_leb_change(file: &File, number: i32, len: i32) -> io::Result<()> {
     // SAFETY: UBI_IOCEBCH reads the ubi_leb_change_req that the pointer leads to.
     check(unsafe { libc::ioctl(file.as_raw_fd(), UBI_IOCEBCH, &request as *const ubi_leb_change_req) })
         .map(drop)
+}
+
+/// Empties LEB `number` of the dynamic volume `file`, and waits until the old content can't come back (UBI_IOCEBER: unmap,
+/// then wait for the erase). After UBI_IOCEBUNMAP alone a power cut can bring it back.
+#[cfg(feature = "update")]
+pub fn erase_leb(file: &File, number: i32) -> io::Result<()> {
+    // SAFETY: UBI_IOCEBER reads the s32 that the pointer leads to.
+    check(unsafe { libc::ioctl(file.as_raw_fd(), UBI_IOCEBER, &number as *const i32) }).map(drop)
 }
 
 /// Attaches MTD device number `mtd` to UBI and returns the number of the new UBI device
@@ -62,6 +72,8 @@ mod tests {
         assert_eq!(UBI_IOCATT as u32, 0x4018_6f40);
         assert_eq!(UBI_IOCVOLUP as u32, 0x4008_4f00);
         assert_eq!(UBI_IOCEBCH as u32, 0x4004_4f02);
+        #[cfg(feature = "update")]
+        assert_eq!(UBI_IOCEBER as u32, super::super::abi::GENERIC_UBI_IOCEBER);
     }
 
     #[test]

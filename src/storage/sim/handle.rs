@@ -5,7 +5,7 @@ use std::io;
 use super::power::Op;
 use super::{range_of, violation, Board, Chip, Counters};
 use crate::storage::region::first_difference;
-use crate::storage::{Access, Geometry, Medium, OpenMedium, ReplaceFile, Volume};
+use crate::storage::{Access, Geometry, Medium, MediumKind, OpenMedium, ReplaceFile, Volume};
 
 /// A medium of a [`Board`]: flash, a block device or a file. The code under test opens it; a test looks
 /// at it and prepares it past all rules and counters.
@@ -43,9 +43,9 @@ impl SimMedium {
             Chip::Ram(c) => c.geometry(),
             Chip::Disk(c) => c.geometry(),
             Chip::Ubi(c) => Geometry {
-                kind: crate::storage::MediumKind::Ubi,
+                kind: MediumKind::Ubi,
                 size: c.capacity() as u64,
-                erase_size: 0,
+                erase_size: c.leb_size() as u64,
                 write_size: 1,
             },
         })
@@ -87,6 +87,18 @@ impl SimMedium {
     /// Whether the NAND block at `offset` is marked bad.
     pub fn is_marked_bad(&self, offset: u64) -> bool {
         self.with(|chip| matches!(chip, Chip::Nand(c) if c.is_bad(offset)))
+    }
+
+    /// The sectors of NOR and NAND whose last erase or program was cut: whatever they read, it may be something else
+    /// tomorrow.
+    pub fn unsettled(&self) -> Vec<u64> {
+        let size = self.geometry().erase_size;
+        let cut = self.with(|chip| match chip {
+            Chip::Nor(c) => c.unsettled(),
+            Chip::Nand(c) => c.unsettled(),
+            _ => Vec::new(),
+        });
+        cut.into_iter().map(|number| number as u64 * size).collect()
     }
 
     /// Locks all sectors of a NOR chip; with `always` each power-up locks them again.
@@ -153,6 +165,16 @@ impl OpenSim {
     }
 }
 
+impl Drop for OpenSim {
+    fn drop(&mut self) {
+        // The kernel gives an update up that nobody can complete any more.
+        self.medium.with(|chip| match chip {
+            Chip::Ubi(ubi) if self.access == Access::Write => ubi.forget_program(),
+            _ => {}
+        });
+    }
+}
+
 impl Medium for OpenSim {
     fn geometry(&self) -> Geometry {
         self.medium.geometry()
@@ -178,7 +200,7 @@ impl Medium for OpenSim {
                     c.read(range, buf);
                     Ok(())
                 }
-                Chip::Ubi(c) => c.read(buf),
+                Chip::Ubi(c) => c.read(offset, buf),
             }
         })
     }
@@ -186,13 +208,42 @@ impl Medium for OpenSim {
     fn program(&mut self, offset: u64, data: &[u8]) -> io::Result<()> {
         self.writable();
         let at = (offset, data.len() as u64);
-        self.medium.board.run(self.medium.index, Op::Program, at, |chip, extent| match chip {
+        let op = match self.geometry() {
+            Geometry { kind: MediumKind::Ubi, erase_size: 0, .. } => Op::Update,
+            Geometry { kind: MediumKind::Ubi, .. } => Op::ChangeLeb,
+            _ => Op::Program,
+        };
+        self.medium.board.run(self.medium.index, op, at, |chip, extent| match chip {
             Chip::Nor(c) => c.program(offset, data, extent),
             Chip::Nand(c) => c.program(offset, data, extent),
             Chip::DataFlash(c) => c.program(offset, data, extent),
             Chip::Ram(c) => c.program(offset, data, extent),
             Chip::Disk(c) => c.program(offset, data, extent),
-            Chip::Ubi(_) => violation(format_args!("a UBI volume is updated, not programmed")),
+            Chip::Ubi(c) if op == Op::Update => c.go_on(offset, data, extent),
+            Chip::Ubi(c) => c.change(offset, data, extent),
+        })
+    }
+
+    #[cfg(feature = "update")]
+    fn begin(&mut self, len: u64) -> io::Result<()> {
+        self.writable();
+        let start = self.medium.with(|chip| match chip {
+            Chip::Ubi(ubi) if ubi.leb_size() == 0 => Some(len),
+            Chip::Ubi(ubi) => ubi.content().is_none().then_some(0),
+            _ => None,
+        });
+        let Some(len) = start else { return Ok(()) };
+        self.medium.board.run(self.medium.index, Op::StartUpdate, (0, len), |chip, extent| match chip {
+            Chip::Ubi(ubi) => ubi.start_update(len as usize, extent),
+            _ => Ok(()),
+        })
+    }
+
+    #[cfg(feature = "update")]
+    fn readable(&self) -> u64 {
+        self.medium.with(|chip| match chip {
+            Chip::Ubi(ubi) => ubi.used() as u64,
+            _ => u64::MAX,
         })
     }
 
@@ -204,7 +255,8 @@ impl Medium for OpenSim {
             Chip::Nand(c) => c.erase(offset, extent),
             Chip::DataFlash(c) => c.erase(offset, extent),
             Chip::Ram(c) => c.erase(offset, extent),
-            Chip::Disk(_) | Chip::Ubi(_) => violation(format_args!("nothing to erase on this medium")),
+            Chip::Ubi(c) => c.erase(offset, extent),
+            Chip::Disk(_) => violation(format_args!("nothing to erase on this medium")),
         })
     }
 
@@ -357,6 +409,11 @@ impl SimVolume {
         })
     }
 
+    /// The same as a medium of which images are read and to which they are written.
+    pub fn medium(&self) -> SimMedium {
+        self.medium.clone()
+    }
+
     /// The content; `None` while the update marker is set.
     pub fn image(&self) -> Option<Vec<u8>> {
         self.with(|ubi| ubi.content().map(<[u8]>::to_vec))
@@ -386,7 +443,7 @@ impl Volume for SimVolume {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<()> {
         let at = (0, buf.len() as u64);
         self.medium.board.run(self.medium.index, Op::Read, at, |chip, _| match chip {
-            Chip::Ubi(ubi) => ubi.read(buf),
+            Chip::Ubi(ubi) => ubi.read(0, buf),
             _ => violation(format_args!("not a UBI volume")),
         })
     }
@@ -398,7 +455,7 @@ impl Volume for SimVolume {
     fn change(&mut self, data: &[u8]) -> io::Result<()> {
         let at = (0, data.len() as u64);
         self.medium.board.run(self.medium.index, Op::ChangeLeb, at, |chip, extent| match chip {
-            Chip::Ubi(ubi) => ubi.change(data, extent),
+            Chip::Ubi(ubi) => ubi.change(0, data, extent),
             _ => violation(format_args!("not a UBI volume")),
         })
     }

@@ -318,8 +318,10 @@ impl Chip {
 
     /// What a program had made and nobody else knows of stays behind.
     fn forget_program(&mut self) {
-        if let Chip::Disk(disk) = self {
-            disk.forget_temp();
+        match self {
+            Chip::Disk(disk) => disk.forget_temp(),
+            Chip::Ubi(ubi) => ubi.forget_program(),
+            _ => {}
         }
     }
 
@@ -327,6 +329,7 @@ impl Chip {
         match self {
             Chip::Disk(disk) => disk.power_up(choice),
             Chip::Nor(nor) => nor.power_up(),
+            Chip::Ubi(ubi) => ubi.forget_program(),
             _ => {}
         }
     }

@@ -30,6 +30,8 @@ struct Block {
     /// Pages that may not be programmed any more: all up to the last one programmed.
     programmed: usize,
     half_erased: bool,
+    /// The last erase or program was cut.
+    cut: bool,
     /// The chip said that it erased the block, but did not.
     lied: bool,
     worn: bool,
@@ -122,6 +124,7 @@ impl Nand {
                 block.worn = true;
             }
             let cut = |torn: Torn| first + torn.byte as usize / self.page_size;
+            block.cut |= matches!(extent, Extent::Part(_));
             let done = match extent {
                 _ if block.worn => Done::Unreadable,
                 _ if in_block < block.programmed => Done::Garbage(0),
@@ -181,6 +184,7 @@ impl Nand {
             }
             Extent::Part(torn) if torn.tail % 4 > 0 => {
                 block.half_erased = true;
+                block.cut = true;
                 for page in pages {
                     let seed = mix(u64::from(torn.tail) << 32 | page as u64);
                     match (torn.tail % 4, seed % 4) {
@@ -195,6 +199,10 @@ impl Nand {
             _ => {}
         }
         Ok(())
+    }
+
+    pub(super) fn unsettled(&self) -> Vec<usize> {
+        (0..self.blocks.len()).filter(|&number| self.blocks[number].cut).collect()
     }
 
     pub(super) fn is_bad(&self, offset: u64) -> bool {

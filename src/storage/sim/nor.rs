@@ -42,6 +42,8 @@ struct Sector {
     locked: bool,
     /// A cut erase: the cells are undefined.
     half_erased: bool,
+    /// The last erase or program was cut.
+    cut: bool,
     /// The chip said that it erased the sector, but did not: what is programmed then is no violation.
     lied: bool,
     /// Reads differently each time.
@@ -74,6 +76,10 @@ impl Nor {
 
     pub(super) fn locked(&self) -> Vec<bool> {
         self.sectors.iter().map(|s| s.locked).collect()
+    }
+
+    pub(super) fn unsettled(&self) -> Vec<usize> {
+        (0..self.sectors.len()).filter(|&number| self.sectors[number].cut).collect()
     }
 
     fn sector_at(&self, offset: u64) -> usize {
@@ -152,6 +158,7 @@ impl Nor {
                     self.cells[at]
                 ));
             }
+            self.sectors[at / self.sector_size].cut |= matches!(extent, Extent::Part(_));
             let stays = match extent {
                 Extent::Whole => 0,
                 Extent::Part(torn) => unprogrammed(torn, range.start, at),
@@ -186,6 +193,7 @@ impl Nor {
             }
             Extent::Part(torn) => {
                 sector.half_erased = true;
+                sector.cut = true;
                 sector.unstable |= torn.tail % 9 == 6;
                 half_erase(cells, torn);
                 let units = self.sector_size / self.unit;

@@ -14,7 +14,7 @@ pub enum Op {
     Read,
     /// Programming flash, or writing to a file or block device.
     Program,
-    /// Erasing a sector.
+    /// Erasing a sector, or emptying a LEB of a UBI volume.
     Erase,
     /// Asking whether a block is bad.
     IsBad,
@@ -28,9 +28,11 @@ pub enum Op {
     Sync,
     /// Dropping a range from the cache.
     DropCache,
-    /// Updating a UBI volume.
+    /// Starting to update a UBI volume piece by piece.
+    StartUpdate,
+    /// Updating a UBI volume, or writing a piece of its update.
     Update,
-    /// Changing the first LEB of a UBI volume.
+    /// Changing a LEB of a UBI volume.
     ChangeLeb,
     /// Writing the temporary file that is to replace a file.
     WriteTemp,

@@ -383,9 +383,11 @@ fn a_cut_ubi_update_leaves_the_volume_unreadable_until_the_next_one() {
     let board = Board::new();
     let mut volume = board.ubi(2048);
     volume.update(&[1; 1000]).unwrap();
-    let mut buf = [0; 1001];
+    let mut buf = [0; 1000];
     volume.read(&mut buf).unwrap();
-    assert_eq!((buf[999], buf[1000]), (1, 0xff));
+    assert_eq!(buf, [1; 1000]);
+    let behind = volume.read(&mut [0; 1001]).unwrap_err();
+    assert_eq!(behind.kind(), io::ErrorKind::UnexpectedEof, "a static volume ends where its update ended");
     for moment in [Moment::Before, Moment::Inside(Torn { byte: 1000, tail: 0 }), Moment::After] {
         let board = board.fork();
         let mut volume = volume.on(&board);
