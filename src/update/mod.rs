@@ -9,6 +9,9 @@
 //! | `image.rs` | one image, and how much of it is done |
 //! | `plan.rs` | where each chunk comes from: its place, the running slot, the bundle |
 //! | `write.rs` | one image to its place, and back for the proof |
+//! | `view.rs` | what a part holds, without bad blocks |
+//! | `out/` | how an image gets onto a medium: bytes, blocks of flash, LEBs |
+//! | `claim.rs` | nobody else uses the target |
 //! | `pipe.rs` | several threads, one order |
 //! | `error.rs` | why it ended |
 //!
@@ -16,13 +19,16 @@
 //! touched.
 
 pub mod bundle;
+mod claim;
 mod error;
 mod image;
 pub mod install;
+mod out;
 mod pipe;
 mod plan;
 pub mod source;
 pub mod target;
+mod view;
 mod write;
 
 pub use bundle::Bundle;

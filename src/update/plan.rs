@@ -2,7 +2,7 @@
 //!
 //! | origin | when |
 //! |---|---|
-//! | the place itself | it holds the chunk already: from an installation that was cut, or of an older version |
+//! | the place itself | it holds the chunk already: from an installation that was cut, or of an older version. What can only be written as a whole holds all or nothing |
 //! | the running slot | the bundle is dear, and the running slot's part of the same name holds the chunk somewhere |
 //! | the bundle | else |
 //!
@@ -17,7 +17,8 @@ use super::bundle::table::{Digest, Entry, Kind};
 use super::error::{Result, UpdateError};
 use super::image::{Done, Image, Report};
 use super::target::Part;
-use crate::storage::{Access, Medium};
+use super::view::{is_written_whole, View};
+use crate::storage::Access;
 
 /// How many places of a slot are looked at to find out whether it may hold parts of the image.
 const SAMPLES: usize = 64;
@@ -35,7 +36,11 @@ pub(crate) enum Origin {
 
 /// The origins of all chunks of an image, in eight bytes each: a large image has many.
 #[derive(Debug, Clone)]
-pub(crate) struct Plan(Vec<u64>);
+pub(crate) struct Plan {
+    origins: Vec<u64>,
+    /// There is nothing to do.
+    whole: bool,
+}
 
 const PLACE: u64 = u64::MAX;
 const BUNDLE: u64 = u64::MAX - 1;
@@ -43,7 +48,7 @@ const BUNDLE: u64 = u64::MAX - 1;
 impl Plan {
     /// Everything comes from the bundle.
     pub fn all_from_bundle(image: &Image<'_>) -> Plan {
-        Plan(vec![BUNDLE; image.table.chunks()])
+        Plan { origins: vec![BUNDLE; image.table.chunks()], whole: false }
     }
 
     /// Looks at the place, and at the running slot's part if there is one to look at.
@@ -53,9 +58,18 @@ impl Plan {
     /// [`UpdateError::Medium`], [`UpdateError::Cancelled`].
     pub fn make(image: &Image<'_>, place: &Part, running: Option<&Part>, report: Report<'_>) -> Result<Plan> {
         let mut plan = Plan::all_from_bundle(image);
-        let mut old = place.open(Access::Read)?;
-        if holds_some(image, old.as_mut()) {
-            plan.find_in_place(image, old.as_mut(), report)?;
+        let mut old = place.view(Access::Read)?;
+        // After a sync that failed there are bytes in the page cache that are not on the medium, and never will be.
+        old.drop_cache().map_err(|error| place.failed("dropping the page cache", 0, error))?;
+        if holds_some(image, &mut old) {
+            plan.find_in_place(image, &mut old, report)?;
+        }
+        if is_written_whole(&old.geometry()) {
+            plan.whole = plan.is_all_in_place(image, &mut old);
+            if plan.whole {
+                return Ok(plan);
+            }
+            plan.origins.fill(BUNDLE);
         }
         if let Some(running) = running {
             plan.find_in_running(image, running, report)?;
@@ -63,9 +77,24 @@ impl Plan {
         Ok(plan)
     }
 
+    /// Whether the image is there and nothing is to be done. It is known of what can only be written as a whole.
+    pub fn is_whole(&self) -> bool {
+        self.whole
+    }
+
+    /// Whether the image is there from its first byte to its last one, and nothing else.
+    fn is_all_in_place(&self, image: &Image<'_>, old: &mut View) -> bool {
+        let mut entries = image.table.entries();
+        old.readable() == image.payload.size
+            && entries.all(|entry| match entry.kind {
+                Kind::Zeros => old.holds_zeros(entry.offset, entry.len),
+                _ => self.origin(entry.number) == Origin::Place,
+            })
+    }
+
     /// Where the chunk with this number comes from.
     pub fn origin(&self, number: usize) -> Origin {
-        match self.0.get(number) {
+        match self.origins.get(number) {
             Some(&PLACE) => Origin::Place,
             None | Some(&BUNDLE) => Origin::Bundle,
             Some(&offset) => Origin::Running(offset),
@@ -73,7 +102,7 @@ impl Plan {
     }
 
     fn set(&mut self, number: usize, value: u64) {
-        if let Some(origin) = self.0.get_mut(number) {
+        if let Some(origin) = self.origins.get_mut(number) {
             *origin = value;
         }
     }
@@ -98,7 +127,8 @@ impl Plan {
         for entry in image.table.entries() {
             done.all += entry.len;
             match self.origin(entry.number) {
-                _ if entry.kind == Kind::Zeros => done.written += entry.len,
+                _ if entry.kind == Kind::Zeros && !self.whole => done.written += entry.len,
+                _ if entry.kind == Kind::Zeros => done.kept += entry.len,
                 Origin::Place => done.kept += entry.len,
                 Origin::Running(_) => {
                     done.written += entry.len;
@@ -113,7 +143,7 @@ impl Plan {
         done
     }
 
-    fn find_in_place(&mut self, image: &Image<'_>, old: &mut dyn Medium, report: Report<'_>) -> Result<()> {
+    fn find_in_place(&mut self, image: &Image<'_>, old: &mut View, report: Report<'_>) -> Result<()> {
         let mut bytes = Vec::new();
         let mut done = Done::default();
         for entry in image.table.entries() {
@@ -128,7 +158,8 @@ impl Plan {
         Ok(())
     }
 
-    /// Cuts the running slot in the way in which the image was cut, and looks for the chunks that are still missing.
+    /// Cuts the running slot in the way in which the image was cut, and looks for the chunks that are still missing. What
+    /// can't be read there is fetched: an update may be what mends the slot.
     fn find_in_running(&mut self, image: &Image<'_>, running: &Part, report: Report<'_>) -> Result<()> {
         let missing =
             |entry: &Entry| entry.kind != Kind::Zeros && self.origin(entry.number) == Origin::Bundle;
@@ -142,11 +173,10 @@ impl Plan {
             return Ok(());
         }
         wanted.sort_unstable();
-        let medium = running.open(Access::Read)?;
-        let failed = |error| running.failed("reading the running slot", 0, error);
-        let mut chunker = Chunker::new(Reader { medium, at: 0 }, Sizes { average: image.payload.average });
+        let Ok(view) = running.view(Access::Read) else { return Ok(()) };
+        let mut chunker = Chunker::new(Reader { view, at: 0 }, Sizes { average: image.payload.average });
         let mut done = Done::default();
-        while let Some(piece) = chunker.next_piece().map_err(failed)? {
+        while let Ok(Some(piece)) = chunker.next_piece() {
             let before = done.all;
             match piece {
                 Piece::Zeros(len) => done.all += len,
@@ -181,7 +211,7 @@ fn tell(report: Report<'_>, before: u64, done: Done) -> Result<()> {
 
 /// Whether the place may hold parts of the image: a few chunks are looked at, all over it. Where none of them is there,
 /// it is quicker to write everything than to look at everything.
-fn holds_some(image: &Image<'_>, old: &mut dyn Medium) -> bool {
+fn holds_some(image: &Image<'_>, old: &mut View) -> bool {
     let step = image.table.chunks().div_ceil(SAMPLES).max(1);
     let mut bytes = Vec::new();
     let mut chunks = image.table.entries().filter(|entry| entry.kind != Kind::Zeros).step_by(step);
@@ -189,23 +219,23 @@ fn holds_some(image: &Image<'_>, old: &mut dyn Medium) -> bool {
 }
 
 /// Reads what is in the place of a chunk, and compares it. What can't be read is not there: it will be written.
-fn is_there(image: &Image<'_>, old: &mut dyn Medium, entry: Entry, bytes: &mut Vec<u8>) -> bool {
+fn is_there(image: &Image<'_>, old: &mut View, entry: Entry, bytes: &mut Vec<u8>) -> bool {
     bytes.resize(entry.len as usize, 0);
     old.read(entry.offset, bytes).is_ok() && sha256(bytes) == image.table.digest(entry.number)
 }
 
-/// A medium from its start to its end.
+/// A part from its start to its end.
 struct Reader {
-    medium: Box<dyn Medium>,
+    view: View,
     at: u64,
 }
 
 impl Read for Reader {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let left = self.medium.geometry().size - self.at;
+        let left = self.view.readable().saturating_sub(self.at);
         let len = usize::try_from(left).unwrap_or(usize::MAX).min(buf.len());
         let Some(buf) = buf.get_mut(..len) else { return Ok(0) };
-        self.medium.read(self.at, buf)?;
+        self.view.read(self.at, buf)?;
         self.at += len as u64;
         Ok(len)
     }

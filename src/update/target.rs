@@ -1,16 +1,21 @@
 //! Where images go: the parts of a slot, as the settings name them.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use super::claim::{self, Others};
 use super::error::{Result, UpdateError};
+use super::view::View;
 use crate::error::Error;
 use crate::settings::Settings;
 use crate::slot::Name;
 use crate::storage::file::FileOpener;
-use crate::storage::{Access, Medium, OpenMedium};
+use crate::storage::mtd::{answers_as_mtd, is_mtd, MtdOpener};
+use crate::storage::ubi::{Ubi, UbiVolume};
+use crate::storage::ubi_image::VolumeOpener;
+use crate::storage::{Access, OpenMedium};
 
 /// A part of a slot.
 pub struct Part {
@@ -25,17 +30,18 @@ pub struct Part {
 }
 
 impl Part {
-    /// How many bytes it can hold.
+    /// How many bytes it can hold: bad blocks of NAND do not count.
     ///
     /// # Errors
     ///
     /// [`UpdateError::Medium`].
     pub fn size(&self) -> Result<u64> {
-        Ok(self.open(Access::Read)?.geometry().size)
+        Ok(self.view(Access::Read)?.size())
     }
 
-    pub(super) fn open(&self, access: Access) -> Result<Box<dyn Medium>> {
-        self.opener.open(access).map_err(|error| self.failed("opening it", 0, error))
+    pub(super) fn view(&self, access: Access) -> Result<View> {
+        let medium = self.opener.open(access).map_err(|error| self.failed("opening it", 0, error))?;
+        View::new(medium).map_err(|error| self.failed("looking for bad blocks", 0, error))
     }
 
     pub(super) fn failed(&self, step: &'static str, offset: u64, error: io::Error) -> UpdateError {
@@ -67,36 +73,70 @@ impl Parts for Settings {
                 "the bundle has an image for {part:?}, and the settings name no such part of slot {slot}"
             )));
         };
-        let claim = claim(path)?;
-        let opener = Box::new(FileOpener::with_sysfs(path, &self.sysfs));
+        let others = Others { mountinfo: &self.mountinfo, sysfs: &self.sysfs };
+        let (opener, claim): (Box<dyn OpenMedium>, _) = match find(path, &self.sysfs)? {
+            Found::File => (Box::new(FileOpener::with_sysfs(path, &self.sysfs)), None),
+            Found::Block => {
+                (Box::new(FileOpener::with_sysfs(path, &self.sysfs)), Some(claim::block(path, path)?))
+            }
+            Found::Mtd(number) => {
+                let claim = number.map(|number| others.claim_mtd(path, number)).transpose()?.flatten();
+                (Box::new(mtd(path, &self.sysfs)), claim)
+            }
+            Found::Volume(volume) => (Box::new(others.claim_volume(path, volume)?), None),
+        };
         Ok(Part { name: part.to_owned(), path: path.to_path_buf(), opener, claim })
     }
 
     fn look_at(&self, slot: &Name, part: &str) -> Option<Part> {
         let path = self.part(slot, part)?;
-        let opener = Box::new(FileOpener::with_sysfs(path, &self.sysfs));
+        let opener: Box<dyn OpenMedium> = match find(path, &self.sysfs).ok()? {
+            Found::File | Found::Block => Box::new(FileOpener::with_sysfs(path, &self.sysfs)),
+            Found::Mtd(_) => Box::new(mtd(path, &self.sysfs)),
+            Found::Volume(volume) => Box::new(VolumeOpener::new(volume)),
+        };
         Some(Part { name: part.to_owned(), path: path.to_path_buf(), opener, claim: None })
     }
 }
 
-/// Makes sure that a block device is nobody else's, and keeps it so as long as the file is open: the kernel lets it be
-/// claimed (O_EXCL) only if it is neither mounted nor part of something that is.
-fn claim(path: &Path) -> Result<Option<File>> {
-    let failed = |step, error| UpdateError::Medium { path: path.into(), offset: 0, step, error };
-    let kind = fs::metadata(path).map_err(|error| failed("looking for it", error))?.file_type();
-    if kind.is_char_device() {
-        let message = "a character device: MTD and UBI can't be installed to yet".into();
-        return Err(Error::Device { path: path.into(), message }.into());
+/// What a path of the settings names.
+enum Found {
+    File,
+    Block,
+    /// With its number, if it has one: memory can answer as MTD does without being one of the kernel's.
+    Mtd(Option<u32>),
+    Volume(UbiVolume),
+}
+
+/// Looks what it is, and opens nothing but what only answers as MTD does. An MTD device that is named with a UBI volume
+/// is attached.
+fn find(path: &Path, sysfs: &Path) -> Result<Found> {
+    let failed = |step| move |error| UpdateError::Medium { path: path.into(), offset: 0, step, error };
+    let ubi = Ubi::at(sysfs, "/dev");
+    if let Some(name) = ubi.name_in(path) {
+        return ubi.by_name(name).map(Found::Volume).map_err(failed("looking for the UBI volume"));
     }
-    if !kind.is_block_device() {
-        return Ok(None);
+    let meta = fs::metadata(path).map_err(failed("looking for it"))?;
+    let kind = meta.file_type();
+    if meta.is_file() {
+        return Ok(Found::File);
     }
-    match OpenOptions::new().read(true).custom_flags(libc::O_EXCL | libc::O_NONBLOCK).open(path) {
-        Ok(file) => Ok(Some(file)),
-        Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {
-            let reason = "it is in use: mounted, swap, or below another device".into();
-            Err(UpdateError::InUse { path: path.into(), reason })
-        }
-        Err(error) => Err(failed("claiming it", error)),
+    if kind.is_block_device() {
+        return Ok(Found::Block);
     }
+    if is_mtd(&meta) {
+        return Ok(Found::Mtd(Some(libc::minor(meta.rdev()) / 2)));
+    }
+    if let Some(volume) = ubi.by_node(path).map_err(failed("looking for the UBI volume"))? {
+        return Ok(Found::Volume(volume));
+    }
+    if kind.is_char_device() && answers_as_mtd(path).map_err(failed("opening it"))? {
+        return Ok(Found::Mtd(None));
+    }
+    let message = "neither a regular file nor a block device, an MTD device or a UBI volume".into();
+    Err(Error::Device { path: path.into(), message }.into())
+}
+
+fn mtd(path: &Path, sysfs: &Path) -> MtdOpener {
+    MtdOpener::new(path, 0).with_sysfs(sysfs)
 }

@@ -15,17 +15,16 @@ use super::bundle::table::{Digest, Entries, Entry, Kind};
 use super::bundle::{sha256, WholeHash};
 use super::error::{Result, UpdateError};
 use super::image::{Done, Image, Report};
+use super::out;
 use super::pipe;
 use super::plan::{Origin, Plan};
 use super::source::Source;
 use super::target::Part;
-use crate::storage::{Access, Medium};
+use super::view::{is_written_whole, View};
+use crate::storage::Access;
 
 /// So much of an image is worked on together.
 const BATCH: usize = 1 << 20;
-
-/// Writes start and end at multiples of this where possible: parts of a block make the kernel read the rest.
-const ALIGNMENT: usize = 4096;
 
 /// A stretch of the image on its way.
 struct Batch {
@@ -42,10 +41,10 @@ struct Batch {
 enum Step {
     /// Bytes of the batch that must have this hash, and are written then; without one they were compared already.
     Write(Range<usize>, Option<Digest>),
-    /// Bytes that are there already, so many.
-    Keep(u64),
-    /// From this offset of the image on there are so many zeros, to be written.
-    Zeros(u64, u64),
+    /// Bytes of the batch that are there already.
+    Keep(Range<usize>),
+    /// From this offset of the image on there are so many zeros, and whether they have to be written.
+    Zeros(u64, u64, bool),
     /// Bytes that were read back and must have this hash.
     Check(Range<usize>, Digest),
     /// Bytes that were read back and must be zeros.
@@ -101,24 +100,30 @@ impl Image<'_> {
         report: Report<'_>,
     ) -> Result<Done> {
         let part = places.target;
-        let mut out = Writer { part, medium: part.open(Access::Write)?, pending: Vec::new(), at: 0 };
-        let mut filler = Filler::new(self, plan, source);
-        filler.old = Some(part.open(Access::Read)?);
-        filler.running = places.running.map(|part| part.open(Access::Read)).transpose()?;
         let mut done = Done::default();
+        if plan.is_whole() {
+            (done.kept, done.all) = (self.payload.size, self.payload.size);
+            go_on(report, done)?;
+            return Ok(done);
+        }
+        let mut out = out::open(part, self.payload.size)?;
+        let mut filler = Filler::new(self, plan, source);
+        // Of what is written as a whole, nothing is there any more.
+        filler.old = Some(part.view(Access::Read)?).filter(|old| !is_written_whole(&old.geometry()));
+        filler.running = places.running.and_then(|part| part.view(Access::Read).ok());
         let consume = |batch: &mut Batch| {
             for step in &batch.steps {
                 match step {
-                    Step::Write(place, _) => {
+                    Step::Write(place, _) | Step::Keep(place) => {
                         let bytes = batch.bytes.get(place.clone()).unwrap_or_default();
-                        out.write(batch.start + place.start as u64, bytes)?;
-                        done.written += bytes.len() as u64;
+                        let new = matches!(step, Step::Write(..));
+                        out.write(batch.start + place.start as u64, bytes, new)?;
+                        *(if new { &mut done.written } else { &mut done.kept }) += bytes.len() as u64;
                     }
-                    Step::Zeros(offset, len) => {
-                        out.zeros(*offset, *len)?;
-                        done.written += len;
+                    Step::Zeros(offset, len, new) => {
+                        out.zeros(*offset, *len, *new)?;
+                        *(if *new { &mut done.written } else { &mut done.kept }) += len;
                     }
-                    Step::Keep(len) => done.kept += len,
                     Step::Check(..) | Step::CheckZeros(_) => {}
                 }
             }
@@ -144,7 +149,7 @@ impl Image<'_> {
             for step in &batch.steps {
                 match step {
                     Step::Write(place, _) => whole.update(batch.bytes.get(place.clone()).unwrap_or_default()),
-                    Step::Zeros(_, len) => whole.zeros(*len),
+                    Step::Zeros(_, len, _) => whole.zeros(*len),
                     Step::Keep(_) | Step::Check(..) | Step::CheckZeros(_) => {}
                 }
             }
@@ -167,8 +172,8 @@ impl Image<'_> {
     /// [`UpdateError::ReadBack`], [`UpdateError::Medium`], [`UpdateError::Cancelled`].
     pub fn read_back(&self, part: &Part, report: Report<'_>) -> Result<()> {
         let failed = |offset| move |error| part.failed("reading it back", offset, error);
-        let mut medium = part.open(Access::Read)?;
-        medium.drop_cache(0, medium.geometry().size).map_err(failed(0))?;
+        let mut medium = part.view(Access::Read)?;
+        medium.drop_cache().map_err(failed(0))?;
         let mut entries = self.table.entries();
         // What of a long run of zeros is left.
         let mut zeros: Option<Range<u64>> = None;
@@ -227,8 +232,8 @@ struct Filler<'a> {
     image: &'a Image<'a>,
     plan: &'a Plan,
     source: &'a mut dyn Source,
-    old: Option<Box<dyn Medium>>,
-    running: Option<Box<dyn Medium>>,
+    old: Option<View>,
+    running: Option<View>,
     entries: Entries<'a>,
     decoder: Decoder,
     /// The last bytes of the image before the batch.
@@ -271,8 +276,8 @@ impl<'a> Filler<'a> {
             if entry.kind == Kind::Zeros {
                 // The bytes of the batch are not the image's any more: it ends here.
                 zeros = entry.len;
-                let there = self.are_zeros(entry);
-                batch.steps.push(if there { Step::Keep(zeros) } else { Step::Zeros(entry.offset, zeros) });
+                let there = self.old.as_mut().is_some_and(|old| old.holds_zeros(entry.offset, zeros));
+                batch.steps.push(Step::Zeros(entry.offset, zeros, !there));
             } else {
                 self.chunk(entry, batch)?;
             }
@@ -282,36 +287,21 @@ impl<'a> Filler<'a> {
         Ok(!first)
     }
 
-    /// Whether the place is known to hold zeros there.
-    fn are_zeros(&mut self, entry: Entry) -> bool {
-        let Some(old) = &mut self.old else { return false };
-        let mut bytes = [0; 16 << 10];
-        let mut at = entry.offset;
-        while at < entry.offset + entry.len {
-            let len = (entry.offset + entry.len - at).min(bytes.len() as u64) as usize;
-            let Some(piece) = bytes.get_mut(..len) else { return false };
-            if old.read(at, piece).is_err() || piece.iter().any(|&byte| byte != 0) {
-                return false;
-            }
-            at += len as u64;
-        }
-        true
-    }
-
     fn chunk(&mut self, entry: Entry, batch: &mut Batch) -> Result<()> {
         let Filler { image, plan, source, old, running, decoder, frame, .. } = self;
         let start = batch.bytes.len();
         batch.bytes.resize(start + entry.len as usize, 0);
         let (before, chunk) = batch.bytes.split_at_mut(start);
         let digest = image.table.digest(entry.number);
-        let read = |medium: &mut Option<Box<dyn Medium>>, at, chunk: &mut [u8]| {
-            medium.as_mut().is_some_and(|medium| medium.read(at, chunk).is_ok())
+        let read = |view: &mut Option<View>, at, chunk: &mut [u8]| {
+            view.as_mut().is_some_and(|view| view.read(at, chunk).is_ok())
         };
+        // It was hashed a moment ago and will be hashed once more when it is read back. Where it may be written anew
+        // with the block that it is in, or be lost to a block that moved, it is hashed now, too.
+        let moves = old.as_ref().is_some_and(|old| old.geometry().erase_size > 0);
         let compare = match plan.origin(entry.number) {
-            // It was hashed a moment ago and will be hashed once more when it is read back. Here its bytes are needed
-            // for what follows.
-            Origin::Place if read(old, entry.offset, chunk) => {
-                batch.steps.push(Step::Keep(entry.len));
+            Origin::Place if read(old, entry.offset, chunk) && (!moves || sha256(chunk) == digest) => {
+                batch.steps.push(Step::Keep(start..batch.bytes.len()));
                 return Ok(());
             }
             // The running slot may have changed since.
@@ -336,63 +326,5 @@ impl<'a> Filler<'a> {
         };
         batch.steps.push(Step::Write(start..batch.bytes.len(), compare));
         Ok(())
-    }
-}
-
-/// Writes in whole blocks, and makes the kernel write along, so that neither memory nor the last sync becomes large.
-struct Writer<'a> {
-    part: &'a Part,
-    medium: Box<dyn Medium>,
-    /// Bytes that wait for the rest of their block.
-    pending: Vec<u8>,
-    /// Where they go; where they end, the next ones are expected.
-    at: u64,
-}
-
-impl Writer<'_> {
-    fn write(&mut self, offset: u64, bytes: &[u8]) -> Result<()> {
-        if offset != self.at + self.pending.len() as u64 {
-            self.flush()?;
-            self.at = offset;
-        }
-        self.pending.extend_from_slice(bytes);
-        if self.pending.len() >= BATCH {
-            let end = self.at + self.pending.len() as u64;
-            let whole = self.pending.len() - (end % ALIGNMENT as u64) as usize;
-            self.put(whole)?;
-        }
-        Ok(())
-    }
-
-    fn zeros(&mut self, offset: u64, len: u64) -> Result<()> {
-        self.flush()?;
-        self.medium.zero(offset, len).map_err(|error| self.part.failed("writing zeros", offset, error))?;
-        self.at = offset + len;
-        Ok(())
-    }
-
-    fn flush(&mut self) -> Result<()> {
-        self.put(self.pending.len())
-    }
-
-    /// Writes the first `len` of the bytes that wait.
-    fn put(&mut self, len: usize) -> Result<()> {
-        let bytes = self.pending.get(..len).unwrap_or_default();
-        if bytes.is_empty() {
-            return Ok(());
-        }
-        let write =
-            self.medium.program(self.at, bytes).and_then(|()| self.medium.write_along(self.at, len as u64));
-        write.map_err(|error| self.part.failed("writing", self.at, error))?;
-        self.pending.drain(..len);
-        self.at += len as u64;
-        Ok(())
-    }
-
-    fn finish(mut self) -> Result<()> {
-        self.flush()?;
-        let failed = |error| self.part.failed("syncing", 0, error);
-        self.medium.sync().map_err(failed)?;
-        self.medium.close().map_err(failed)
     }
 }

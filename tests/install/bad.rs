@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use bootslot::slot::Mark;
 use bootslot::storage::sim::{Effect, Fault, Op};
+use bootslot::storage::{Access, OpenMedium};
 use bootslot::update::bundle::container::{Head, HEAD};
 use bootslot::update::bundle::create::sign;
 use bootslot::update::bundle::manifest::Manifest;
@@ -257,4 +258,24 @@ fn a_medium_that_lies_is_found_when_it_is_read_back() {
         rig.install(source(&path)).unwrap();
         assert!(rig.part("B", "root").image().starts_with(&root()));
     }
+}
+
+#[test]
+fn what_a_failed_sync_has_left_in_the_cache_alone_is_written_again() {
+    let path = workshop().bundle("sync", &[("root", &root())]);
+    let rig = device();
+    let number = rig.part("B", "root").index();
+    let effect = Effect::Fail(libc::EIO, None);
+    rig.board.fault(Fault { medium: Some(number), op: Op::Sync, skip: 0, times: 1, effect });
+    let error = rig.install(source(&path)).unwrap_err();
+    assert_eq!(error.code(), 21, "{error}");
+    assert_eq!(rig.state().mark(&name("B")), Some(Mark::Writing));
+    // It reads as if it were there, and is not.
+    let mut reads = vec![0; root().len()];
+    rig.part("B", "root").open(Access::Read).unwrap().read(0, &mut reads).unwrap();
+    assert!(reads == root() && !rig.part("B", "root").image().starts_with(&root()));
+    rig.install(source(&path)).unwrap();
+    rig.board.cut_now();
+    rig.board.restore(0);
+    assert!(rig.part("B", "root").image().starts_with(&root()));
 }

@@ -10,9 +10,9 @@ use bootslot::update::Options;
 use crate::rig::*;
 
 #[derive(Default)]
-struct Asked {
-    expected: Option<Vec<Range<u64>>>,
-    read: Vec<Range<u64>>,
+pub struct Asked {
+    pub expected: Option<Vec<Range<u64>>>,
+    pub read: Vec<Range<u64>>,
 }
 
 /// A source that costs something, and takes care that it is asked for what it was told.
@@ -51,7 +51,7 @@ impl Source for Dear {
     }
 }
 
-fn dear(path: &std::path::Path) -> (Box<dyn Source>, Arc<Mutex<Asked>>) {
+pub fn dear(path: &std::path::Path) -> (Box<dyn Source>, Arc<Mutex<Asked>>) {
     let asked = Arc::new(Mutex::new(Asked::default()));
     (Box::new(Dear { inner: source(path), asked: asked.clone() }), asked)
 }

@@ -4,6 +4,7 @@
 mod bad;
 mod delta;
 mod floor;
+mod media;
 mod rig;
 
 use bootslot::slot::{Mark, Standing};

@@ -124,7 +124,13 @@ pub struct Rig {
 }
 
 impl Rig {
+    /// Each part is a block device.
     pub fn new() -> Rig {
+        Rig::on(|board| board.block(SLOT_SIZE))
+    }
+
+    /// Each part is such a medium.
+    pub fn on(medium: impl Fn(&Board) -> SimMedium) -> Rig {
         let board = Board::new();
         let env = board.block(8192);
         let records = ["bootcmd=run bootslot", "active_slot=A", "boot_success=1", "slot_A=good"];
@@ -133,7 +139,7 @@ impl Rig {
         let mut media = BTreeMap::new();
         for slot in ["A", "B"] {
             for part in ["boot", "root"] {
-                media.insert((name(slot), part), board.block(SLOT_SIZE));
+                media.insert((name(slot), part), medium(&board));
             }
         }
         let update =
