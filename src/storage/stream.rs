@@ -11,7 +11,7 @@ use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::mtd::MtdOpener;
-use super::ubi::Ubi;
+use super::ubi::{readable, Ubi};
 use super::{Access, Medium, MediumKind, OpenMedium, Volume};
 use crate::error::{Place, Result};
 use crate::sys;
@@ -34,8 +34,10 @@ pub enum Piece<'a> {
 }
 
 enum Source {
-    /// A regular file, a block device or a UBI volume.
+    /// A regular file or a block device.
     File(File),
+    /// A UBI volume.
+    Volume(File),
     Mtd(Box<dyn Medium>),
 }
 
@@ -143,7 +145,7 @@ impl Stream {
         match &mut self.source {
             // Where nothing is known of a block, reading it tells.
             Source::Mtd(medium) => medium.is_bad(block).unwrap_or(false),
-            Source::File(_) => false,
+            Source::File(_) | Source::Volume(_) => false,
         }
     }
 }
@@ -152,7 +154,8 @@ impl Stream {
 fn read_at(source: &mut Source, at: u64, buffer: &mut [u8]) -> io::Result<usize> {
     match source {
         Source::Mtd(medium) => medium.read(at, buffer).map(|()| buffer.len()),
-        Source::File(file) => {
+        Source::Volume(file) if at >= readable(file)? => Ok(0),
+        Source::File(file) | Source::Volume(file) => {
             let mut got = 0;
             while let Some(rest) = buffer.get_mut(got..).filter(|rest| !rest.is_empty()) {
                 match file.read_at(rest, at + got as u64) {
@@ -176,12 +179,12 @@ fn open(path: &Path) -> io::Result<Stream> {
     };
     let node = volume.as_ref().map_or(path, |volume| volume.node());
     let kind = fs::metadata(node)?.file_type();
-    let stream = |kind, size, file| Stream {
+    let stream = |kind, size, source| Stream {
         path: path.to_path_buf(),
         kind,
         size,
         sector_size: 0,
-        source: Source::File(file),
+        source,
         block: 0,
     };
     if kind.is_char_device() && volume.is_none() {
@@ -206,14 +209,14 @@ fn open(path: &Path) -> io::Result<Stream> {
     let flags = libc::O_NOCTTY | libc::O_NONBLOCK;
     let file = OpenOptions::new().read(true).custom_flags(flags).open(node)?;
     Ok(match volume {
-        Some(volume) => stream(MediumKind::Ubi, volume.capacity(), file),
+        Some(volume) => stream(MediumKind::Ubi, volume.capacity(), Source::Volume(file)),
         None if kind.is_block_device() => {
             let size = sys::block_device_size(&file)?;
-            stream(MediumKind::Block, size, file)
+            stream(MediumKind::Block, size, Source::File(file))
         }
         None => {
             let size = file.metadata()?.len();
-            stream(MediumKind::File, size, file)
+            stream(MediumKind::File, size, Source::File(file))
         }
     })
 }

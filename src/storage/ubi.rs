@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -295,6 +295,13 @@ impl Volume for UbiVolume {
         // The kernel gathers the bytes. The last write returns when the LEB is changed.
         self.write(data, |file| ubi::start_leb_change(file, 0, len))
     }
+}
+
+/// Bytes from the start of an open volume that can be read. To ask for bytes behind them is dangerous: Linux (6.12 and
+/// before) reckons with a negative length then, and writes far more into memory than the buffer holds. A static volume
+/// ends where its last update ended. (drivers/mtd/ubi/cdev.c, vol_cdev_read.)
+pub(super) fn readable(mut file: &File) -> io::Result<u64> {
+    file.seek(SeekFrom::End(0))
 }
 
 /// Tries again for as long as the volume is in use by others, at most for `limit`.

@@ -5,10 +5,10 @@
 //! one opening.
 
 use std::fs::File;
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 
-use super::ubi::{while_busy, UbiVolume, BUSY_LIMIT};
+use super::ubi::{readable, while_busy, UbiVolume, BUSY_LIMIT};
 use super::{Access, Geometry, Medium, MediumKind, OpenMedium, Volume};
 use crate::sys::{self, ubi};
 
@@ -85,6 +85,10 @@ impl Medium for VolumeMedium {
     }
 
     fn read(&mut self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        let end = readable(&self.file)?;
+        if offset.checked_add(buf.len() as u64).is_none_or(|last| last > end) {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
         self.file.read_exact_at(buf, offset)
     }
 
@@ -127,8 +131,7 @@ impl Medium for VolumeMedium {
     }
 
     fn readable(&self) -> u64 {
-        // A static volume ends where its update ended.
-        (&self.file).seek(SeekFrom::End(0)).unwrap_or(self.geometry.size)
+        readable(&self.file).unwrap_or(0)
     }
 
     fn is_bad(&mut self, _offset: u64) -> io::Result<bool> {
