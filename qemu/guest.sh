@@ -1,10 +1,10 @@
 #!/bin/sh
 # Makes the guest's programs (Debian 13 arm64: busybox, libubootenv's and U-Boot's
-# tools, mtd-utils) as an initramfs. Prints the folder that holds guest.cpio.
+# tools, mtd-utils, dmsetup) as an initramfs. Prints the folder that holds guest.cpio.
 set -eu
 . "$(dirname "$0")/lib.sh"
 
-packages=busybox-static,libubootenv-tool,mtd-utils
+packages=busybox-static,libubootenv-tool,mtd-utils,dmsetup
 
 build() {
 	need mmdebstrap:mmdebstrap cpio:cpio

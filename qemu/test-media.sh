@@ -6,7 +6,7 @@ set -eu
 . "$(dirname "$0")/lib.sh"
 
 # How many checks the guest and ubi.py have to report: a guest that dies must not pass.
-expected=868
+expected=907
 
 PATH=$PATH:/usr/sbin:/sbin
 need python3:python3 cpio:cpio mkfs.vfat:dosfstools

@@ -186,17 +186,17 @@ check "slot-mmc-ro: it never boots" is bad variable slot_B
 check "slot-mmc-ro: the right bundle" install one
 check "slot-mmc-ro: B holds the image" holds one
 
-# ---- writes that fail: there is no room below ----
+# ---- disks that fail ----
 
-mkdir -p /tmp/small
-# full NAME PATH : B has less room than it says, then it has enough
-full() {
-	b=$2
-	check "$1: A runs, B is $2" device "$2"
-	check "$1: the error of the write is told" fails 21 install one
+# after_error NAME CODE : the installation of one fails with this exit code, and B never boots
+after_error() {
+	check "$1: the installation fails" fails "$2" install one
 	check "$1: B never boots" is bad variable slot_B
 	check "$1: A does" is A variable active_slot
-	check "$1: room is made" mount -o remount,size=8m /tmp/small
+}
+
+# goes_on NAME : with a good disk the same command goes on
+goes_on() {
 	check "$1: the same command goes on" install one
 	check "$1: something was there already" test "$(told kept)" -gt 0
 	sync
@@ -204,6 +204,16 @@ full() {
 	check "$1: B holds the image" holds one
 	check "$1: B is on trial" is B variable active_slot
 }
+
+# full NAME PATH : B has less room below than it says, then it has enough
+full() {
+	b=$2
+	check "$1: A runs, B is $2" device "$2"
+	after_error "$1" 21
+	check "$1: room is made" mount -o remount,size=8m /tmp/small
+	goes_on "$1"
+}
+mkdir -p /tmp/small
 mount -t tmpfs -o size=1m tmpfs /tmp/small
 truncate -s 4M /tmp/small/file
 full slot-full-file /tmp/small/file
@@ -215,5 +225,38 @@ check "slot-full-disk: a disk" losetup "$loop" /tmp/small/disk
 full slot-full-disk "$loop"
 losetup -d "$loop"
 umount /tmp/small
+
+# disk TARGET OPTIONS : from the second MiB on, the disk is this target of the device mapper
+disk() {
+	printf '0 2048 linear %s 0\n2048 6144 %s %s 2048 %s\n' "$loop" "$1" "$loop" "$2" >/tmp/table
+	if [ -e "$b" ]; then
+		dmsetup --noudevsync reload slot /tmp/table && dmsetup --noudevsync suspend slot &&
+			dmsetup --noudevsync resume slot
+	else
+		dmsetup --noudevsync create slot /tmp/table
+	fi
+}
+
+# faulty NAME CODE OPTIONS : writes to the disk fail, are lost, or come out as others
+faulty() {
+	check "$1: a good disk" disk linear
+	check "$1: A runs, B is a disk" device "$b"
+	check "$1: another image is there" install two
+	check "$1: A runs again" device "$b"
+	check "$1: the disk is bad" disk flakey "0 1000 $3"
+	after_error "$1" "$2"
+	check "$1: the disk is good" disk linear
+	goes_on "$1"
+}
+truncate -s 4M /tmp/disk
+losetup "$loop" /tmp/disk
+b=/dev/dm-0
+disk linear
+# What failed to be written stays in the page cache, where it reads well, as long as anybody has the disk open.
+sleep 1000 <"$b" &
+faulty slot-write-errors 21 "1 error_writes"
+faulty slot-lost-writes 22 "1 drop_writes"
+faulty slot-wrong-writes 22 "5 corrupt_bio_byte 100 w 7 0"
+kill $!
 
 echo "done $number"
