@@ -12,6 +12,8 @@ use crate::settings::DEFAULT_SETTINGS;
 use crate::slot::{Board, Name, MAX_TRIES};
 use crate::storage::{exclusive, mtd, region, rename};
 use crate::store::{find, StoreOptions};
+#[cfg(feature = "update")]
+use crate::update::bundle::table::{LARGEST_CHUNK, LONGEST_OLD};
 
 /// A text of the project, its line breaks and comment signs being blanks.
 fn text(path: &str) -> String {
@@ -68,6 +70,10 @@ fn told() -> Vec<(&'static str, String)> {
         ("docs/media/file.md", format!("copied in pieces of {} MiB", rename::PIECE >> 20)),
         ("docs/media/file.md", format!("the {}-byte blocks that differ", region::BLOCK)),
         ("docs/media/nor.md", format!("in units of {} bytes or more", mtd::SMALLEST_ECC_UNIT)),
+        #[cfg(feature = "update")]
+        ("docs/update.md", format!("no more than {} MiB at a time in memory", LONGEST_OLD >> 20)),
+        #[cfg(feature = "update")]
+        ("docs/update.md", format!("kinds of chunks, of up to {} MiB", LARGEST_CHUNK >> 20)),
         ("docs/find.md", format!("On a disk it looks {} MiB to each side", find::AROUND >> 20)),
         (
             "docs/find.md",
@@ -97,6 +103,7 @@ const OTHERS: &[&str] = &[
     // docs.rs runs the session in docs/update.md that prints it; the size of chunks is compared in `create`.
     "1288895 bytes: 1288895 written",
     "8 KiB on average",
+    "1288899 bytes: 1288899 written",
     // Options and a constant of the source over HTTP, which not every build has.
     "a gap of up to 32 KiB is read along",
     "when 256 KiB of the last one are left",
@@ -106,6 +113,10 @@ const OTHERS: &[&str] = &[
     // docs.rs runs the session in docs/integrate/no-rebuild.md that compares it.
     "about 9 KiB",
     // Compared where that part is built.
+    #[cfg(not(feature = "update"))]
+    "no more than 2 MiB at a time in memory",
+    #[cfg(not(feature = "update"))]
+    "kinds of chunks, of up to 1 MiB",
     #[cfg(not(feature = "libubootenv"))]
     "such a file has more than 64 MiB",
     "make each copy 16 KiB or more",

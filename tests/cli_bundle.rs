@@ -200,6 +200,97 @@ fn inspect_shows_and_does_not_believe() {
     );
 }
 
+/// The image that is new against the one of [`place`], and slot A, which runs that one.
+fn patched() -> Place {
+    let place = signed();
+    let mut image = place.read("root.img");
+    let mut slot = image.clone();
+    slot.resize(1 << 20, 0xff);
+    place.write("slot-A.img", &slot);
+    image.splice(50_000..50_010, *b"something else");
+    place.write("new.img", &image);
+    bootslot(&place, &[&PATCH[..], &["--against", "root=root.img"]].concat()).ok();
+    bootslot(&place, &["bundle", "sign", "p.bundle", "--key", "release.key"]).ok();
+    place
+}
+
+const PATCH: [&str; 9] =
+    ["bundle", "create", "-o", "p.bundle", "--compatible", "acme", "--version", "1.2", "root=new.img"];
+
+#[test]
+fn a_patch_from_the_two_images_to_the_slot_on_trial() {
+    let place = patched();
+    let [full, patch] = ["u.bundle", "p.bundle"].map(|file| place.read(file).len());
+    assert!(patch * 20 < full, "{patch} {full}");
+    let said = bootslot(&place, &["bundle", "inspect", "p.bundle"]).ok();
+    assert!(said.contains("  patch of:   ") && said.contains(", 400000 bytes\n"), "{said}");
+    let shown = bootslot(&place, &["bundle", "inspect", "--json", "p.bundle"]).ok();
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!(shown["payloads"][0]["against"]["bytes"], json!(400_000));
+
+    let verify = ["bundle", "verify", "p.bundle", "--keys", "keys"];
+    let ran = bootslot(&place, &verify);
+    assert_eq!(ran.code, Some(19), "{ran:?}");
+    bootslot(&place, &[&verify[..], &["--against", "root=root.img"]].concat()).ok();
+
+    // From standard input.
+    let mut command = place.command("bootslot");
+    command.args(["install", "-"]).args(ON_DEVICE).stdin(fs::File::open(place.path("p.bundle")).unwrap());
+    let said = run(&mut command).ok();
+    assert!(said.contains("is in slot B, read back, and on trial from the next boot on"), "{said}");
+    assert!(place.read("slot-B.img").starts_with(&place.read("new.img")));
+}
+
+#[test]
+fn a_patch_is_refused_where_another_image_runs() {
+    let place = patched();
+    let mut slot = place.read("slot-A.img");
+    slot[60_000] ^= 1;
+    place.write("slot-A.img", &slot);
+    let before = place.read("env.img");
+    let ran = install(&place, &["p.bundle"]);
+    assert_eq!(ran.code, Some(19), "{ran:?}");
+    let says = "root is a patch, and the old image that it needs is not there: ";
+    assert!(ran.err.contains(says) && ran.err.contains("slot-A.img holds other bytes at 0x"), "{ran:?}");
+    assert!(place.read("slot-A.img") == slot && place.read("slot-B.img") == [0x55; 1 << 20]);
+    assert!(place.read("env.img") == before);
+    // The full bundle goes.
+    install(&place, &["u.bundle"]).ok();
+}
+
+#[test]
+fn the_old_image_may_be_in_a_bundle() {
+    let place = patched();
+    let patch = place.read("p.bundle");
+    bootslot(&place, &[&PATCH[..], &["--against", "root=u.bundle"]].concat()).ok();
+    bootslot(&place, &["bundle", "sign", "p.bundle", "--key", "release.key"]).ok();
+    // Signatures have a time in them.
+    let unsigned = |bytes: Vec<u8>| {
+        let length = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
+        [&bytes[16..16 + length(8)], &bytes[16 + length(8) + length(12)..]].concat()
+    };
+    assert!(unsigned(place.read("p.bundle")) == unsigned(patch));
+    let names = fs::read_dir(place.path(".")).unwrap().map(|entry| entry.unwrap().file_name());
+    assert_eq!(names.filter(|name| name.to_string_lossy().starts_with("p.bundle")).count(), 1);
+
+    let cases: [(&str, i32, &str); 4] = [
+        ("boot=root.img", 2, "--against boot: there is no new image for this part"),
+        ("root=none", 4, "none: opening the old image"),
+        ("root=p.bundle", 19, "root is a patch"),
+        ("root=empty", 11, "empty is empty"),
+    ];
+    place.write("empty", b"");
+    let before = place.read("p.bundle");
+    for (against, code, says) in cases {
+        let ran = bootslot(&place, &[&PATCH[..], &["--against", against]].concat());
+        assert_eq!(ran.code, Some(code), "{against}: {ran:?}");
+        assert!(ran.err.contains(says), "{against}: {ran:?}");
+        assert!(place.read("p.bundle") == before);
+    }
+    let names = fs::read_dir(place.path(".")).unwrap().map(|entry| entry.unwrap().file_name());
+    assert_eq!(names.filter(|name| name.to_string_lossy().starts_with("p.bundle")).count(), 1);
+}
+
 #[test]
 fn what_is_wrong_with_the_command_line_or_the_files_is_said() {
     let place = place();
@@ -246,4 +337,50 @@ fn an_address_needs_the_feature_http() {
     let ran = run(place.command("bootslot").args(["bundle", "inspect", "https://host/b"]));
     assert_eq!(ran.code, Some(2));
     assert!(ran.err.contains("built without the feature `http`"), "{}", ran.err);
+}
+
+#[test]
+fn what_differs_between_two_bundles() {
+    let place = signed();
+    let mut image = place.read("root.img");
+    image[100_000] ^= 1;
+    place.write("new.img", &image);
+    let create = |output: &str, version: &str, rest: &[&str]| {
+        let words = ["bundle", "create", "-o", output, "--compatible", "acme", "--version", version];
+        bootslot(&place, &[&words[..], rest].concat()).ok();
+    };
+    create("old.bundle", "1.1", &["root=root.img"]);
+    create("new.bundle", "1.2", &["--floor", "1.1", "root=new.img", "boot=root.img"]);
+    create("patch.bundle", "1.2", &["--against", "root=root.img", "root=new.img"]);
+    let diff = |old: &str, new: &str| {
+        let said = bootslot(&place, &["bundle", "diff", "--json", old, new]).ok();
+        (serde_json::from_str::<Value>(&said).unwrap(), bootslot(&place, &["bundle", "diff", old, new]).ok())
+    };
+
+    let (value, text) = diff("old.bundle", "new.bundle");
+    let root = &value["images"][0];
+    assert_eq!((&root["part"], &root["same"]), (&json!("root"), &json!(false)));
+    let sum = |names: &[&str]| names.iter().map(|name| root[name].as_u64().unwrap()).sum::<u64>();
+    assert!(
+        sum(&["zeros"]) > 0 && sum(&["in_both", "zeros"]) > 300_000 && sum(&["fetched"]) > 1000,
+        "{value}"
+    );
+    assert_eq!(value["images"][1]["old_sha256"], Value::Null);
+    assert!(text.starts_with("version:      1.1 -> 1.2, newer\nfloor:        none -> 1.1\n"), "{text}");
+    assert!(text.contains("image:        boot, new, 400000 bytes\n"), "{text}");
+
+    let (value, text) = diff("old.bundle", "old.bundle");
+    assert_eq!(value["images"][0]["fetched"], json!(0));
+    assert!(text.contains("image:        root, the same 400000 bytes\n"), "{text}");
+    let (_, text) = diff("new.bundle", "old.bundle");
+    assert!(text.contains("OLDER") && text.contains("boot, not there any more"), "{text}");
+
+    let (value, _) = diff("old.bundle", "patch.bundle");
+    assert!(value["images"][0]["in_both"].as_u64().unwrap() > 170_000, "{value}");
+    let size = fs::metadata(place.path("patch.bundle")).unwrap().len();
+    assert_eq!(value["fetched"].as_u64().unwrap(), size);
+
+    place.write("not-one", &[b'x'; 1000]);
+    let said = bootslot(&place, &["bundle", "diff", "old.bundle", "not-one"]);
+    assert_eq!(said.code, Some(11), "{said:?}");
 }

@@ -32,13 +32,16 @@ const _: () = {
     both::<bundle::container::Head>();
     both::<bundle::container::Position>();
     both::<bundle::create::Compression>();
+    both::<update::Common>();
     both::<bundle::manifest::Manifest>();
     both::<bundle::manifest::Payload>();
+    both::<bundle::manifest::Against>();
     both::<bundle::signature::Keyring>();
     both::<update::Untrusted>();
     both::<bundle::signature::Signer>();
     both::<bundle::table::Kind>();
     both::<bundle::table::Entry>();
+    both::<bundle::table::Old>();
     both::<bundle::table::Expected>();
     both::<bundle::table::Table>();
     both::<bundle::table::Entries<'_>>();

@@ -15,6 +15,6 @@ fuzz_target!(|bytes: &[u8]| {
     for (payload, position) in bundle.payloads() {
         assert!(position.table + payload.table <= end && position.data + payload.data <= end);
     }
-    let whole = update::verify(&mut bundle, &mut |_| ControlFlow::Continue(())).is_ok();
+    let whole = update::verify(&mut bundle, &[], &mut |_| ControlFlow::Continue(())).is_ok();
     assert!(!whole || end <= bytes.len() as u64);
 });

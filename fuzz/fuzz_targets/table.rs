@@ -1,7 +1,7 @@
 //! Any bytes as a chunk table, behind what the manifest says of it: an error, or a table that says the same.
 #![no_main]
 
-use bootslot::update::bundle::table::{Expected, Kind, Table};
+use bootslot::update::bundle::table::{Expected, Kind, Table, LONGEST_OLD};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -15,12 +15,24 @@ fuzz_target!(|bytes: &[u8]| {
     else {
         return;
     };
-    let expected = Expected { size, data, chunks, largest };
+    // Of a patch the size of the old image follows: 0 is the table of a full image.
+    let Some(against) = number().map(|size| Some(size).filter(|&size| size > 0)) else { return };
+    let expected = Expected { size, data, chunks, largest, against };
     let Ok(table) = Table::parse(rest.to_vec(), &expected) else { return };
     let (mut offset, mut stored_at, mut seen) = (0, 0, 0);
     for entry in table.entries() {
         assert_eq!((entry.offset, entry.stored_at, entry.number), (offset, stored_at, seen));
         assert!(entry.kind == Kind::Zeros || entry.len <= largest && entry.stored <= entry.len);
+        assert_eq!(entry.old.is_some(), matches!(entry.kind, Kind::Copy | Kind::Difference));
+        if let Some(old) = entry.old {
+            assert!(old.offset + old.len <= against.unwrap());
+            let copy = old.len == entry.len && old.check.is_none();
+            assert!(if entry.kind == Kind::Copy {
+                copy
+            } else {
+                old.len <= LONGEST_OLD && old.check.is_some()
+            });
+        }
         offset += entry.len;
         stored_at += entry.stored;
         if entry.kind != Kind::Zeros {

@@ -83,6 +83,14 @@ pub enum UpdateError {
         /// What it needs.
         needed: u64,
     },
+    /// The bundle is a patch, and the running slot does not hold what of the old image is needed. Untouched.
+    #[error("{part} is a patch, and the old image that it needs is not there: {reason}")]
+    OldImage {
+        /// The part of the slot.
+        part: String,
+        /// What is there.
+        reason: String,
+    },
     /// The bundle's bytes are not those that were signed. Being written: nothing of them was.
     #[error("the bundle is damaged: {part} has other bytes at {offset:#x} than were signed")]
     Damaged {
@@ -137,13 +145,14 @@ impl UpdateError {
     /// | 16 | an image does not fit: no such part, or it is too large |
     /// | 17 | the target is in use |
     /// | 18 | there is too little room elsewhere |
+    /// | 19 | it is a patch, and the running slot does not hold the old image that it needs |
     /// | 20 | the bundle is damaged: what arrived is not what was signed |
     /// | 21 | the medium can't be written or read |
     /// | 22 | the medium returns other bytes than were written |
     /// | 23 | it was cancelled |
     /// | 24 | the server has another bundle now than at the start |
     ///
-    /// Up to 18 nothing was written to the slot.
+    /// Up to 19 nothing was written to the slot.
     pub fn code(&self) -> u8 {
         match self {
             UpdateError::Device(Error::NoValidCopy { .. }) => 3,
@@ -159,6 +168,7 @@ impl UpdateError {
             UpdateError::DoesNotFit(_) => 16,
             UpdateError::InUse { .. } => 17,
             UpdateError::NoRoom { .. } => 18,
+            UpdateError::OldImage { .. } => 19,
             UpdateError::Damaged { .. } => 20,
             UpdateError::Medium { .. } => 21,
             UpdateError::ReadBack { .. } => 22,

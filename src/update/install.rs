@@ -2,7 +2,7 @@
 //!
 //! | step | what is stored | what a cut leaves |
 //! |---|---|---|
-//! | look: signature, device, slots, parts, tables | nothing | everything as it was |
+//! | look: signature, device, slots, parts, tables, a patch's old image | nothing | everything as it was |
 //! | `begin_install` | the target is being written | a target that never boots |
 //! | write the images | chunks, each after its hash was compared | the same; the same command goes on |
 //! | read the images back, past the cache | nothing | the same |
@@ -120,11 +120,7 @@ pub fn install(
         options.again,
         floor.as_ref(),
     )?;
-    let running = match bundle.source.is_dear() {
-        true => device.running().cloned(),
-        false => None,
-    };
-    let parts = open(&bundle, parts, &installed.slot, running.as_ref())?;
+    let parts = open(&bundle, parts, &installed.slot, device.running())?;
     let tables = bundle.tables()?;
     let (images, source) = images(&mut bundle, &tables);
     let work: Vec<(Image<'_>, Places<'_>)> =
@@ -159,12 +155,14 @@ pub fn install(
 ///
 /// # Errors
 ///
-/// [`UpdateError::Read`], [`UpdateError::Format`], [`UpdateError::Damaged`], [`UpdateError::Cancelled`].
-pub fn verify(bundle: &mut Bundle, listener: Listener<'_>) -> Result<()> {
+/// [`UpdateError::Read`], [`UpdateError::Format`], [`UpdateError::Damaged`], [`UpdateError::Cancelled`], and
+/// [`UpdateError::OldImage`] for a patch of which the old image is not among `old`.
+pub fn verify(bundle: &mut Bundle, old: &[Part], listener: Listener<'_>) -> Result<()> {
     let tables = bundle.tables()?;
     let (images, source) = images(bundle, &tables);
     for image in &images {
-        image.verify(source, &mut |done| listener(progress(Phase::Verifying, image, done)))?;
+        let old = old.iter().find(|old| old.name == image.payload.part);
+        image.verify(source, old, &mut |done| listener(progress(Phase::Verifying, image, done)))?;
     }
     Ok(())
 }
@@ -259,7 +257,9 @@ fn open(bundle: &Bundle, parts: &dyn Parts, slot: &Name, running: Option<&Name>)
                 "{path}: the image of {name} has {size} bytes, and there is room for {room}"
             )));
         }
-        let running = running.and_then(|slot| parts.look_at(slot, &payload.part));
+        // What is looked at there costs time. It pays where the bundle is dear, and a patch is nothing without it.
+        let looks = payload.against.is_some() || bundle.source.is_dear();
+        let running = running.filter(|_| looks).and_then(|slot| parts.look_at(slot, &payload.part));
         opened.push(Opened { target: part, running });
     }
     Ok(opened)

@@ -12,6 +12,8 @@
 //! | `view.rs` | what a part holds, without bad blocks |
 //! | `out/` | how an image gets onto a medium: bytes, blocks of flash, LEBs |
 //! | `claim.rs` | nobody else uses the target |
+//! | `common.rs` | what two images have in common |
+//! | `old.rs` | the old image of a patch, outside of a device |
 //! | `pipe.rs` | several threads, one order |
 //! | `error.rs` | why it ended |
 //!
@@ -20,9 +22,11 @@
 
 pub mod bundle;
 mod claim;
+mod common;
 mod error;
 mod image;
 pub mod install;
+mod old;
 mod out;
 mod pipe;
 mod plan;
@@ -32,9 +36,11 @@ mod view;
 mod write;
 
 pub use bundle::Bundle;
+pub use common::Common;
 pub use error::{Result, Untrusted, UpdateError};
 pub use image::Done;
 pub use install::{install, verify, Installed, Options, Phase, Progress};
+pub use old::{extract, image_file};
 
 use crate::error::Place;
 

@@ -6,14 +6,16 @@
 //! | the running slot | the bundle is dear, and the running slot's part of the same name holds the chunk somewhere |
 //! | the bundle | else |
 //!
-//! Nothing is believed: the place and the running slot are read and hashed.
+//! Nothing is believed: the place and the running slot are read and hashed. Of a patch, the bundle holds differences
+//! only: what of the old image they need has to be in the running slot, or nothing is written at all.
 
 use std::io::{self, Read};
 use std::ops::{ControlFlow, Range};
 
 use super::bundle::chunker::{Chunker, Piece, Sizes};
+use super::bundle::manifest::{hex, Against};
 use super::bundle::sha256;
-use super::bundle::table::{Digest, Entry, Kind};
+use super::bundle::table::{Digest, Entry, Kind, Old};
 use super::error::{Result, UpdateError};
 use super::image::{Done, Image, Report};
 use super::target::Part;
@@ -55,7 +57,7 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// [`UpdateError::Medium`], [`UpdateError::Cancelled`].
+    /// [`UpdateError::Medium`], [`UpdateError::OldImage`], [`UpdateError::Cancelled`].
     pub fn make(image: &Image<'_>, place: &Part, running: Option<&Part>, report: Report<'_>) -> Result<Plan> {
         let mut plan = Plan::all_from_bundle(image);
         let mut old = place.view(Access::Read)?;
@@ -71,8 +73,10 @@ impl Plan {
             }
             plan.origins.fill(BUNDLE);
         }
-        if let Some(running) = running {
-            plan.find_in_running(image, running, report)?;
+        match (&image.payload.against, running) {
+            (Some(against), _) => plan.check_old(image, against, running, report)?,
+            (None, Some(running)) => plan.find_in_running(image, running, report)?,
+            (None, None) => {}
         }
         Ok(plan)
     }
@@ -90,6 +94,48 @@ impl Plan {
                 Kind::Zeros => old.holds_zeros(entry.offset, entry.len),
                 _ => self.origin(entry.number) == Origin::Place,
             })
+    }
+
+    /// Whether `old` holds what of the old image is still needed.
+    ///
+    /// # Errors
+    ///
+    /// [`UpdateError::OldImage`], [`UpdateError::Cancelled`].
+    pub fn check_old(
+        &self,
+        image: &Image<'_>,
+        against: &Against,
+        old: Option<&Part>,
+        report: Report<'_>,
+    ) -> Result<()> {
+        let missing = |reason| UpdateError::OldImage { part: image.payload.part.clone(), reason };
+        let Some(part) = old else {
+            return Err(missing("it is not known which slot runs, or it has no such part".into()));
+        };
+        let mut view = part.view(Access::Read).map_err(|error| missing(error.to_string()))?;
+        let mut bytes = Vec::new();
+        let mut done = Done::default();
+        for entry in image.table.entries() {
+            if let (Some(old), Origin::Bundle) = (entry.old, self.origin(entry.number)) {
+                bytes.resize(old.len as usize, 0);
+                let read = view.read(old.offset, &mut bytes);
+                let path = part.path.display();
+                if let Err(error) = read {
+                    return Err(missing(format!("{path} can't be read at {:#x}: {error}", old.offset)));
+                }
+                if !is_old(image, &entry, &old, &bytes) {
+                    let id = hex(against.sha256.get(..8).unwrap_or_default());
+                    return Err(missing(format!(
+                        "{path} holds other bytes at {:#x} than the image {id}... that the patch was made against",
+                        old.offset
+                    )));
+                }
+            }
+            let before = done.all;
+            done.all += entry.len;
+            tell(report, before, done)?;
+        }
+        Ok(())
     }
 
     /// Where the chunk with this number comes from.
@@ -110,7 +156,7 @@ impl Plan {
     /// What of the bundle is needed, in ascending order.
     pub fn ranges(&self, image: &Image<'_>) -> Vec<Range<u64>> {
         let mut ranges: Vec<Range<u64>> = Vec::new();
-        let needed = |entry: &Entry| entry.kind != Kind::Zeros && self.origin(entry.number) == Origin::Bundle;
+        let needed = |entry: &Entry| entry.stored > 0 && self.origin(entry.number) == Origin::Bundle;
         for entry in image.table.entries().filter(needed) {
             let start = image.data + entry.stored_at;
             match ranges.last_mut() {
@@ -137,6 +183,7 @@ impl Plan {
                 Origin::Bundle => {
                     done.written += entry.len;
                     done.fetched += entry.stored;
+                    done.copied += if entry.kind == Kind::Copy { entry.len } else { 0 };
                 }
             }
         }
@@ -222,6 +269,12 @@ fn holds_some(image: &Image<'_>, old: &mut View) -> bool {
 fn is_there(image: &Image<'_>, old: &mut View, entry: Entry, bytes: &mut Vec<u8>) -> bool {
     bytes.resize(entry.len as usize, 0);
     old.read(entry.offset, bytes).is_ok() && sha256(bytes) == image.table.digest(entry.number)
+}
+
+/// Whether these bytes are the range of the old image that a chunk needs.
+pub(super) fn is_old(image: &Image<'_>, entry: &Entry, old: &Old, bytes: &[u8]) -> bool {
+    let digest = sha256(bytes);
+    old.check.map_or_else(|| digest == image.table.digest(entry.number), |check| digest.starts_with(&check))
 }
 
 /// A part from its start to its end.

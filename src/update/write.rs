@@ -1,23 +1,24 @@
 //! One image from the bundle to its place, and back from there for the proof.
 //!
 //! ```text
-//!  write      table, bundle, what the place holds --> chunk --> [hash] --> written, in the order of the image
+//!  write      table, bundle, what the slots hold  --> chunk --> [hash] --> written, in the order of the image
 //!  read back  the place, past the cache           --> chunk --> [hash] --> nothing
 //! ```
 //!
 //! A chunk is written only after its hash was compared. What the place holds already, is not written again: so an
 //! installation that was cut goes on where it was, without any note that could be wrong.
 
+use std::io;
 use std::ops::{ControlFlow, Range};
 
-use super::bundle::frame::{history, prefix, Decoder};
-use super::bundle::table::{Digest, Entries, Entry, Kind};
+use super::bundle::frame::{history, joined, prefix, Decoder};
+use super::bundle::table::{Digest, Entries, Entry, Kind, Old};
 use super::bundle::{sha256, WholeHash};
 use super::error::{Result, UpdateError};
 use super::image::{Done, Image, Report};
 use super::out;
 use super::pipe;
-use super::plan::{Origin, Plan};
+use super::plan::{is_old, Origin, Plan};
 use super::source::Source;
 use super::target::Part;
 use super::view::{is_written_whole, View};
@@ -51,12 +52,22 @@ enum Step {
     CheckZeros(Range<usize>),
 }
 
-fn buffers() -> Vec<Batch> {
-    let buffer = || Batch { start: 0, bytes: Vec::new(), steps: Vec::new(), fetched: 0, copied: 0, end: 0 };
-    (0..pipe::workers() + 2).map(|_| buffer()).collect()
-}
+/// The most buffers for the long windows and large chunks of a patch, of which each needs some MiB.
+const LARGE_BUFFERS: usize = 4;
 
 impl Image<'_> {
+    fn buffers(&self) -> Vec<Batch> {
+        let buffer =
+            || Batch { start: 0, bytes: Vec::new(), steps: Vec::new(), fetched: 0, copied: 0, end: 0 };
+        let most = if self.window() >= BATCH { LARGE_BUFFERS } else { usize::MAX };
+        (0..(pipe::workers() + 2).min(most)).map(|_| buffer()).collect()
+    }
+
+    /// When a batch has so many bytes, another chunk might make it larger than [`BATCH`].
+    fn full(&self) -> usize {
+        BATCH.saturating_sub(self.payload.largest as usize) + 1
+    }
+
     fn damaged(&self, offset: u64) -> UpdateError {
         UpdateError::Damaged { part: self.payload.part.clone(), offset }
     }
@@ -110,7 +121,7 @@ impl Image<'_> {
         let mut filler = Filler::new(self, plan, source);
         // Of what is written as a whole, nothing is there any more.
         filler.old = Some(part.view(Access::Read)?).filter(|old| !is_written_whole(&old.geometry()));
-        filler.running = places.running.and_then(|part| part.view(Access::Read).ok());
+        filler.look_at(places.running)?;
         let consume = |batch: &mut Batch| {
             for step in &batch.steps {
                 match step {
@@ -130,7 +141,7 @@ impl Image<'_> {
             (done.fetched, done.copied, done.all) = (batch.fetched, batch.copied, batch.end);
             go_on(report, done)
         };
-        pipe::run(buffers(), |batch| filler.fill(batch), |batch| self.check(batch, None), consume)?;
+        pipe::run(self.buffers(), |batch| filler.fill(batch), |batch| self.check(batch, None), consume)?;
         out.finish()?;
         Ok(done)
     }
@@ -140,10 +151,15 @@ impl Image<'_> {
     /// # Errors
     ///
     /// [`UpdateError::Read`], [`UpdateError::Damaged`], [`UpdateError::Cancelled`], and [`UpdateError::Format`] where
-    /// the manifest has another hash of the whole image.
-    pub fn verify(&self, source: &mut dyn Source, report: Report<'_>) -> Result<()> {
+    /// the manifest has another hash of the whole image. Of a patch, `old` is the old image, and without it there is
+    /// [`UpdateError::OldImage`].
+    pub fn verify(&self, source: &mut dyn Source, old: Option<&Part>, report: Report<'_>) -> Result<()> {
         let plan = Plan::all_from_bundle(self);
+        if let Some(against) = &self.payload.against {
+            plan.check_old(self, against, old, report)?;
+        }
         let mut filler = Filler::new(self, &plan, source);
+        filler.look_at(old)?;
         let mut whole = WholeHash::default();
         let consume = |batch: &mut Batch| {
             for step in &batch.steps {
@@ -155,7 +171,7 @@ impl Image<'_> {
             }
             go_on(report, Done { all: batch.end, fetched: batch.fetched, ..Done::default() })
         };
-        pipe::run(buffers(), |batch| filler.fill(batch), |batch| self.check(batch, None), consume)?;
+        pipe::run(self.buffers(), |batch| filler.fill(batch), |batch| self.check(batch, None), consume)?;
         if whole.finish() != self.payload.sha256 {
             let part = &self.payload.part;
             return Err(UpdateError::Format(format!(
@@ -207,7 +223,7 @@ impl Image<'_> {
             Ok(len > 0)
         };
         let consume = |batch: &mut Batch| go_on(report, Done { all: batch.end, ..Done::default() });
-        pipe::run(buffers(), fill, |batch| self.check(batch, Some(part)), consume)
+        pipe::run(self.buffers(), fill, |batch| self.check(batch, Some(part)), consume)
     }
 }
 
@@ -233,12 +249,14 @@ struct Filler<'a> {
     plan: &'a Plan,
     source: &'a mut dyn Source,
     old: Option<View>,
-    running: Option<View>,
+    running: Option<(&'a Part, View)>,
     entries: Entries<'a>,
     decoder: Decoder,
     /// The last bytes of the image before the batch.
     history: Vec<u8>,
     frame: Vec<u8>,
+    /// The prefix of a difference.
+    prefix: Vec<u8>,
     fetched: u64,
     copied: u64,
 }
@@ -255,9 +273,20 @@ impl<'a> Filler<'a> {
             decoder: Decoder::new(),
             history: Vec::new(),
             frame: Vec::new(),
+            prefix: Vec::new(),
             fetched: 0,
             copied: 0,
         }
+    }
+
+    /// The running slot's part, or another one that holds the old image. Only a patch needs it.
+    fn look_at(&mut self, part: Option<&'a Part>) -> Result<()> {
+        self.running = match part.map(|part| (part, part.view(Access::Read))) {
+            Some((part, Ok(view))) => Some((part, view)),
+            Some((_, Err(error))) if self.image.payload.against.is_some() => return Err(error),
+            _ => None,
+        };
+        Ok(())
     }
 
     fn fill(&mut self, batch: &mut Batch) -> Result<bool> {
@@ -266,7 +295,7 @@ impl<'a> Filler<'a> {
         batch.bytes.append(&mut self.history);
         let lead = batch.bytes.len();
         let (mut first, mut zeros) = (true, 0);
-        while batch.bytes.len() < lead + BATCH && zeros == 0 {
+        while batch.bytes.len() < lead + self.image.full() && zeros == 0 {
             let Some(entry) = self.entries.next() else { break };
             if first {
                 batch.start = entry.offset - lead as u64;
@@ -288,43 +317,93 @@ impl<'a> Filler<'a> {
     }
 
     fn chunk(&mut self, entry: Entry, batch: &mut Batch) -> Result<()> {
-        let Filler { image, plan, source, old, running, decoder, frame, .. } = self;
         let start = batch.bytes.len();
         batch.bytes.resize(start + entry.len as usize, 0);
         let (before, chunk) = batch.bytes.split_at_mut(start);
-        let digest = image.table.digest(entry.number);
-        let read = |view: &mut Option<View>, at, chunk: &mut [u8]| {
-            view.as_mut().is_some_and(|view| view.read(at, chunk).is_ok())
-        };
+        let digest = self.image.table.digest(entry.number);
         // It was hashed a moment ago and will be hashed once more when it is read back. Where it may be written anew
         // with the block that it is in, or be lost to a block that moved, it is hashed now, too.
-        let moves = old.as_ref().is_some_and(|old| old.geometry().erase_size > 0);
-        let compare = match plan.origin(entry.number) {
-            Origin::Place if read(old, entry.offset, chunk) && (!moves || sha256(chunk) == digest) => {
+        let moves = self.old.as_ref().is_some_and(|old| old.geometry().erase_size > 0);
+        let compare = match self.plan.origin(entry.number) {
+            Origin::Place if self.is_in_place(entry.offset, chunk) && (!moves || sha256(chunk) == digest) => {
                 batch.steps.push(Step::Keep(start..batch.bytes.len()));
                 return Ok(());
             }
             // The running slot may have changed since.
-            Origin::Running(at) if read(running, at, chunk) && sha256(chunk) == digest => {
+            Origin::Running(at) if self.is_running(at, chunk) && sha256(chunk) == digest => {
                 self.copied += entry.len;
                 None
             }
-            _ => {
-                let offset = image.data + entry.stored_at;
-                if entry.kind == Kind::Plain {
-                    source.fetch(offset, chunk)?;
-                } else {
-                    frame.resize(entry.stored as usize, 0);
-                    source.fetch(offset, frame)?;
-                    if !decoder.decode(prefix(before, image.window()), frame, chunk) {
-                        return Err(image.damaged(entry.offset));
-                    }
+            _ => match entry.old {
+                Some(old) => {
+                    self.make_from_old(&entry, &old, before, chunk)?;
+                    None
                 }
-                self.fetched += entry.stored;
-                Some(digest)
-            }
+                None => {
+                    self.take_stored(&entry, before, chunk)?;
+                    Some(digest)
+                }
+            },
         };
         batch.steps.push(Step::Write(start..batch.bytes.len(), compare));
         Ok(())
+    }
+
+    fn is_in_place(&mut self, at: u64, chunk: &mut [u8]) -> bool {
+        self.old.as_mut().is_some_and(|old| old.read(at, chunk).is_ok())
+    }
+
+    fn is_running(&mut self, at: u64, chunk: &mut [u8]) -> bool {
+        self.running.as_mut().is_some_and(|(_, view)| view.read(at, chunk).is_ok())
+    }
+
+    fn take_stored(&mut self, entry: &Entry, before: &[u8], chunk: &mut [u8]) -> Result<()> {
+        self.fetched += entry.stored;
+        if entry.kind == Kind::Plain {
+            return self.source.fetch(self.image.data + entry.stored_at, chunk);
+        }
+        self.fetch_frame(entry)?;
+        match self.decoder.decode(prefix(before, self.image.window()), &self.frame, chunk) {
+            true => Ok(()),
+            false => Err(self.image.damaged(entry.offset)),
+        }
+    }
+
+    fn fetch_frame(&mut self, entry: &Entry) -> Result<()> {
+        self.frame.resize(entry.stored as usize, 0);
+        self.source.fetch(self.image.data + entry.stored_at, &mut self.frame)
+    }
+
+    /// A chunk that needs the old image, compared with its hash. All that is needed was there before the first byte was
+    /// written, but the running slot may have changed since.
+    fn make_from_old(&mut self, entry: &Entry, old: &Old, before: &[u8], chunk: &mut [u8]) -> Result<()> {
+        let Filler { image, running: Some((part, view)), prefix: range, .. } = self else {
+            return Err(UpdateError::OldImage {
+                part: self.image.payload.part.clone(),
+                reason: "it is not given".into(),
+            });
+        };
+        let (image, part) = (*image, *part);
+        range.resize(old.len as usize, 0);
+        let failed = |error| part.failed("reading the old image", old.offset, error);
+        view.read(old.offset, range).map_err(failed)?;
+        let good = if entry.kind == Kind::Copy {
+            chunk.copy_from_slice(range);
+            self.copied += entry.len;
+            sha256(chunk) == image.table.digest(entry.number)
+        } else {
+            self.fetched += entry.stored;
+            self.fetch_frame(entry)?;
+            let prefix = joined(&mut self.prefix, before, image.window());
+            self.decoder.decode(prefix, &self.frame, chunk)
+                && sha256(chunk) == image.table.digest(entry.number)
+        };
+        // Whose fault it is, says the hash of the range.
+        let range = self.prefix.get(..old.len as usize).unwrap_or_default();
+        match good {
+            true => Ok(()),
+            false if is_old(image, entry, old, range) => Err(image.damaged(entry.offset)),
+            false => Err(failed(io::Error::other("it has changed since it was looked at"))),
+        }
     }
 }

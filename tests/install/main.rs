@@ -5,7 +5,10 @@ mod bad;
 mod delta;
 mod floor;
 mod media;
+mod patch;
 mod rig;
+
+use std::path::Path;
 
 use bootslot::slot::{Mark, Standing};
 use bootslot::storage::sim::{mix, Cut, Entry, Moment, Torn};
@@ -79,9 +82,13 @@ fn a_cut_anywhere_costs_nothing_and_the_same_command_goes_on() {
     for part in ["boot", "root"] {
         whole.part("B", part).preload(0, &[0x55; SLOT_SIZE]);
     }
-    let running = whole.part("A", "root").image();
-    let start = whole.fork();
-    whole.install(source(&path)).unwrap();
+    cut_everywhere(&whole, &path, &boot, &root);
+}
+
+/// Installs the bundle with a cut at each operation, and goes on after each.
+fn cut_everywhere(start: &Rig, path: &Path, boot: &[u8], root: &[u8]) {
+    let whole = start.fork();
+    whole.install(source(path)).unwrap();
     let log = whole.board.log();
     assert!(log.len() > 10, "{log:?}");
     let mut judged = 0;
@@ -89,7 +96,7 @@ fn a_cut_anywhere_costs_nothing_and_the_same_command_goes_on() {
         for moment in moments(entry) {
             let rig = start.fork();
             rig.board.cut(Cut { op, moment });
-            let cut = rig.install(source(&path));
+            let cut = rig.install(source(path));
             assert!(!rig.board.is_on(), "op {op}");
             // The last operation may have been all that was missing.
             assert!(
@@ -101,16 +108,16 @@ fn a_cut_anywhere_costs_nothing_and_the_same_command_goes_on() {
                 let id = format!("op {op} {moment:?} choice {choice}");
                 let rig = rig.fork();
                 rig.board.restore(choice);
-                judge(&rig, &boot, &root, &running, &id);
+                judge(&rig, boot, root, start, &id);
                 // What is left is installed, and cut again, and installed.
                 let again = rig.fork();
                 again.board.cut(Cut { op: op / 2, moment: Moment::Before });
-                let _ = again.install(source(&path));
+                let _ = again.install(source(path));
                 again.board.restore(mix(op as u64 + 1) % again.board.choices());
-                judge(&again, &boot, &root, &running, &format!("{id}, cut again"));
+                judge(&again, boot, root, start, &format!("{id}, cut again"));
                 for rig in [rig, again] {
-                    rig.install(source(&path)).unwrap_or_else(|error| panic!("{id}: {error}"));
-                    holds(&rig, &boot, &root);
+                    rig.install(source(path)).unwrap_or_else(|error| panic!("{id}: {error}"));
+                    holds(&rig, boot, root);
                     assert_eq!(rig.state().standing(), Standing::Trial { slot: &name("B"), left: 3 }, "{id}");
                 }
                 judged += 2;
@@ -121,9 +128,10 @@ fn a_cut_anywhere_costs_nothing_and_the_same_command_goes_on() {
 }
 
 /// After a cut: the running slot is as it was and boots, and the other one boots only if it is whole.
-fn judge(rig: &Rig, boot: &[u8], root: &[u8], running: &[u8], id: &str) {
+fn judge(rig: &Rig, boot: &[u8], root: &[u8], start: &Rig, id: &str) {
     let state = rig.state();
-    assert_eq!(rig.part("A", "root").image(), running, "{id}");
+    let same = |slot, part| rig.part(slot, part).image() == start.part(slot, part).image();
+    assert!(same("A", "boot") && same("A", "root"), "{id}");
     match state.standing() {
         Standing::Trial { slot, .. } => {
             assert_eq!(slot, &name("B"), "{id}");
@@ -131,8 +139,7 @@ fn judge(rig: &Rig, boot: &[u8], root: &[u8], running: &[u8], id: &str) {
         }
         Standing::Confirmed(slot) => {
             assert_eq!(slot, &name("A"), "{id}");
-            let touched = rig.part("B", "boot").image() != [0x55; SLOT_SIZE]
-                || rig.part("B", "root").image() != [0x55; SLOT_SIZE];
+            let touched = !same("B", "boot") || !same("B", "root");
             let mark = state.mark(&name("B"));
             assert!(!touched || mark == Some(Mark::Writing), "{id}: B is changed, and its mark is {mark:?}");
         }

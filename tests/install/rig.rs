@@ -16,7 +16,7 @@ use bootslot::storage::sim::{Board, SimMedium};
 use bootslot::storage::EnvCopy;
 use bootslot::store::{LockPath, Store, StoreOptions};
 use bootslot::update::bundle::container::{Signature, SignatureKind};
-use bootslot::update::bundle::create::{create, sign, Compression};
+use bootslot::update::bundle::create::{create_against, sign, Compression};
 use bootslot::update::bundle::manifest::Manifest;
 use bootslot::update::bundle::signature::Keyring;
 use bootslot::update::source::{FileSource, Source};
@@ -70,16 +70,29 @@ impl Workshop {
 
     /// Makes a bundle of these images, not signed.
     pub fn unsigned(&self, file: &str, manifest: Manifest, images: &[(&str, &[u8])]) -> PathBuf {
+        self.unsigned_against(file, manifest, images, &[])
+    }
+
+    fn unsigned_against(
+        &self,
+        file: &str,
+        manifest: Manifest,
+        images: &[(&str, &[u8])],
+        old: &[(&str, &[u8])],
+    ) -> PathBuf {
         let folder = self.folder.path();
-        let paths = images.iter().map(|(part, bytes)| {
-            let path = folder.join(format!("{file}.{part}.img"));
-            fs::write(&path, bytes).unwrap();
-            (part.to_string(), path)
-        });
-        let images: Vec<(String, PathBuf)> = paths.collect();
+        let files = |end: &str, images: &[(&str, &[u8])]| -> Vec<(String, PathBuf)> {
+            let paths = images.iter().map(|(part, bytes)| {
+                let path = folder.join(format!("{file}.{part}.{end}"));
+                fs::write(&path, bytes).unwrap();
+                (part.to_string(), path)
+            });
+            paths.collect()
+        };
         let out = folder.join(file);
         let compression = Compression { level: 3, average: Some(4096), ..Compression::default() };
-        create(&out, manifest, &images, compression, &mut |_| {}).unwrap();
+        let (images, old) = (files("img", images), files("old", old));
+        create_against(&out, manifest, &images, &old, compression, &mut |_| {}).unwrap();
         out
     }
 
@@ -90,7 +103,12 @@ impl Workshop {
 
     /// Makes a bundle of these images and signs it.
     pub fn bundle(&self, file: &str, images: &[(&str, &[u8])]) -> PathBuf {
-        let path = self.unsigned(file, manifest("1.0"), images);
+        self.patch(file, images, &[])
+    }
+
+    /// The same, of the parts that have an old image as a patch.
+    pub fn patch(&self, file: &str, images: &[(&str, &[u8])], old: &[(&str, &[u8])]) -> PathBuf {
+        let path = self.unsigned_against(file, manifest("1.0"), images, old);
         let bundle = Bundle::inspect(source(&path)).unwrap();
         sign(&path, &bundle.manifest_bytes, &[self.signature(&bundle.manifest_bytes)]).unwrap();
         path
@@ -126,7 +144,11 @@ pub struct Rig {
 impl Rig {
     /// Each part is a block device.
     pub fn new() -> Rig {
-        Rig::on(|board| board.block(SLOT_SIZE))
+        Rig::with_slots_of(SLOT_SIZE)
+    }
+
+    pub fn with_slots_of(size: usize) -> Rig {
+        Rig::on(|board| board.block(size))
     }
 
     /// Each part is such a medium.

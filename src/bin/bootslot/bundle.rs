@@ -7,11 +7,13 @@ use std::path::PathBuf;
 use bootslot::settings::Update;
 use bootslot::update::bundle::container::SignatureKind;
 use bootslot::update::bundle::manifest::hex;
+use bootslot::update::target::Part;
 use bootslot::update::{self, Bundle};
 use clap::{Args, Subcommand};
 use serde_json::{json, Value};
 
-use crate::origin::Origin;
+use crate::difference;
+use crate::origin::{image, Origin};
 use crate::outcome::{print, tell_failure, Outcome};
 use crate::progress::Progress;
 use crate::report::{event, to_json};
@@ -51,6 +53,16 @@ enum Command {
         #[arg(long, conflicts_with = "json")]
         manifest: bool,
     },
+    /// Show what differs between two bundles, and what a device fetches that runs the old one; nothing is proven
+    Diff {
+        /// The bundle of what the device runs: a file
+        old: PathBuf,
+        /// The other one: a file
+        new: PathBuf,
+        /// Print it as JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Verify a signature, and that every image is the one that was signed
     Verify {
         #[command(flatten)]
@@ -60,6 +72,10 @@ enum Command {
         /// Trust this key or CA certificate (*.pem) only; can be given several times
         #[arg(long, value_name = "FILE")]
         key: Vec<PathBuf>,
+        /// The image that a patch was made against, without which its own can't be verified; can be given once for
+        /// each image
+        #[arg(long, value_name = "PART=FILE", value_parser = image)]
+        against: Vec<(String, PathBuf)>,
         /// Print progress and result as JSON
         #[arg(long)]
         json: bool,
@@ -83,8 +99,9 @@ pub fn run(options: &Options) -> Outcome {
                 (false, false) => describe(&bundle).into_bytes(),
             })
         }
-        Command::Verify { origin, trust, key, json } => {
-            let result = verify(origin, trust, key, *json);
+        Command::Diff { old, new, json } => difference::run(old, new, *json),
+        Command::Verify { origin, trust, key, against, json } => {
+            let result = verify(origin, trust, key, against, *json);
             if let (Err(failure), true) = (&result, json) {
                 tell_failure(failure);
             }
@@ -93,11 +110,18 @@ pub fn run(options: &Options) -> Outcome {
     }
 }
 
-fn verify(origin: &Origin, trust: &trust::Trust, key: &[PathBuf], as_json: bool) -> Outcome {
+fn verify(
+    origin: &Origin,
+    trust: &trust::Trust,
+    key: &[PathBuf],
+    against: &[(String, PathBuf)],
+    as_json: bool,
+) -> Outcome {
     let keys = trust.keyring(&Update::default(), key)?;
     let mut bundle = Bundle::open(origin.open(as_json)?, &keys)?;
     let mut progress = Progress::new(as_json);
-    let result = update::verify(&mut bundle, &mut |now| {
+    let old: Vec<Part> = against.iter().map(|(part, file)| update::image_file(part, file)).collect();
+    let result = update::verify(&mut bundle, &old, &mut |now| {
         progress.show(&now);
         ControlFlow::Continue(())
     });
@@ -150,6 +174,9 @@ fn describe(bundle: &Bundle) -> String {
             ),
         );
         line("  sha256:", &hex(&payload.sha256));
+        if let Some(old) = &payload.against {
+            line("  patch of:", &format!("{}, {} bytes", hex(&old.sha256), old.size));
+        }
     }
     let signatures = match bundle.signatures.len() {
         0 => "none".to_owned(),
@@ -171,6 +198,7 @@ fn describe_json(bundle: &Bundle) -> Value {
                 "sha256": hex(&payload.sha256),
                 "chunks": payload.chunks,
                 "stored": payload.data,
+                "against": payload.against.map(|old| json!({ "bytes": old.size, "sha256": hex(&old.sha256) })),
             })
         })
         .collect();

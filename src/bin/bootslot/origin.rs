@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use bootslot::update::bundle::manifest::is_part;
 use bootslot::update::source::{FileSource, Source, StreamSource};
 use clap::Args;
 
@@ -41,5 +42,13 @@ impl Origin {
              download it, and give it as a file or on standard input"
                 .into(),
         ))
+    }
+}
+
+/// `PART=FILE`: an image in a file, and the part of a slot that it is for.
+pub fn image(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((part, file)) if is_part(part) && !file.is_empty() => Ok((part.to_owned(), file.into())),
+        _ => Err("an image is given as PART=FILE, such as root=rootfs.ext4".into()),
     }
 }

@@ -2,22 +2,24 @@
 
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::ops::ControlFlow;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 #[cfg(feature = "cms")]
 use bootslot::update::bundle;
-use bootslot::update::bundle::container::{Signature, SignatureKind};
+use bootslot::update::bundle::container::{Signature, SignatureKind, MAGIC};
 use bootslot::update::bundle::create::{self, Compression};
-use bootslot::update::bundle::manifest::{is_part, Manifest};
+use bootslot::update::bundle::manifest::Manifest;
 use bootslot::update::bundle::signature::signature_of;
 use bootslot::update::source::FileSource;
-use bootslot::update::{Bundle, UpdateError};
+use bootslot::update::{self, Bundle, UpdateError};
 use bootslot::{Error, Place};
 use clap::Args;
 use ct_codecs::{Base64, Decoder};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::origin::image;
 use crate::outcome::{print, read_input, Failure, Outcome};
 use crate::progress::is_watched;
 
@@ -61,9 +63,14 @@ pub struct Create {
     #[arg(long, value_name = "PATH=BYTES", value_parser = free)]
     free: Vec<(String, u64)>,
 
-    /// How hard to compress, 1 to 19
-    #[arg(long, value_name = "N", default_value_t = Compression::default().level, value_parser = clap::value_parser!(i32).range(1..=19))]
-    level: i32,
+    /// Make a patch against the image that the devices run now, given as itself or as the full bundle that it is in;
+    /// can be given once for each image
+    #[arg(long, value_name = "PART=FILE", value_parser = image)]
+    against: Vec<(String, PathBuf)>,
+
+    /// How hard to compress, 1 to 19 [default: 15, of patches 19]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..=19))]
+    level: Option<i32>,
 
     /// The average size of chunks in bytes [default: by the size of the image, 8192 at least]
     #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1024..=262144))]
@@ -149,22 +156,64 @@ pub fn create(options: &Create) -> Outcome {
         free: options.free.clone(),
         payloads: Vec::new(),
     };
-    let compression =
-        Compression { level: options.level, average: options.chunk_size, ..Compression::default() };
+    let usual = if options.against.is_empty() { Compression::default().level } else { PATCH_LEVEL };
+    let level = options.level.unwrap_or(usual);
+    let compression = Compression { level, average: options.chunk_size, ..Compression::default() };
+    let known = |(part, _): &&(String, PathBuf)| options.images.iter().any(|(other, _)| other == part);
+    if let Some((part, _)) = options.against.iter().find(|old| !known(old)) {
+        return Err(Failure::Usage(format!("--against {part}: there is no new image for this part")));
+    }
+    let old = options.against.iter().map(|(part, file)| old_image(part, file, &options.output));
+    let old: Vec<OldImage> = old.collect::<Outcome<_>>()?;
+    let old: Vec<(String, PathBuf)> =
+        options.against.iter().zip(&old).map(|((part, _), old)| (part.clone(), old.path.clone())).collect();
     let total =
         options.images.iter().filter_map(|(_, file)| file.metadata().ok()).map(|meta| meta.len()).sum();
     let bar = if is_watched() { ProgressBar::new(total) } else { ProgressBar::hidden() };
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {bytes:>11} of {total_bytes}, {eta} left") {
         bar.set_style(style);
     }
-    let made = create::create(&options.output, manifest, &options.images, compression, &mut |done| {
-        bar.set_position(done);
-    });
+    let mut report = |done| bar.set_position(done);
+    let made =
+        create::create_against(&options.output, manifest, &options.images, &old, compression, &mut report);
     bar.finish_and_clear();
     made?;
     let bundle = Bundle::inspect(Box::new(FileSource::open(&options.output)?))?;
     let (file, id, size) = (options.output.display(), bundle.id(), bundle.size());
     print(format!("{file}: update {id}, {size} bytes, not signed\n").as_bytes())
+}
+
+/// A patch is made for a link on which each byte counts.
+const PATCH_LEVEL: i32 = 19;
+
+/// The file of an old image, which goes at the end if it was made for this.
+struct OldImage {
+    path: PathBuf,
+    made: bool,
+}
+
+impl Drop for OldImage {
+    fn drop(&mut self) {
+        if self.made {
+            // There is nobody to tell, and what is left says by its name what it is.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// The old image of a part: the file itself, or what a bundle has of it, in a file beside the output.
+fn old_image(part: &str, file: &Path, output: &Path) -> Outcome<OldImage> {
+    let mut start = [0; MAGIC.len()];
+    let opened = fs::File::open(file).map_err(|error| Place::new(file, "opening the old image").io(error))?;
+    if opened.read_exact_at(&mut start, 0).is_err() || start != MAGIC {
+        return Ok(OldImage { path: file.to_owned(), made: false });
+    }
+    let mut name = output.file_name().unwrap_or_default().to_os_string();
+    name.push(format!(".{}.{part}.old", std::process::id()));
+    let mut bundle = Bundle::inspect(Box::new(FileSource::open(file)?))?;
+    let old = OldImage { path: output.with_file_name(name), made: true };
+    update::extract(&mut bundle, part, &old.path, &mut |_| ControlFlow::Continue(()))?;
+    Ok(old)
 }
 
 /// Runs `generate-key`.
@@ -257,14 +306,6 @@ fn without_password(text: &str) -> Option<minisign::SecretKey> {
     // Signature algorithm (2 bytes), then the one that protects the key: none.
     let [_, _, 0, 0, ..] = bytes[..] else { return None };
     minisign::SecretKey::from_bytes(&bytes).ok()
-}
-
-/// `PART=FILE`.
-fn image(text: &str) -> Result<(String, PathBuf), String> {
-    match text.split_once('=') {
-        Some((part, file)) if is_part(part) && !file.is_empty() => Ok((part.to_owned(), file.into())),
-        _ => Err("an image is given as PART=FILE, such as root=rootfs.ext4".into()),
-    }
 }
 
 /// The bytes of a small file.

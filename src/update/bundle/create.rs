@@ -15,6 +15,7 @@ use super::chunker::{Chunker, Piece, Sizes};
 use super::container::{signatures_to_bytes, Head, Signature};
 use super::frame::{history, prefix, Encoder};
 use super::manifest::{Manifest, Payload};
+use super::patch::{self, Pair};
 use super::table::{Builder, Digest};
 use super::{sha256, WholeHash};
 use crate::error::Place;
@@ -37,6 +38,9 @@ impl Default for Compression {
         Compression { level: 15, window: 64 << 10, average: None }
     }
 }
+
+/// The average size of the chunks by which a patch is found. They are not in its table, so that they may be small.
+const PATCH_AVERAGE: u32 = 8 << 10;
 
 /// A table of this size is still small beside what a device has of memory.
 const TABLE_AIM: u64 = 8 << 20;
@@ -61,18 +65,45 @@ pub fn average_for(size: u64) -> u32 {
 /// manifest. A file that was there under this name is still there then.
 pub fn create(
     out: &Path,
-    mut manifest: Manifest,
+    manifest: Manifest,
     images: &[(String, PathBuf)],
     compression: Compression,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Manifest> {
+    create_against(out, manifest, images, &[], compression, progress)
+}
+
+/// The same where the devices run known images, `old`, also with the part of each. Of a part that has one, the bundle
+/// holds a patch, which is much smaller, and which only devices can install whose running slot holds this very image.
+///
+/// # Errors
+///
+/// As of [`create`]. [`UpdateError::Format`] also where there is an old image of a part without a new one.
+pub fn create_against(
+    out: &Path,
+    mut manifest: Manifest,
+    images: &[(String, PathBuf)],
+    old: &[(String, PathBuf)],
+    compression: Compression,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Manifest> {
+    if let Some((part, _)) = old.iter().find(|(part, _)| !images.iter().any(|(other, _)| other == part)) {
+        return Err(UpdateError::Format(format!("there is an old image of {part}, and no new one")));
+    }
     let failed = |step: &'static str| move |error| UpdateError::from(Place::new(out, step).io(error));
     let mut data = Temporary::beside(out, ".data").map_err(failed("making a file beside it"))?;
     let mut tables = Vec::new();
     let mut done = 0;
     for (part, path) in images {
         let mut report = |bytes| progress(done + bytes);
-        let (payload, table) = add(part, path, compression, &mut data.file, &mut report)?;
+        let (payload, table) = match old.iter().find(|(other, _)| other == part) {
+            None => add(part, path, compression, &mut data.file, &mut report)?,
+            Some((_, old)) => {
+                let average = compression.average.unwrap_or(PATCH_AVERAGE);
+                let pair = Pair { part, old, new: path, average, level: compression.level };
+                patch::add(&pair, &mut data.file, &mut report)?
+            }
+        };
         done += payload.size;
         manifest.payloads.push(payload);
         tables.extend(table);
@@ -239,6 +270,7 @@ fn add(
         data: stored,
         table: table.len() as u64,
         table_sha256: sha256(&table),
+        against: None,
     };
     Ok((payload, table))
 }

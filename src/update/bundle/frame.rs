@@ -2,6 +2,7 @@
 //!
 //! A chunk is small, and alone it would compress badly. So the bytes of the image before it are its *prefix*: the frame
 //! may refer to them. Whoever installs goes through the image from its start, so it has them, wherever they came from.
+//! In a patch a range of the old image is before them, too.
 
 use zstd_safe::DCtx;
 
@@ -16,6 +17,13 @@ pub(crate) fn prefix(before: &[u8], window: usize) -> &[u8] {
         Some((_, rest)) if prefix.starts_with(&DICTIONARY) => rest,
         _ => prefix,
     }
+}
+
+/// The prefix of a difference: a range of the old image, and behind it the last `window` bytes of the image before
+/// the chunk. `old` holds the range, and then both.
+pub(crate) fn joined<'a>(old: &'a mut Vec<u8>, before: &[u8], window: usize) -> &'a [u8] {
+    old.extend_from_slice(tail(before, window));
+    prefix(old, old.len())
 }
 
 /// The last `len` bytes.

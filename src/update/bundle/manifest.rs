@@ -24,7 +24,10 @@
 //! data = 161234567
 //! table = 2411724
 //! table-sha256 = "..."
+//! against = { size = 536870912, sha256 = "..." }
 //! ```
+//!
+//! `against` makes a patch of an image: much of it is in the image that the running slot has, which is this one.
 //!
 //! A key that is not known is an error: who wrote it meant something by it.
 
@@ -84,12 +87,29 @@ pub struct Payload {
     pub table: u64,
     /// SHA-256 of its table.
     pub table_sha256: Digest,
+    /// Of a patch: the image that the running slot has to hold.
+    pub against: Option<Against>,
+}
+
+/// The image against which a patch was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Against {
+    /// Its bytes.
+    pub size: u64,
+    /// Its SHA-256, for people: of a device's image only the ranges that are needed are compared, each with its own.
+    pub sha256: Digest,
 }
 
 impl Payload {
     /// What its table has to agree with.
     pub fn expected(&self) -> Expected {
-        Expected { size: self.size, data: self.data, chunks: self.chunks, largest: self.largest }
+        Expected {
+            size: self.size,
+            data: self.data,
+            chunks: self.chunks,
+            largest: self.largest,
+            against: self.against.map(|old| old.size),
+        }
     }
 }
 
@@ -137,6 +157,14 @@ struct PayloadFile {
     data: u64,
     table: u64,
     table_sha256: String,
+    against: Option<AgainstFile>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AgainstFile {
+    size: u64,
+    sha256: String,
 }
 
 impl Manifest {
@@ -197,6 +225,10 @@ impl Manifest {
             put(&mut text, format_args!("chunks = {}\ndata = {}", payload.chunks, payload.data));
             put(&mut text, format_args!("table = {}", payload.table));
             put(&mut text, format_args!("table-sha256 = \"{}\"", hex(&payload.table_sha256)));
+            if let Some(Against { size, sha256 }) = &payload.against {
+                let sha256 = hex(sha256);
+                put(&mut text, format_args!("against = {{ size = {size}, sha256 = \"{sha256}\" }}"));
+            }
         }
         Ok(text)
     }
@@ -283,6 +315,9 @@ impl Payload {
         if !(1024..=256 << 10).contains(&self.average) {
             return Err(format!("the average of {part} is {}, and may be 1 KiB to 256 KiB", self.average));
         }
+        if self.against.is_some_and(|old| !(1..=1 << 56).contains(&old.size)) {
+            return Err(format!("no image is as large as the one that {part} is a patch against"));
+        }
         match self.size {
             0 => Err(format!("the image of {part} is empty")),
             _ => Ok(()),
@@ -292,7 +327,9 @@ impl Payload {
 
 fn payload(file: PayloadFile) -> Result<Payload, String> {
     let digest = |text: &str| from_hex(text).ok_or_else(|| format!("{text:?} is no SHA-256"));
+    let against = file.against.map(|old| Ok(Against { size: old.size, sha256: digest(&old.sha256)? }));
     Ok(Payload {
+        against: against.transpose().map_err(|error: String| error)?,
         sha256: digest(&file.sha256)?,
         table_sha256: digest(&file.table_sha256)?,
         part: file.part,
@@ -363,6 +400,7 @@ mod tests {
             data: 12345,
             table: 300,
             table_sha256: std::array::from_fn(|i| i as u8),
+            against: Some(Against { size: 1 << 29, sha256: [0xcd; 32] }),
         };
         Manifest {
             compatible: "acme \"gateway\" \\ ä".into(),
@@ -372,7 +410,7 @@ mod tests {
             recovery: true,
             build: Some("of today".into()),
             free: vec![("/data".into(), 1000)],
-            payloads: vec![payload.clone(), Payload { part: "boot".into(), ..payload }],
+            payloads: vec![payload.clone(), Payload { part: "boot".into(), against: None, ..payload }],
         }
     }
 
@@ -426,6 +464,11 @@ mod tests {
             ("data = 12345", "data = 1073741825", "data"),
             ("sha256 = \"abab", "sha256 = \"ab", "no SHA-256"),
             ("sha256 = \"abab", "sha256 = \"ABab", "no SHA-256"),
+            ("{ size = 536870912", "{ size = 0", "a patch against"),
+            ("{ size = 536870912", "{ size = 72057594037927937", "a patch against"),
+            ("{ size = 536870912", "{ sise = 536870912", "sise"),
+            ("{ size = 536870912, ", "{ ", "size"),
+            ("sha256 = \"cdcd", "sha256 = \"cd", "no SHA-256"),
         ];
         for (from, to, says) in cases {
             let bad = good.replacen(from, to, 1);

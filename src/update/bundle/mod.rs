@@ -9,6 +9,8 @@
 //! | `table.rs` | the chunks of an image and their hashes |
 //! | `frame.rs` | one chunk, compressed |
 //! | `create.rs` | images -> bundle (feature `bundle`) |
+//! | `patch.rs` | an image and an older one -> a patch |
+//! | `compare.rs` | what the two have in common |
 //! | `chunker.rs` | where an image is cut into chunks |
 //!
 //! The chain of trust: a key signs the manifest, the manifest has the hash of each table, a table has the hash of each
@@ -17,11 +19,15 @@
 pub(super) mod chunker;
 #[cfg(feature = "cms")]
 pub mod cms;
+#[cfg(feature = "bundle")]
+mod compare;
 pub mod container;
 #[cfg(feature = "bundle")]
 pub mod create;
 pub(super) mod frame;
 pub mod manifest;
+#[cfg(feature = "bundle")]
+mod patch;
 pub mod signature;
 pub mod table;
 

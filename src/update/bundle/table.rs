@@ -7,11 +7,19 @@
 //!    +------------------- for each run of zeros and each chunk, in the order of the image:
 //!                           varint  length in the image x 4 + kind
 //!                           varint  length in the bundle, of a compressed chunk
+//!
+//!  a chunk that needs the old image, in the table of a patch:
+//!    varint   length in the image x 4 + 3
+//!    varint   length in the bundle; 0: it is a copy of a range of the old image
+//!    varint   where that range starts, less the end of the last such range; zigzag: 0, -1, 1, -2, ...
+//!    varint   its length      | of a difference only: the range is the frame's prefix,
+//!    8 bytes  of its SHA-256  | before the bytes of the image before the chunk
 //! ```
 //!
 //! A chunk's place in the image is behind the one before it, and so is its place in the bundle. A varint has seven
 //! bits in each byte, the lowest first, and 0x80 in all but its last. The two columns of hashes are apart because
-//! the heads alone tell which chunks a device has already.
+//! the heads alone tell which chunks a device has already. Eight bytes of hash say enough of an old range: they are
+//! to find a wrong image before anything is written, and what is made of the range is compared with all 32.
 
 /// A SHA-256.
 pub type Digest = [u8; 32];
@@ -27,6 +35,8 @@ pub const LARGEST_TABLE: u64 = 12 << 20;
 pub const LARGEST_CHUNK: u64 = 1 << 20;
 /// See [`LARGEST_CHUNK`].
 pub const LARGEST_WINDOW: u64 = 1 << 20;
+/// The longest range of the old image in a prefix, which is in memory as well.
+pub const LONGEST_OLD: u64 = 2 << 20;
 
 /// How a part of the image comes about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +47,21 @@ pub enum Kind {
     Plain,
     /// It is in the bundle as a zstd frame. The image's bytes before it are the frame's prefix.
     Compressed,
+    /// It is in the old image as it is.
+    Copy,
+    /// It is in the bundle as a zstd frame, whose prefix is a range of the old image and the image's bytes before it.
+    Difference,
+}
+
+/// A range of the old image, which the running slot holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Old {
+    /// Where it starts.
+    pub offset: u64,
+    /// Its length.
+    pub len: u64,
+    /// The first bytes of its SHA-256; `None` of a copy: the chunk's own hash is that of the range.
+    pub check: Option<[u8; 8]>,
 }
 
 /// A run of zeros or a chunk.
@@ -54,6 +79,8 @@ pub struct Entry {
     pub stored: u64,
     /// The number of its hash; of a run of zeros that of the next chunk.
     pub number: usize,
+    /// What of the old image it needs.
+    pub old: Option<Old>,
 }
 
 /// What the manifest says of a table; a table that says otherwise is refused.
@@ -67,6 +94,20 @@ pub struct Expected {
     pub chunks: u64,
     /// Bytes of the largest chunk.
     pub largest: u64,
+    /// Bytes of the old image, of a patch.
+    pub against: Option<u64>,
+}
+
+impl Old {
+    fn lies_in(&self, against: Option<u64>, kind: Kind) -> Result<(), String> {
+        let size = against.ok_or("it needs an old image, and is no patch")?;
+        let longest = if kind == Kind::Copy { u64::MAX } else { LONGEST_OLD };
+        let end = self.offset.checked_add(self.len).filter(|&end| end <= size);
+        match end {
+            Some(_) if (1..=longest).contains(&self.len) => Ok(()),
+            _ => Err(format!("it needs {} bytes at {:#x} of an old image of {size}", self.len, self.offset)),
+        }
+    }
 }
 
 /// A table that holds what its manifest says.
@@ -94,8 +135,12 @@ impl Table {
                 return Err(format!("an entry of {} bytes at {:#x}", entry.len, entry.offset));
             }
             // A chunk is stored plain where compression does not make it smaller.
-            if entry.kind == Kind::Compressed && (entry.stored == 0 || entry.stored >= entry.len) {
+            let is_frame = matches!(entry.kind, Kind::Compressed | Kind::Difference);
+            if is_frame && (entry.stored == 0 || entry.stored >= entry.len) {
                 return Err(format!("{} bytes stored in {}", entry.len, entry.stored));
+            }
+            if let Some(old) = entry.old {
+                old.lies_in(expected.against, entry.kind)?;
             }
             let end = |at: u64, len: u64, limit: u64| at.checked_add(len).filter(|&end| end <= limit);
             size = end(size, entry.len, expected.size).ok_or("it is longer than the image")?;
@@ -111,7 +156,7 @@ impl Table {
     /// All entries, in the order of the image.
     pub fn entries(&self) -> Entries<'_> {
         let shapes = self.bytes.get(..self.shapes).unwrap_or_default();
-        Entries { shapes, offset: 0, stored_at: 0, number: 0 }
+        Entries { shapes, offset: 0, stored_at: 0, number: 0, old_end: 0 }
     }
 
     /// The SHA-256 of the chunk with this [number](Entry::number).
@@ -141,6 +186,8 @@ pub struct Entries<'a> {
     offset: u64,
     stored_at: u64,
     number: usize,
+    /// Where the last range of the old image ends.
+    old_end: u64,
 }
 
 impl Entries<'_> {
@@ -150,18 +197,40 @@ impl Entries<'_> {
         }
         let first = varint(&mut self.shapes)?;
         let len = first >> 2;
-        let (kind, stored) = match first & 3 {
-            0 => (Kind::Zeros, 0),
-            1 => (Kind::Plain, len),
-            2 => (Kind::Compressed, varint(&mut self.shapes)?),
-            _ => return Err("an entry of an unknown kind"),
+        let (kind, stored, old) = match first & 3 {
+            0 => (Kind::Zeros, 0, None),
+            1 => (Kind::Plain, len, None),
+            2 => (Kind::Compressed, varint(&mut self.shapes)?, None),
+            _ => match varint(&mut self.shapes)? {
+                0 => (Kind::Copy, 0, Some(self.old(Some(len))?)),
+                stored => (Kind::Difference, stored, Some(self.old(None)?)),
+            },
         };
-        let entry =
-            Entry { kind, offset: self.offset, len, stored_at: self.stored_at, stored, number: self.number };
+        let (offset, stored_at, number) = (self.offset, self.stored_at, self.number);
+        let entry = Entry { kind, offset, len, stored_at, stored, number, old };
         self.offset = self.offset.checked_add(len).ok_or("it is longer than any image")?;
         self.stored_at = self.stored_at.checked_add(stored).ok_or("it is longer than any bundle")?;
         self.number += usize::from(kind != Kind::Zeros);
         Ok(Some(entry))
+    }
+
+    /// Takes a range of the old image; `copied` is the length of a copy.
+    fn old(&mut self, copied: Option<u64>) -> Result<Old, &'static str> {
+        let beyond = "it needs bytes beyond any old image";
+        let step = varint(&mut self.shapes)?;
+        let step = (step >> 1) as i64 ^ -((step & 1) as i64);
+        let offset = self.old_end.checked_add_signed(step).ok_or(beyond)?;
+        let (len, check) = match copied {
+            Some(len) => (len, None),
+            None => {
+                let len = varint(&mut self.shapes)?;
+                let (check, rest) = self.shapes.split_first_chunk::<8>().ok_or("it ends in a hash")?;
+                self.shapes = rest;
+                (len, Some(*check))
+            }
+        };
+        self.old_end = offset.checked_add(len).ok_or(beyond)?;
+        Ok(Old { offset, len, check })
     }
 }
 
@@ -198,6 +267,7 @@ fn varint(bytes: &mut &[u8]) -> Result<u64, &'static str> {
 pub struct Builder {
     shapes: Vec<u8>,
     digests: Vec<Digest>,
+    old_end: u64,
 }
 
 impl Builder {
@@ -216,6 +286,38 @@ impl Builder {
             }
         }
         self.digests.push(digest);
+    }
+
+    /// A chunk follows that is in the old image from `offset` on.
+    pub fn copy(&mut self, len: u64, offset: u64, digest: Digest) {
+        self.put(len << 2 | 3);
+        self.put(0);
+        self.old(offset, len);
+        self.digests.push(digest);
+    }
+
+    /// A chunk follows that is stored as a difference to a range of the old image, which starts at `offset`, has
+    /// `old_len` bytes and this hash.
+    pub fn difference(
+        &mut self,
+        len: u64,
+        stored: u64,
+        (offset, old_len): (u64, u64),
+        old_digest: Digest,
+        digest: Digest,
+    ) {
+        self.put(len << 2 | 3);
+        self.put(stored);
+        self.old(offset, old_len);
+        self.put(old_len);
+        self.shapes.extend(old_digest.first_chunk::<8>().copied().unwrap_or_default());
+        self.digests.push(digest);
+    }
+
+    fn old(&mut self, offset: u64, len: u64) {
+        let step = offset.wrapping_sub(self.old_end) as i64;
+        self.put((step << 1 ^ step >> 63) as u64);
+        self.old_end = offset + len;
     }
 
     fn put(&mut self, mut value: u64) {
@@ -258,7 +360,7 @@ mod tests {
         let digest = std::array::from_fn(|i| i as u8);
         builder.chunk(1, None, digest);
         let size = (1 << 40) + 300 + 8192 + 4096 + 1;
-        (builder.finish(), Expected { size, data: 401, chunks: 3, largest: 8192 })
+        (builder.finish(), Expected { size, data: 401, chunks: 3, largest: 8192, against: None })
     }
 
     #[test]
@@ -304,6 +406,72 @@ mod tests {
             assert!(Table::parse(bytes[..cut].to_vec(), &good).is_err(), "cut at {cut}");
         }
         assert!(Table::parse([&[4, 0][..], &bytes].concat(), &good).is_err());
+    }
+
+    /// The table of a patch: copies before and behind, a difference of which the old range is the whole old image.
+    fn patch() -> (Vec<u8>, Expected) {
+        let mut builder = Builder::default();
+        builder.copy(5000, 3000, [1; 32]);
+        builder.difference(8192, 70, (0, 9000), std::array::from_fn(|i| i as u8), [2; 32]);
+        builder.zeros(4096);
+        builder.copy(1000, 8000, [3; 32]);
+        let size = 5000 + 8192 + 4096 + 1000;
+        (builder.finish(), Expected { size, data: 70, chunks: 3, largest: 8192, against: Some(9000) })
+    }
+
+    #[test]
+    fn ranges_of_the_old_image_come_out_as_they_were_put_in() {
+        let (bytes, expected) = patch();
+        let table = Table::parse(bytes, &expected).unwrap();
+        let entries: Vec<_> =
+            table.entries().map(|e| (e.kind, e.len, e.stored_at, e.stored, e.old)).collect();
+        let old = |offset, len, check| Some(Old { offset, len, check });
+        assert_eq!(
+            entries,
+            [
+                (Kind::Copy, 5000, 0, 0, old(3000, 5000, None)),
+                (Kind::Difference, 8192, 0, 70, old(0, 9000, Some([0, 1, 2, 3, 4, 5, 6, 7]))),
+                (Kind::Zeros, 4096, 70, 0, None),
+                (Kind::Copy, 1000, 70, 0, old(8000, 1000, None)),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_lies_outside_of_the_old_image_is_refused() {
+        let (bytes, good) = patch();
+        for against in [None, Some(0), Some(8999)] {
+            assert!(Table::parse(bytes.clone(), &Expected { against, ..good }).is_err(), "{against:?}");
+        }
+        for cut in 0..bytes.len() {
+            assert!(Table::parse(bytes[..cut].to_vec(), &good).is_err(), "cut at {cut}");
+        }
+        let difference = |stored, offset, old_len| {
+            let mut builder = Builder::default();
+            builder.difference(8192, stored, (offset, old_len), [9; 32], [2; 32]);
+            let against = Some(1 << 30);
+            let expected = Expected { size: 8192, data: stored, chunks: 1, largest: 8192, against };
+            Table::parse(builder.finish(), &expected)
+        };
+        assert!(difference(70, (1 << 30) - LONGEST_OLD, LONGEST_OLD).is_ok());
+        assert!(difference(8191, 0, 1).is_ok());
+        let bad = [
+            (70, (1 << 30) - LONGEST_OLD + 1, LONGEST_OLD),
+            (70, 0, LONGEST_OLD + 1),
+            (70, 0, 0),
+            (8192, 0, 100),
+            (70, u64::MAX - 100, 100),
+            (70, u64::MAX >> 1, 100),
+        ];
+        for (stored, offset, old_len) in bad {
+            assert!(difference(stored, offset, old_len).is_err(), "{stored} {offset} {old_len}");
+        }
+        // Before the start of the old image, by a step that is signed.
+        let (step, len) = (1 << 1 | 1, 100 << 2 | 3);
+        let bytes = [&[(len & 0x7f | 0x80) as u8, (len >> 7) as u8, 0, step][..], &[7; 32]].concat();
+        let expected = Expected { size: 100, data: 0, chunks: 1, largest: 100, against: Some(1 << 30) };
+        assert!(Table::parse(bytes.clone(), &expected).is_err());
+        assert!(Table::parse([&bytes[..3], &[4], &bytes[4..]].concat(), &expected).is_ok());
     }
 
     #[test]
