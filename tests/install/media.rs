@@ -572,3 +572,20 @@ fn what_of_the_running_slot_cannot_be_read_is_fetched() {
         }
     }
 }
+
+#[test]
+fn what_another_image_has_left_behind_the_end_goes() {
+    let (boot, root) = images();
+    for on in ALL.into_iter().filter(|on| *on != On::Ram) {
+        let path = workshop().bundle(&format!("behind-{on:?}"), &[("boot", &boot), ("root", &root)]);
+        let rig = on.rig();
+        // In the last block of the image alone, of which all else is right.
+        for (part, image) in [("boot", &boot), ("root", &root)] {
+            let medium = rig.part("B", part);
+            fill(medium, &vec![0xff; SLOT_SIZE]);
+            fill(medium, &[image.as_slice(), &[0x11; 50]].concat());
+        }
+        rig.install(source(&path)).unwrap();
+        holds(&rig, &boot, &root, &format!("{on:?}"));
+    }
+}
