@@ -15,6 +15,8 @@ use std::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
 use super::code::bootslot_code;
 use super::given::Given;
 use crate::error::Error;
+#[cfg(feature = "update")]
+use crate::update::UpdateError;
 
 /// Declares exported functions, each guarded, and the list of their names. There is no other way to
 /// export one: a test compares the list with what the linker sees.
@@ -98,6 +100,7 @@ impl<T> Guarded for *const T {
 }
 
 /// Why a call fails: its code, and the text for the handle.
+#[derive(Clone)]
 pub struct Failure {
     code: bootslot_code,
     text: String,
@@ -116,6 +119,13 @@ impl Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
+        Failure { code: bootslot_code::from(&error), text: error.to_string() }
+    }
+}
+
+#[cfg(feature = "update")]
+impl From<UpdateError> for Failure {
+    fn from(error: UpdateError) -> Self {
         Failure { code: bootslot_code::from(&error), text: error.to_string() }
     }
 }

@@ -1,8 +1,10 @@
-//! Error codes: one for each kind of [`Error`], with numbers that never change.
+//! Error codes: one for each kind of [`Error`] and of `UpdateError`, with numbers that never change.
 
 use std::ffi::CStr;
 
 use crate::error::Error;
+#[cfg(feature = "update")]
+use crate::update::UpdateError;
 
 macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $name:ident = $number:literal: $text:literal,)*) => {
@@ -84,6 +86,38 @@ codes! {
     BOOTSLOT_ERROR_COUNTER = 38: c"the boot counter could not be reset",
     /// The slot is confirmed, and that is stored. The floor could not be written to its file.
     BOOTSLOT_ERROR_FLOOR = 39: c"the floor could not be written to its file",
+    /// The bundle's version is below the lowest that is installed here. Nothing was written.
+    BOOTSLOT_ERROR_BELOW_FLOOR = 49: c"below the lowest version that is installed",
+    /// The bundle can't be read. The slot is untouched, or being written.
+    BOOTSLOT_ERROR_BUNDLE_READ = 50: c"the bundle can't be read",
+    /// It is no bundle, or of another format, or cut short. The slot is untouched.
+    BOOTSLOT_ERROR_BUNDLE_FORMAT = 51: c"no bundle that can be installed",
+    /// Nobody who is trusted has signed the bundle. The slot is untouched.
+    BOOTSLOT_ERROR_UNTRUSTED = 52: c"the bundle is not trusted",
+    /// The bundle is for another device. The slot is untouched.
+    BOOTSLOT_ERROR_INCOMPATIBLE = 53: c"the bundle is for another device",
+    /// The bundle is for another revision of the device. The slot is untouched.
+    BOOTSLOT_ERROR_REVISION = 54: c"the bundle is for another revision of the device",
+    /// This update has failed here before. The slot is untouched.
+    BOOTSLOT_ERROR_FAILED_BEFORE = 55: c"this update has failed here before",
+    /// The slot has no such part, or the image is too large for it. The slot is untouched.
+    BOOTSLOT_ERROR_DOES_NOT_FIT = 56: c"an image does not fit",
+    /// The target is mounted, or somebody else uses it. The slot is untouched.
+    BOOTSLOT_ERROR_IN_USE = 57: c"the target is in use",
+    /// Another file system has too little room for what the bundle brings. The slot is untouched.
+    BOOTSLOT_ERROR_NO_ROOM = 58: c"too little room elsewhere",
+    /// The bundle is a patch, and the image that it was made against is not there. The slot is untouched.
+    BOOTSLOT_ERROR_OLD_IMAGE = 59: c"the running slot does not hold the image that the patch needs",
+    /// The bundle is damaged: what arrived is not what was signed, and was not written. The slot is being written.
+    BOOTSLOT_ERROR_DAMAGED = 60: c"the bundle is damaged",
+    /// The medium of the slot can't be written or read. The slot is being written.
+    BOOTSLOT_ERROR_MEDIUM = 61: c"the medium can't be written or read",
+    /// The medium of the slot returns other bytes than were written. The slot is being written.
+    BOOTSLOT_ERROR_READ_BACK = 62: c"the medium of the slot returns other bytes than were written",
+    /// A callback has cancelled. The slot is untouched, or being written.
+    BOOTSLOT_ERROR_CANCELLED = 63: c"cancelled",
+    /// The server has another bundle now than at the start. The slot is untouched, or being written.
+    BOOTSLOT_ERROR_CHANGED = 64: c"the bundle has changed on the server",
 }
 
 impl From<&Error> for bootslot_code {
@@ -114,18 +148,83 @@ impl From<&Error> for bootslot_code {
     }
 }
 
+/// What has an exit code of its own is that and 40.
+#[cfg(feature = "update")]
+impl From<&UpdateError> for bootslot_code {
+    fn from(error: &UpdateError) -> Self {
+        use bootslot_code::*;
+        match error {
+            UpdateError::Device(error) => error.into(),
+            UpdateError::BelowFloor { .. } => BOOTSLOT_ERROR_BELOW_FLOOR,
+            UpdateError::Read { .. } => BOOTSLOT_ERROR_BUNDLE_READ,
+            UpdateError::Format(_) => BOOTSLOT_ERROR_BUNDLE_FORMAT,
+            UpdateError::Untrusted(_) => BOOTSLOT_ERROR_UNTRUSTED,
+            UpdateError::Incompatible { .. } => BOOTSLOT_ERROR_INCOMPATIBLE,
+            UpdateError::Revision { .. } => BOOTSLOT_ERROR_REVISION,
+            UpdateError::FailedBefore { .. } => BOOTSLOT_ERROR_FAILED_BEFORE,
+            UpdateError::DoesNotFit(_) => BOOTSLOT_ERROR_DOES_NOT_FIT,
+            UpdateError::InUse { .. } => BOOTSLOT_ERROR_IN_USE,
+            UpdateError::NoRoom { .. } => BOOTSLOT_ERROR_NO_ROOM,
+            UpdateError::OldImage { .. } => BOOTSLOT_ERROR_OLD_IMAGE,
+            UpdateError::Damaged { .. } => BOOTSLOT_ERROR_DAMAGED,
+            UpdateError::Medium { .. } => BOOTSLOT_ERROR_MEDIUM,
+            UpdateError::ReadBack { .. } => BOOTSLOT_ERROR_READ_BACK,
+            UpdateError::Cancelled => BOOTSLOT_ERROR_CANCELLED,
+            UpdateError::Changed(_) => BOOTSLOT_ERROR_CHANGED,
+        }
+    }
+}
+
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
     #[test]
     fn numbers_are_the_ones_of_the_first_release() {
         let numbers: Vec<i32> = ALL.iter().map(|(_, number)| *number).collect();
-        let first: Vec<i32> = (0..=2).chain(10..=14).chain(20..=39).collect();
+        let first: Vec<i32> = (0..=2).chain(10..=14).chain(20..=39).chain(49..=64).collect();
         assert_eq!(numbers, first, "numbers are only added, never changed");
         for (code, number) in ALL {
             assert_eq!(*code as i32, *number);
             assert_ne!(text(*number), text(-1), "{code:?}");
         }
+    }
+
+    /// The program's exit codes are documented, and so is this rule.
+    #[cfg(feature = "update")]
+    #[test]
+    fn codes_of_updates_are_the_exit_codes_and_40() {
+        use crate::update::Untrusted;
+        use std::io;
+        let (io, text) = (|| io::Error::other("none"), String::new);
+        let slot = crate::slot::Name::from_bytes(b"A").unwrap();
+        let errors = [
+            UpdateError::BelowFloor { version: text(), floor: text() },
+            UpdateError::Read { offset: 0, error: io() },
+            UpdateError::Format(text()),
+            UpdateError::Untrusted(Untrusted::Unsigned),
+            UpdateError::Incompatible { bundle: text(), device: text() },
+            UpdateError::Revision { bundle: text(), device: text() },
+            UpdateError::FailedBefore { id: text(), slot, reason: "" },
+            UpdateError::DoesNotFit(text()),
+            UpdateError::InUse { path: "".into(), reason: text() },
+            UpdateError::NoRoom { path: text(), free: 0, needed: 0 },
+            UpdateError::OldImage { part: text(), reason: text() },
+            UpdateError::Damaged { part: text(), offset: 0 },
+            UpdateError::Medium { path: "".into(), offset: 0, step: "", error: io() },
+            UpdateError::ReadBack { path: "".into(), offset: 0 },
+            UpdateError::Cancelled,
+            UpdateError::Changed(text()),
+        ];
+        for error in &errors {
+            assert_eq!(bootslot_code::from(error) as i32, i32::from(error.code()) + 40, "{error:?}");
+        }
+        // All of these, and each once.
+        let mut codes: Vec<i32> = errors.iter().map(|error| bootslot_code::from(error) as i32).collect();
+        codes.sort_unstable();
+        assert_eq!(codes, (49..=64).collect::<Vec<_>>());
+        let refused = Error::Refused(text());
+        assert_eq!(bootslot_code::from(&UpdateError::Device(refused)), bootslot_code::BOOTSLOT_ERROR_REFUSED);
     }
 }

@@ -11,6 +11,9 @@
 //! | `slots.rs` | the slots |
 //! | `slots_options.rs` | what they are opened with |
 //! | `counter.rs` | the boot counter |
+//! | `bundle.rs` | bundles: opened, and what they say (feature `update`) |
+//! | `source.rs` | where their bytes come from |
+//! | `install.rs` | their installation |
 //! | `libuboot.rs` | libubootenv's functions |
 //!
 //! There are no rules here: convert, call, convert.
@@ -20,26 +23,49 @@
 
 #[macro_use]
 mod boundary;
+#[cfg(feature = "update")]
+mod bundle;
 mod code;
 mod counter;
 mod env;
 mod given;
+#[cfg(feature = "update")]
+mod install;
 #[cfg(feature = "libubootenv")]
 pub(crate) mod libuboot;
 mod slots;
 mod slots_options;
+#[cfg(feature = "update")]
+mod source;
 
 use std::ffi::{c_char, CStr, CString};
 
+#[cfg(feature = "update")]
+pub use bundle::{bootslot_bundle, bootslot_bundle_options, bootslot_image, bootslot_manifest};
 pub use code::bootslot_code;
 pub use env::{bootslot_copy_state, bootslot_env, bootslot_env_options, bootslot_health};
+#[cfg(feature = "update")]
+pub use install::{
+    bootslot_install_options, bootslot_installed, bootslot_listener, bootslot_phase, bootslot_progress,
+};
 pub use slots::{
     bootslot_mark, bootslot_reason, bootslot_slot, bootslot_slots, bootslot_standing, bootslot_status,
 };
 pub use slots_options::bootslot_slots_options;
+#[cfg(feature = "update")]
+pub use source::{bootslot_download_options, bootslot_reader, bootslot_wait, bootslot_waiter};
 
 /// Every function of `bootslot.h`.
-pub const EXPORTS: &[&[&str]] = &[GENERAL, env::EXPORTS, slots::EXPORTS, counter::EXPORTS];
+pub const EXPORTS: &[&[&str]] = &[
+    GENERAL,
+    env::EXPORTS,
+    slots::EXPORTS,
+    counter::EXPORTS,
+    #[cfg(feature = "update")]
+    bundle::EXPORTS,
+    #[cfg(feature = "update")]
+    install::EXPORTS,
+];
 
 /// Every function of `libuboot.h`.
 #[cfg(feature = "libubootenv")]

@@ -136,12 +136,18 @@ impl Session {
         self.device.as_mut().ok_or_else(|| Failure::new(BOOTSLOT_ERROR_STATE, "the slots are not open"))
     }
 
-    /// Gives an order. What was read before is no longer true then.
+    /// Gives an order.
     fn order(&mut self, give: impl FnOnce(&mut Device) -> crate::Result<Done>) -> Outcome<bootslot_code> {
-        self.status = None;
-        give(self.device()?)?;
-        self.given.end();
+        self.change(|device| Ok(give(device)?))?;
         Ok(BOOTSLOT_OK)
+    }
+
+    /// Changes the state. What was read before is no longer true then.
+    pub(super) fn change<T>(&mut self, change: impl FnOnce(&mut Device) -> Outcome<T>) -> Outcome<T> {
+        self.status = None;
+        let changed = change(self.device()?)?;
+        self.given.end();
+        Ok(changed)
     }
 
     unsafe fn finish_install(

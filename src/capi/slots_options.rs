@@ -114,7 +114,7 @@ pub(super) unsafe fn settings(options: Option<&bootslot_slots_options>) -> Outco
 }
 
 #[cfg(feature = "settings")]
-fn read_settings(file: Option<&Path>) -> Outcome<Settings> {
+pub(super) fn read_settings(file: Option<&Path>) -> Outcome<Settings> {
     Ok(Settings::find(file)?)
 }
 

@@ -8,6 +8,7 @@
 //! | read the images back, past the cache | nothing | the same |
 //! | `finish_install` | the target is on trial | the same, or a slot on trial that is whole |
 
+use std::borrow::BorrowMut;
 use std::cmp::Ordering;
 use std::ops::ControlFlow;
 
@@ -80,14 +81,25 @@ pub struct Installed {
     pub done: Done,
 }
 
-/// Installs a bundle whose signature was verified.
+/// Installs a bundle whose signature was verified. One that is lent as `&mut Bundle` can be used again afterwards: after a
+/// dry run, or after an error. What comes from a stream can't be read twice.
 ///
 /// # Errors
 ///
 /// See [`UpdateError`]: each says what became of the target.
 pub fn install(
     device: &mut Device,
-    mut bundle: Bundle,
+    mut bundle: impl BorrowMut<Bundle>,
+    parts: &dyn Parts,
+    options: &Options,
+    listener: Listener<'_>,
+) -> Result<Installed> {
+    install_lent(device, bundle.borrow_mut(), parts, options, listener)
+}
+
+fn install_lent(
+    device: &mut Device,
+    bundle: &mut Bundle,
     parts: &dyn Parts,
     options: &Options,
     listener: Listener<'_>,
@@ -120,9 +132,9 @@ pub fn install(
         options.again,
         floor.as_ref(),
     )?;
-    let parts = open(&bundle, parts, &installed.slot, device.running())?;
+    let parts = open(bundle, parts, &installed.slot, device.running())?;
     let tables = bundle.tables()?;
-    let (images, source) = images(&mut bundle, &tables);
+    let (images, source) = images(bundle, &tables);
     let work: Vec<(Image<'_>, Places<'_>)> =
         images.into_iter().zip(parts.iter().map(Opened::places)).collect();
     let mut plans = Vec::new();

@@ -69,6 +69,20 @@ impl FileSource {
     }
 }
 
+/// A bundle in an open file: from its first byte on, or as a stream from where it stands if the file can only be read
+/// from the front.
+///
+/// # Errors
+///
+/// The system does not say what it is.
+pub fn from_file(file: File) -> io::Result<Box<dyn Source>> {
+    let metadata = file.metadata()?;
+    Ok(match metadata.is_file() {
+        true => Box::new(FileSource { file, len: metadata.len() }),
+        false => Box::new(StreamSource::new(file)),
+    })
+}
+
 impl Source for FileSource {
     fn read(&mut self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
         self.file.read_exact_at(buf, offset)
