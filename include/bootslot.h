@@ -28,6 +28,8 @@
  *   Locks       What changes the environment takes the lock files of U-Boot's tools and of libubootenv.
  *               Reading takes none.
  *   Signals     No function may be called from a signal handler, or between fork and exec.
+ *   Features    What is inside of `#if defined(BOOTSLOT_UPDATE)` is in libraries that were built with the feature
+ *               `update`. Where make install has installed one, pkg-config defines it.
  *
  * Nothing is printed, no signal handler is set, no environment variable is read, no process is ended: except by
  * a mistake in this library. That one comes back as BOOTSLOT_ERROR_PANIC, or as NULL or 0 where no code is
@@ -174,6 +176,66 @@ typedef enum bootslot_code {
      * The slot is confirmed, and that is stored. The floor could not be written to its file.
      */
     BOOTSLOT_ERROR_FLOOR = 39,
+    /**
+     * The bundle's version is below the lowest that is installed here. Nothing was written.
+     */
+    BOOTSLOT_ERROR_BELOW_FLOOR = 49,
+    /**
+     * The bundle can't be read. The slot is untouched, or being written.
+     */
+    BOOTSLOT_ERROR_BUNDLE_READ = 50,
+    /**
+     * It is no bundle, or of another format, or cut short. The slot is untouched.
+     */
+    BOOTSLOT_ERROR_BUNDLE_FORMAT = 51,
+    /**
+     * Nobody who is trusted has signed the bundle. The slot is untouched.
+     */
+    BOOTSLOT_ERROR_UNTRUSTED = 52,
+    /**
+     * The bundle is for another device. The slot is untouched.
+     */
+    BOOTSLOT_ERROR_INCOMPATIBLE = 53,
+    /**
+     * The bundle is for another revision of the device. The slot is untouched.
+     */
+    BOOTSLOT_ERROR_REVISION = 54,
+    /**
+     * This update has failed here before. The slot is untouched.
+     */
+    BOOTSLOT_ERROR_FAILED_BEFORE = 55,
+    /**
+     * The slot has no such part, or the image is too large for it. The slot is untouched.
+     */
+    BOOTSLOT_ERROR_DOES_NOT_FIT = 56,
+    /**
+     * The target is mounted, or somebody else uses it. The slot is untouched.
+     */
+    BOOTSLOT_ERROR_IN_USE = 57,
+    /**
+     * Another file system has too little room for what the bundle brings. The slot is untouched.
+     */
+    BOOTSLOT_ERROR_NO_ROOM = 58,
+    /**
+     * The bundle is damaged: what arrived is not what was signed, and was not written. The slot is being written.
+     */
+    BOOTSLOT_ERROR_DAMAGED = 60,
+    /**
+     * The medium of the slot can't be written or read. The slot is being written.
+     */
+    BOOTSLOT_ERROR_MEDIUM = 61,
+    /**
+     * The medium of the slot returns other bytes than were written. The slot is being written.
+     */
+    BOOTSLOT_ERROR_READ_BACK = 62,
+    /**
+     * A callback has cancelled. The slot is untouched, or being written.
+     */
+    BOOTSLOT_ERROR_CANCELLED = 63,
+    /**
+     * The server has another bundle now than at the start. The slot is untouched, or being written.
+     */
+    BOOTSLOT_ERROR_CHANGED = 64,
 } bootslot_code;
 
 /**
@@ -205,6 +267,31 @@ typedef enum bootslot_copy_state {
      */
     BOOTSLOT_COPY_SINGLE = 5,
 } bootslot_copy_state;
+
+#if defined(BOOTSLOT_UPDATE)
+/**
+ * What is being done.
+ */
+typedef enum bootslot_phase {
+    /**
+     * It is looked for what the slots hold of an image.
+     */
+    BOOTSLOT_LOOKING = 0,
+    /**
+     * An image is written.
+     */
+    BOOTSLOT_WRITING = 1,
+    /**
+     * An image is read back.
+     */
+    BOOTSLOT_READING_BACK = 2,
+    /**
+     * An image is compared with its hashes, and goes nowhere.
+     */
+    BOOTSLOT_VERIFYING = 3,
+} bootslot_phase;
+
+#endif
 
 /**
  * How the active slot stands.
@@ -260,6 +347,14 @@ typedef enum bootslot_reason {
     BOOTSLOT_REASON_USER = 2,
 } bootslot_reason;
 
+#if defined(BOOTSLOT_UPDATE)
+/**
+ * A bundle. Made by bootslot_bundle_new, freed by bootslot_bundle_free. Its strings are valid until then.
+ */
+typedef struct bootslot_bundle bootslot_bundle;
+
+#endif
+
 /**
  * An environment. Made by bootslot_env_new, freed by bootslot_env_free.
  */
@@ -269,6 +364,239 @@ typedef struct bootslot_env bootslot_env;
  * The slots of this device. Made by bootslot_slots_new, freed by bootslot_slots_free.
  */
 typedef struct bootslot_slots bootslot_slots;
+
+#if defined(BOOTSLOT_UPDATE)
+/**
+ * Whose bundles are trusted. What is zero has its default.
+ */
+typedef struct bootslot_bundle_options {
+    /**
+     * sizeof(bootslot_bundle_options)
+     */
+    size_t struct_size;
+    /**
+     * The file of settings: its `[update]` says where the keys are, and what certificates have to be. NULL:
+     * /etc/bootslot/bootslot.toml, if it exists.
+     */
+    const char *settings;
+    /**
+     * The folder of the keys that are trusted. NULL: that of the settings.
+     */
+    const char *keys;
+    /**
+     * The file of a key or of certificates (*.pem). NULL: those in `keys`. If not, only this one is trusted.
+     */
+    const char *key;
+    /**
+     * To see what a bundle says, whoever made it. No signature is verified, and it can't be installed.
+     */
+    bool inspect;
+    /**
+     * For later versions: has to be zero.
+     */
+    uint8_t reserved[7];
+} bootslot_bundle_options;
+
+/**
+ * Brings the next bytes of a bundle, as read(2) does: puts at most `room` of them at `bytes`, and returns how many.
+ * 0 is the end, and a negative number the errno of why there are none. It may be called from another thread than the
+ * one that is in the function of this library, but not from two at once. It must return: it may not throw, or jump
+ * out.
+ */
+typedef ptrdiff_t (*bootslot_reader)(void *context, uint8_t *bytes, size_t room);
+
+/**
+ * A wait of a download. It is valid until the callback returns.
+ */
+typedef struct bootslot_wait {
+    /**
+     * sizeof(bootslot_wait) of the library
+     */
+    size_t struct_size;
+    /**
+     * What went wrong.
+     */
+    const char *reason;
+    /**
+     * Milliseconds until the next attempt.
+     */
+    uint32_t left;
+    /**
+     * How many attempts in a row have failed.
+     */
+    uint32_t failed;
+    /**
+     * This wait was not told of yet.
+     */
+    bool first;
+    /**
+     * For later versions: zero.
+     */
+    uint8_t reserved[7];
+} bootslot_wait;
+
+/**
+ * Hears that a download waits before its next attempt, at the start of the wait and then each second. What it returns
+ * cancels, unless it is 0. Otherwise as bootslot_reader.
+ */
+typedef int (*bootslot_waiter)(void *context, const struct bootslot_wait *wait);
+
+/**
+ * How a bundle is fetched. What is zero has its default.
+ */
+typedef struct bootslot_download_options {
+    /**
+     * sizeof(bootslot_download_options)
+     */
+    size_t struct_size;
+    /**
+     * Headers of each request, lines "Name: value". Only the server of the address gets them. NULL: none.
+     */
+    const char *headers;
+    /**
+     * The file with the certificates of those who may vouch for the server (PEM). NULL: the system's.
+     */
+    const char *ca;
+    /**
+     * The file with the certificate of this device (PEM). NULL: none.
+     */
+    const char *client_certificate;
+    /**
+     * The file with the key of it (PEM). NULL: none.
+     */
+    const char *client_key;
+    /**
+     * The proxy for http, such as "http://user:password@proxy:3128". NULL: none.
+     */
+    const char *http_proxy;
+    /**
+     * The proxy for https. NULL: none.
+     */
+    const char *https_proxy;
+    /**
+     * Hosts without proxy, with commas between them, or "*". NULL: none.
+     */
+    const char *no_proxy;
+    /**
+     * Hears of each wait, and can cancel. NULL: nobody does.
+     */
+    bootslot_waiter wait;
+    /**
+     * Its first argument. It is used until the handle is freed.
+     */
+    void *context;
+    /**
+     * Seconds without a new byte after which the download fails. 0: 3600.
+     */
+    uint32_t retry_for;
+    /**
+     * For later versions: has to be zero.
+     */
+    uint8_t reserved[4];
+} bootslot_download_options;
+
+/**
+ * What a bundle says of itself. Its strings are borrowed.
+ */
+typedef struct bootslot_manifest {
+    /**
+     * sizeof(bootslot_manifest), set by the caller
+     */
+    size_t struct_size;
+    /**
+     * The devices that it is for.
+     */
+    const char *compatible;
+    /**
+     * Its version.
+     */
+    const char *version;
+    /**
+     * The lowest version that a device installs once it has confirmed this one; NULL if it does not raise that.
+     */
+    const char *floor;
+    /**
+     * What built it; NULL if it does not say.
+     */
+    const char *build;
+    /**
+     * The update id.
+     */
+    const char *update;
+    /**
+     * The key that has signed it: the name of its file without .pub, or the subject of the certificate. NULL if no
+     * signature was verified.
+     */
+    const char *key;
+    /**
+     * What the signer says of the signature; of a certificate, who issued it. NULL if no signature was verified.
+     */
+    const char *comment;
+    /**
+     * The manifest as it was signed: TOML.
+     */
+    const char *text;
+    /**
+     * Bytes of the whole bundle.
+     */
+    uint64_t size;
+    /**
+     * How many images there are; see bootslot_bundle_image.
+     */
+    size_t images;
+    /**
+     * How many revisions of the device it is for; see bootslot_bundle_revision. 0: all.
+     */
+    size_t revisions;
+    /**
+     * How many paths need free room; see bootslot_bundle_needs.
+     */
+    size_t needs;
+    /**
+     * How many signatures it has, whosever they are.
+     */
+    size_t signatures;
+    /**
+     * It is installed below the device's floor, and replaces that.
+     */
+    bool recovery;
+    /**
+     * For later versions: zero.
+     */
+    uint8_t reserved[7];
+} bootslot_manifest;
+
+/**
+ * One image of a bundle. Its strings are borrowed.
+ */
+typedef struct bootslot_image {
+    /**
+     * sizeof(bootslot_image), set by the caller
+     */
+    size_t struct_size;
+    /**
+     * The part of the slot that it is for.
+     */
+    const char *part;
+    /**
+     * Its SHA-256, in hexadecimal digits.
+     */
+    const char *sha256;
+    /**
+     * Its bytes.
+     */
+    uint64_t size;
+    /**
+     * Its bytes in the bundle.
+     */
+    uint64_t stored;
+    /**
+     * Its chunks.
+     */
+    uint64_t chunks;
+} bootslot_image;
+
+#endif
 
 /**
  * Which environment to open, and how. Leave zero in what shall have its default.
@@ -358,6 +686,146 @@ typedef struct bootslot_health {
      */
     const char *findings;
 } bootslot_health;
+
+#if defined(BOOTSLOT_UPDATE)
+/**
+ * How far it is. It is valid until the callback returns.
+ */
+typedef struct bootslot_progress {
+    /**
+     * sizeof(bootslot_progress) of the library
+     */
+    size_t struct_size;
+    /**
+     * With which part of the slot.
+     */
+    const char *part;
+    /**
+     * Bytes of this image.
+     */
+    uint64_t size;
+    /**
+     * Bytes of it that are done in this phase, zeros included.
+     */
+    uint64_t done;
+    /**
+     * What of them was written.
+     */
+    uint64_t written;
+    /**
+     * What of them was there already.
+     */
+    uint64_t kept;
+    /**
+     * What was taken from the running slot.
+     */
+    uint64_t copied;
+    /**
+     * What was taken from the bundle: bytes as long as they are there.
+     */
+    uint64_t fetched;
+    /**
+     * What is being done.
+     */
+    enum bootslot_phase phase;
+    /**
+     * For later versions: zero.
+     */
+    uint8_t reserved[4];
+} bootslot_progress;
+
+/**
+ * Hears the progress. What it returns cancels, unless it is 0: then the function returns BOOTSLOT_ERROR_CANCELLED, and
+ * the next installation goes on where this one ended. It is called from the thread that is in the function, several
+ * times a second. Both handles are busy meanwhile. It must return: it may not throw, or jump out.
+ */
+typedef int (*bootslot_listener)(void *context, const struct bootslot_progress *progress);
+
+/**
+ * What can be chosen of an installation. What is zero has its default.
+ */
+typedef struct bootslot_install_options {
+    /**
+     * sizeof(bootslot_install_options)
+     */
+    size_t struct_size;
+    /**
+     * The slot to install to. NULL: one that does not run.
+     */
+    const char *target;
+    /**
+     * Hears the progress, and can cancel. NULL: nobody does.
+     */
+    bootslot_listener progress;
+    /**
+     * Its first argument.
+     */
+    void *context;
+    /**
+     * Tries of the trial, 1 to 9. 0: the board's.
+     */
+    uint32_t tries;
+    /**
+     * Install it although it has failed here before.
+     */
+    bool again;
+    /**
+     * Look at everything, change nothing.
+     */
+    bool dry_run;
+    /**
+     * For later versions: has to be zero.
+     */
+    uint8_t reserved[2];
+} bootslot_install_options;
+
+/**
+ * What an installation did; after a dry run, what there is to do. Its strings are borrowed from the bundle.
+ */
+typedef struct bootslot_installed {
+    /**
+     * sizeof(bootslot_installed), set by the caller
+     */
+    size_t struct_size;
+    /**
+     * The slot.
+     */
+    const char *slot;
+    /**
+     * The update id.
+     */
+    const char *update;
+    /**
+     * Bytes of all images, zeros included.
+     */
+    uint64_t size;
+    /**
+     * What of them was written.
+     */
+    uint64_t written;
+    /**
+     * What of them was there already.
+     */
+    uint64_t kept;
+    /**
+     * What was written, and taken from the running slot.
+     */
+    uint64_t copied;
+    /**
+     * What was taken from the bundle: bytes as long as they are there.
+     */
+    uint64_t fetched;
+    /**
+     * It was there and on trial already. Nothing was done.
+     */
+    bool already;
+    /**
+     * For later versions: zero.
+     */
+    uint8_t reserved[7];
+} bootslot_installed;
+
+#endif
 
 /**
  * What the board has compiled into U-Boot, and where its environment is. What is zero has the value in the
@@ -542,6 +1010,90 @@ const char *bootslot_strerror(int32_t code);
  */
 void bootslot_string_free(char *string);
 
+#if defined(BOOTSLOT_UPDATE)
+/**
+ * Makes a new handle, which is not open yet. It is never NULL, except by a mistake in this library.
+ */
+struct bootslot_bundle *bootslot_bundle_new(void);
+
+/**
+ * Frees the handle. Freeing NULL does nothing.
+ */
+void bootslot_bundle_free(struct bootslot_bundle *bundle);
+
+/**
+ * As bootslot_env_last_error.
+ */
+const char *bootslot_bundle_last_error(const struct bootslot_bundle *bundle);
+
+/**
+ * Opens a bundle: reads its manifest, and verifies the signature unless the options say otherwise. `file` is the
+ * path of a file, a FIFO or a device such as /dev/stdin. With NULL for `options`, all of them have their default.
+ */
+enum bootslot_code bootslot_bundle_open(struct bootslot_bundle *bundle,
+                                        const char *file,
+                                        const struct bootslot_bundle_options *options);
+
+/**
+ * The same with a file or a pipe that is open. A file is read from its first byte on, whatever was read of it
+ * before. A pipe is read from where it stands, as it comes, so of bootslot_bundle_verify,
+ * bootslot_bundle_install and a dry run of that only one can follow. `fd` stays yours: close it when you like.
+ */
+enum bootslot_code bootslot_bundle_open_fd(struct bootslot_bundle *bundle,
+                                           int fd,
+                                           const struct bootslot_bundle_options *options);
+
+/**
+ * The same with bytes that a callback brings, as they come through a pipe. It is called with `context` until the
+ * handle is freed.
+ */
+enum bootslot_code bootslot_bundle_open_reader(struct bootslot_bundle *bundle,
+                                               bootslot_reader read,
+                                               void *context,
+                                               const struct bootslot_bundle_options *options);
+
+/**
+ * The same with a bundle on a server. `address` is one of http or https. With NULL for `download`, all of it has
+ * its default. Of the bundle, only what the slots do not hold already is fetched. The result is
+ * BOOTSLOT_ERROR_UNSUPPORTED if the library was built without the feature `http`.
+ */
+enum bootslot_code bootslot_bundle_open_url(struct bootslot_bundle *bundle,
+                                            const char *address,
+                                            const struct bootslot_download_options *download,
+                                            const struct bootslot_bundle_options *options);
+
+/**
+ * Gets what the bundle says of itself.
+ */
+enum bootslot_code bootslot_bundle_manifest(struct bootslot_bundle *bundle,
+                                            struct bootslot_manifest *manifest);
+
+/**
+ * Gets one image of the bundle. The number counts from 0 on. The result is BOOTSLOT_END behind the last one.
+ */
+enum bootslot_code bootslot_bundle_image(struct bootslot_bundle *bundle,
+                                         size_t number,
+                                         struct bootslot_image *image);
+
+/**
+ * Gets one revision of the device that the bundle is for. The number counts from 0 on. The result is BOOTSLOT_END
+ * behind the last one.
+ */
+enum bootslot_code bootslot_bundle_revision(struct bootslot_bundle *bundle,
+                                            size_t number,
+                                            const char **revision);
+
+/**
+ * Gets one path whose file system must have this many bytes free. The number counts from 0 on. The result is
+ * BOOTSLOT_END behind the last one.
+ */
+enum bootslot_code bootslot_bundle_needs(struct bootslot_bundle *bundle,
+                                         size_t number,
+                                         const char **path,
+                                         uint64_t *bytes);
+
+#endif
+
 /**
  * Gets the number of boots since U-Boot's boot counter was reset, as U-Boot will read it. The result is
  * BOOTSLOT_UNDEFINED if the place of the counter holds none. U-Boot reads that as 0.
@@ -665,6 +1217,27 @@ enum bootslot_code bootslot_env_check(struct bootslot_env *env, struct bootslot_
  */
 enum bootslot_code bootslot_env_repair(struct bootslot_env *env,
                                        int32_t *repaired);
+
+#if defined(BOOTSLOT_UPDATE)
+/**
+ * Takes all images out of the bundle and compares them with what was signed. They go nowhere. `progress` may be
+ * NULL; `context` is its first argument.
+ */
+enum bootslot_code bootslot_bundle_verify(struct bootslot_bundle *bundle,
+                                          bootslot_listener progress,
+                                          void *context);
+
+/**
+ * Installs the bundle into a slot that does not run, reads it back, and puts it on trial. An error is told by both
+ * handles. Whatever ends it, also a power cut: the slot either boots whole or never boots, and the same call goes
+ * on there. With NULL for `options`, all of them have their default. `installed` may be NULL.
+ */
+enum bootslot_code bootslot_bundle_install(struct bootslot_bundle *bundle,
+                                           struct bootslot_slots *slots,
+                                           const struct bootslot_install_options *options,
+                                           struct bootslot_installed *installed);
+
+#endif
 
 /**
  * Makes a new handle, which is not open yet. It is never NULL, except by a mistake in this library.
