@@ -76,12 +76,12 @@ static inline void write_blank(const char *path, int byte, size_t length)
 static inline char *read_file(const char *path, size_t *length)
 {
 	FILE *file = fopen(path, "rb");
-	char *bytes = (char *)malloc(1 << 22);
+	char *bytes = (char *)malloc(1 << 23);
 	if (!file || !bytes) {
 		perror(path);
 		exit(2);
 	}
-	*length = fread(bytes, 1, 1 << 22, file);
+	*length = fread(bytes, 1, 1 << 23, file);
 	fclose(file);
 	return bytes;
 }

@@ -102,6 +102,31 @@ static void slots(void)
 	PANICS(slots, bootslot_slots_reset_boot_count(slots));
 }
 
+#if defined(BOOTSLOT_UPDATE)
+static void update(void)
+{
+	bootslot_manifest said = BOOTSLOT_INIT(bootslot_manifest);
+	bootslot_image image = BOOTSLOT_INIT(bootslot_image);
+	bootslot_installed installed = BOOTSLOT_INIT(bootslot_installed);
+	bootslot_slots *slots = bootslot_slots_new();
+	const char *text = NULL;
+	uint64_t bytes = 0;
+
+	PANICS(bundle, bootslot_bundle_open(bundle, "missing", NULL));
+	PANICS(bundle, bootslot_bundle_open_fd(bundle, 0, NULL));
+	PANICS(bundle, bootslot_bundle_open_reader(bundle, NULL, NULL, NULL));
+	PANICS(bundle, bootslot_bundle_open_url(bundle, "http://localhost/", NULL, NULL));
+	PANICS(bundle, bootslot_bundle_manifest(bundle, &said));
+	PANICS(bundle, bootslot_bundle_image(bundle, 0, &image));
+	PANICS(bundle, bootslot_bundle_revision(bundle, 0, &text));
+	PANICS(bundle, bootslot_bundle_needs(bundle, 0, &text, &bytes));
+	PANICS(bundle, bootslot_bundle_verify(bundle, NULL, NULL));
+	PANICS(bundle, bootslot_bundle_install(bundle, slots, NULL, &installed));
+	CHECK(said.version == NULL && image.part == NULL && text == NULL && bytes == 0 && installed.slot == NULL);
+	bootslot_slots_free(slots);
+}
+#endif
+
 /* What has no handle to break. */
 #define RETURNS(call, expected) \
 	do { \
@@ -134,6 +159,16 @@ static void without_a_handle(void)
 	RETURNS(bootslot_slots_last_error(slots), NULL);
 	SURVIVES(bootslot_env_free(env));
 	SURVIVES(bootslot_slots_free(slots));
+#if defined(BOOTSLOT_UPDATE)
+	{
+		bootslot_bundle *bundle = bootslot_bundle_new();
+		__lsan_disable();
+		RETURNS(bootslot_bundle_new(), NULL);
+		__lsan_enable();
+		RETURNS(bootslot_bundle_last_error(bundle), NULL);
+		SURVIVES(bootslot_bundle_free(bundle));
+	}
+#endif
 }
 
 static void libuboot(void)
@@ -168,6 +203,9 @@ int main(int argc, char **argv)
 	environment();
 	transaction();
 	slots();
+#if defined(BOOTSLOT_UPDATE)
+	update();
+#endif
 	without_a_handle();
 	libuboot();
 	return verdict("panic");

@@ -14,6 +14,11 @@ fn declared(header: &str, prefix: &str) -> BTreeSet<String> {
         rest = comment.split_once("*/").unwrap().1;
     }
     code.push_str(rest);
+    if !cfg!(feature = "update") {
+        while let Some((before, inside)) = code.split_once("#if defined(BOOTSLOT_UPDATE)") {
+            code = format!("{before}{}", inside.split_once("#endif").unwrap().1);
+        }
+    }
     for line in code.lines().filter(|line| !line.starts_with([' ', '\t', '#'])) {
         if let Some((before, _)) = line.split_once('(') {
             let name = before.rsplit([' ', '*']).next().unwrap();

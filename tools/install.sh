@@ -30,6 +30,10 @@ read -ra cc <<<"${CC:-cc}"
 ln -sf "libbootslot.so.${version%%.*}" "$root$libdir/libubootenv.so"
 ln -sf libbootslot.a "$root$libdir/libubootenv.a"
 
+# What the header has for this library only: the parts that were built in.
+defines=
+! grep -q bootslot_bundle_new "$libraries/libbootslot.so" || defines=" -DBOOTSLOT_UPDATE"
+
 # pc NAME VERSION DESCRIPTION
 pc() {
     cat <<END
@@ -42,7 +46,7 @@ Description: $3
 Version: $2
 Libs: -L\${libdir} -l${1#lib}
 Libs.private: -lpthread -ldl -lm
-Cflags: -I\${includedir}
+Cflags: -I\${includedir}${defines}
 END
 }
 crate=$(sed -n '/^\[package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)

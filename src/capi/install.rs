@@ -54,8 +54,8 @@ pub struct bootslot_progress {
 }
 
 /// Hears the progress. What it returns cancels, unless it is 0: then the function returns BOOTSLOT_ERROR_CANCELLED, and
-/// the next installation goes on where this one ended. It is called from the thread that is in the function, several
-/// times a second. Both handles are busy meanwhile. It must return: it may not throw, or jump out.
+/// the next installation goes on where this one ended. It is called from the thread that is in the function, each
+/// MiB or so. Both handles are busy meanwhile. It must return: it may not throw, or jump out.
 pub type bootslot_listener =
     Option<unsafe extern "C" fn(context: *mut c_void, progress: *const bootslot_progress) -> c_int>;
 

@@ -144,6 +144,37 @@ mod tests {
         assert_eq!(size_of::<bootslot_code>(), 4);
     }
 
+    /// ffi-tests/update.c has the same numbers.
+    #[cfg(all(feature = "update", target_pointer_width = "64"))]
+    #[test]
+    fn structures_of_updates_are_as_the_header_lays_them_out() {
+        use boundary::Sized1;
+        use std::mem::size_of;
+        assert_eq!((size_of::<bootslot_bundle_options>(), bootslot_bundle_options::FIRST), (40, 40));
+        assert_eq!((size_of::<bootslot_download_options>(), bootslot_download_options::FIRST), (88, 88));
+        assert_eq!((size_of::<bootslot_install_options>(), bootslot_install_options::FIRST), (40, 40));
+        assert_eq!((size_of::<bootslot_manifest>(), bootslot_manifest::FIRST), (120, 120));
+        assert_eq!((size_of::<bootslot_image>(), bootslot_image::FIRST), (48, 48));
+        assert_eq!((size_of::<bootslot_installed>(), bootslot_installed::FIRST), (72, 72));
+        assert_eq!((size_of::<bootslot_progress>(), size_of::<bootslot_wait>()), (72, 32));
+    }
+
+    /// See `structures_end_with_a_member`; here the first version is the whole.
+    #[cfg(feature = "update")]
+    #[test]
+    fn structures_of_updates_end_with_a_member() {
+        use boundary::Sized1;
+        use std::mem::{offset_of, size_of};
+        assert_eq!(size_of::<bootslot_bundle_options>(), bootslot_bundle_options::FIRST);
+        assert_eq!(size_of::<bootslot_download_options>(), bootslot_download_options::FIRST);
+        assert_eq!(size_of::<bootslot_install_options>(), bootslot_install_options::FIRST);
+        assert_eq!(size_of::<bootslot_manifest>(), bootslot_manifest::FIRST);
+        assert_eq!(size_of::<bootslot_image>(), bootslot_image::FIRST);
+        assert_eq!(size_of::<bootslot_installed>(), bootslot_installed::FIRST);
+        assert_eq!(size_of::<bootslot_progress>(), offset_of!(bootslot_progress, reserved) + 4);
+        assert_eq!(size_of::<bootslot_wait>(), offset_of!(bootslot_wait, reserved) + 7);
+    }
+
     /// These are for ever: programs were built with structures of these sizes.
     #[cfg(target_pointer_width = "64")]
     #[test]

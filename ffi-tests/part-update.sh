@@ -1,0 +1,89 @@
+# Sourced by run.sh. Bundles and their installation: a library with the features `update` and `http`, installed where
+# pkg-config says what its header has; the header, every function from C as in part c, and the example.
+
+tools/need.sh valgrind >&2
+mkdir -p "$work/update" "$work/panicking"
+built=$(CAPI_FEATURES=yaml,settings,libubootenv,http tools/build-capi.sh)
+cp "$built/libbootslot.so" "$built/libbootslot.a" "$work/update"
+update=$work/update-prefix
+PREFIX=$update tools/install.sh "$target/release/bootslot" "$work/update"
+export BOOTSLOT=$target/release/bootslot
+read -ra flags < <(PKG_CONFIG_PATH=$update/lib/pkgconfig pkg-config --cflags bootslot)
+check "pkg-config says what is in it" test "${flags[*]}" = "-I$update/include -DBOOTSLOT_UPDATE"
+PKG_CONFIG_PATH=$prefix/lib/pkgconfig pkg-config --cflags bootslot >"$work/cflags"
+check "and what is not in the other one" sh -c "! grep UPDATE '$work/cflags'"
+
+for language in "c -std=c99" "c -std=c17" "c++ -std=c++11" "c++ -std=c++20"; do
+    # shellcheck disable=SC2086  # words
+    check "bootslot.h as $language" gcc "${warnings[@]}" "${flags[@]}" -x $language -fsyntax-only "$update/include/bootslot.h"
+done
+# The functions of the header without comments, as in part headers.
+names() { gcc -E -P "$@" | tr '\n' ' ' | grep -oE '\b(bootslot|libuboot)_[a-z_]+ ?\(' | tr -d ' (' | sort -u; }
+printf '#include <bootslot.h>\n#include <libuboot.h>\n' >"$work/update.h"
+names "${flags[@]}" "$work/update.h" >"$work/declared-update"
+nm -D --defined-only "$work/update/libbootslot.so" | awk '{ print $3 }' | sort >"$work/exported-update"
+check "exported is what the headers declare, and nothing else" diff "$work/declared-update" "$work/exported-update"
+check "among it, what is only in this one" grep -qx bootslot_bundle_install "$work/declared-update"
+readelf -d "$work/update/libbootslot.so" >"$work/dynamic-update"
+check "it needs libc alone" sh -c "! grep NEEDED '$work/dynamic-update' | grep -v -E '\[(libc\.so\.6|ld-linux[-a-z0-9_]*\.so\.[0-9])\]'"
+
+plain=(gcc -std=c11 -D_GNU_SOURCE -pthread -g "${warnings[@]}" "${flags[@]}")
+sanitized=("${plain[@]}" -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+export ASAN_OPTIONS=detect_leaks=1:exitcode=9 UBSAN_OPTIONS=print_stacktrace=1
+link_update=("$update/lib/libbootslot.so" -Wl,-rpath,"$update/lib")
+"${plain[@]}" "$here/update.c" "${link_update[@]}" -o "$work/update-plain"
+"${sanitized[@]}" "$here/update.c" "${link_update[@]}" -o "$work/update-sanitized"
+check "update has the sanitizers" sh -c "nm '$work/update-sanitized' | grep -q __asan_init && nm '$work/update-sanitized' | grep -q __ubsan_handle"
+counted "update" "$work/update-plain" "$(place update-plain-place)" </dev/null
+counted "update, sanitized" "$work/update-sanitized" "$(place update-sanitized-place)" </dev/null
+counted "update, valgrind" valgrind -q --leak-check=full --errors-for-leak-kinds=definite,indirect --error-exitcode=9 \
+    "$work/update-plain" "$(place update-valgrind)" </dev/null
+
+# The example, as a daemon uses it.
+# shellcheck disable=SC2046  # words
+check "install, C99" gcc -std=c99 -D_DEFAULT_SOURCE "${warnings[@]}" examples/c/install.c \
+    $(PKG_CONFIG_PATH=$update/lib/pkgconfig pkg-config --cflags --libs bootslot) -o "$work/install"
+check "install, static" gcc "${flags[@]}" examples/c/install.c "$update/lib/libbootslot.a" -lm -o "$work/install-static"
+folder=$(place install-place)
+(
+    cd "$folder"
+    mkdir keys
+    head -c 32768 /dev/zero >env.img
+    printf '%s/env.img 0x0 0x4000\n%s/env.img 0x4000 0x4000\n' "$folder" "$folder" >fw_env.config
+    printf 'script = 2\n[[slot]]\nname = "A"\ndevice = "%s/a.img"\n[[slot]]\nname = "B"\ndevice = "%s/b.img"\n' "$folder" "$folder"
+    printf '[update]\ncompatible = "acme"\nkeys = "%s/keys"\n[environment]\nconfig = "%s/fw_env.config"\n' "$folder" "$folder"
+) >"$folder/bootslot.toml"
+(
+    cd "$folder"
+    seq 1 200000 >root.img
+    truncate -s 2M a.img b.img
+    echo 'bootcmd=run bootslot' >defaults
+    "$BOOTSLOT" bundle generate-key --public keys/release.pub --secret release.key
+    "$BOOTSLOT" bundle create -o update.bundle --compatible acme --version 2.3.1 root=root.img
+    "$BOOTSLOT" bundle sign update.bundle --key release.key
+    "$BOOTSLOT" init -f defaults --slot A --settings bootslot.toml
+    "$BOOTSLOT" confirm --slot A --settings bootslot.toml
+) >"$work/log"
+# says COMMAND... : its output is what stands on standard input
+says_update() { diff <(env BOOTSLOT_SETTINGS="$folder/bootslot.toml" BOOTSLOT_RUNNING=A LD_LIBRARY_PATH="$update/lib" "$@" 2>&1) -; }
+check "install a file" says_update "$work/install" "$folder/update.bundle" <<'OUTPUT'
+version 2.3.1 is in slot B: 1288895 bytes written, 0 were there
+OUTPUT
+check "its bytes" cmp -n 1288895 "$folder/root.img" "$folder/b.img"
+check "install it again, from a pipe" says_update sh -c "cat '$folder/update.bundle' | '$work/install-static' -" <<'OUTPUT'
+version 2.3.1 is in slot B, on trial
+OUTPUT
+check "an error, and its exit code" says_update sh -c "'$work/install' '$folder/root.img'; echo \$?" <<'OUTPUT'
+install: this is no bundle that can be installed: it does not start as a bundle does
+11
+OUTPUT
+
+# A library without the feature `http` in which calls can be made to panic.
+panicking=$(CAPI_FEATURES=yaml,settings,libubootenv,update,panic-hook tools/build-capi.sh)
+cp "$panicking/libbootslot.so" "$work/panicking/libbootslot.so.0"
+"${sanitized[@]}" "$here/panic.c" "$work/panicking/libbootslot.so.0" -Wl,-rpath,"$work/panicking" -o "$work/panic-update"
+counted "panics, with updates" env RUST_BACKTRACE=0 "$work/panic-update" "$(place panic-update-place)"
+nm -D --defined-only "$work/panicking/libbootslot.so.0" | awk '{ print $3 }' | sort >"$work/functions-update"
+tr '\n\t' '  ' <"$here/panic.c" | grep -oE '\b(bootslot|libuboot)_[a-z_]+ ?\(' | tr -d ' (' | sort -u >"$work/tested-update"
+check "no function is left out, with updates" sh -c "! comm -23 '$work/functions-update' '$work/tested-update' | grep ."
+unset BOOTSLOT
