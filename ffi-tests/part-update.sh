@@ -25,7 +25,8 @@ nm -D --defined-only "$work/update/libbootslot.so" | awk '{ print $3 }' | sort >
 check "exported is what the headers declare, and nothing else" diff "$work/declared-update" "$work/exported-update"
 check "among it, what is only in this one" grep -qx bootslot_bundle_install "$work/declared-update"
 readelf -d "$work/update/libbootslot.so" >"$work/dynamic-update"
-check "it needs libc alone" sh -c "! grep NEEDED '$work/dynamic-update' | grep -v -E '\[(libc\.so\.6|ld-linux[-a-z0-9_]*\.so\.[0-9])\]'"
+needs_update() { ! grep NEEDED "$work/dynamic-update" | grep -v -E '\[(lib[cm]\.so\.6|ld-linux[-a-z0-9_]*\.so\.[0-9])\]'; }
+check "it needs what comes with libc alone" needs_update
 
 plain=(gcc -std=c11 -D_GNU_SOURCE -pthread -g "${warnings[@]}" "${flags[@]}")
 sanitized=("${plain[@]}" -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
@@ -38,6 +39,14 @@ counted "update" "$work/update-plain" "$(place update-plain-place)" </dev/null
 counted "update, sanitized" "$work/update-sanitized" "$(place update-sanitized-place)" </dev/null
 counted "update, valgrind" valgrind -q --leak-check=full --errors-for-leak-kinds=definite,indirect --error-exitcode=9 \
     "$work/update-plain" "$(place update-valgrind)" </dev/null
+
+# What docs/c-api.md shows: each block is the body of a function.
+awk 'BEGIN { print "#include <bootslot.h>\n#include <stdio.h>"
+    print "int show(void *context, const bootslot_progress *now);" }
+    /^```/ { if (open) print "}"; open = $0 == "```c"; if (open) print "void block" ++blocks "(void);\nvoid block" blocks "(void) {"; next }
+    open { print }
+    END { if (blocks < 2) print "#error blocks are missing" }' docs/c-api.md >"$work/shown.c"
+check "what the documentation shows" "${plain[@]}" -c "$work/shown.c" -o "$work/shown.o"
 
 # The example, as a daemon uses it.
 # shellcheck disable=SC2046  # words
