@@ -1,7 +1,7 @@
 # Sourced by run.sh. Bundles and their installation: a library with the features `update` and `http`, installed where
 # pkg-config says what its header has; the header, every function from C as in part c, and the example.
 
-tools/need.sh valgrind >&2
+tools/need.sh valgrind cmake make >&2
 mkdir -p "$work/update" "$work/panicking"
 built=$(CAPI_FEATURES=yaml,settings,libubootenv,http tools/build-capi.sh)
 cp "$built/libbootslot.so" "$built/libbootslot.a" "$work/update"
@@ -26,6 +26,9 @@ check "exported is what the headers declare, and nothing else" diff "$work/decla
 check "among it, what is only in this one" grep -qx bootslot_bundle_install "$work/declared-update"
 readelf -d "$work/update/libbootslot.so" >"$work/dynamic-update"
 needs_update() { ! grep NEEDED "$work/dynamic-update" | grep -v -E '\[(lib[cm]\.so\.6|ld-linux[-a-z0-9_]*\.so\.[0-9])\]'; }
+# In MiB, as docs/c-api.md has it.
+size() { strip -o "$work/stripped" "$1" && awk -v bytes="$(stat -c %s "$work/stripped")" 'BEGIN { printf "%.1f\n", bytes / 2 ^ 20 }'; }
+check "its size is the documented one" test "$(size "$work/update/libbootslot.so")" = 2.9
 check "it needs what comes with libc alone" needs_update
 
 plain=(gcc -std=c11 -D_GNU_SOURCE -pthread -g "${warnings[@]}" "${flags[@]}")
@@ -52,6 +55,8 @@ check "what the documentation shows" "${plain[@]}" -c "$work/shown.c" -o "$work/
 # shellcheck disable=SC2046  # words
 check "install, C99" gcc -std=c99 -D_DEFAULT_SOURCE "${warnings[@]}" examples/c/install.c \
     $(PKG_CONFIG_PATH=$update/lib/pkgconfig pkg-config --cflags --libs bootslot) -o "$work/install"
+mkdir "$work/cmake-update"
+check "install, by CMake" sh -c "PKG_CONFIG_PATH='$update/lib/pkgconfig' cmake -S examples/c -B '$work/cmake-update' && cmake --build '$work/cmake-update' && test -x '$work/cmake-update/install'"
 check "install, static" gcc "${flags[@]}" examples/c/install.c "$update/lib/libbootslot.a" -lm -o "$work/install-static"
 folder=$(place install-place)
 (
@@ -90,6 +95,7 @@ OUTPUT
 # A library without the feature `http` in which calls can be made to panic.
 panicking=$(CAPI_FEATURES=yaml,settings,libubootenv,update,panic-hook tools/build-capi.sh)
 cp "$panicking/libbootslot.so" "$work/panicking/libbootslot.so.0"
+check "the size without http is the documented one" test "$(size "$work/panicking/libbootslot.so.0")" = 1.6
 "${sanitized[@]}" "$here/panic.c" "$work/panicking/libbootslot.so.0" -Wl,-rpath,"$work/panicking" -o "$work/panic-update"
 counted "panics, with updates" env RUST_BACKTRACE=0 "$work/panic-update" "$(place panic-update-place)"
 nm -D --defined-only "$work/panicking/libbootslot.so.0" | awk '{ print $3 }' | sort >"$work/functions-update"

@@ -126,6 +126,7 @@ const OTHERS: &[&str] = &[
     "\"single-word\"` for 4 bytes",
     "two FAT files of 64 KiB",
     "env export -c -s 10000",
+    "With `update` it has 1.6 MiB, with `http` 2.9 MiB",
     "is 200 KiB smaller",
     "without `yaml` 110 KiB",
     "it is 110 KiB smaller",

@@ -136,13 +136,16 @@ impl Session {
         self.device.as_mut().ok_or_else(|| Failure::new(BOOTSLOT_ERROR_STATE, "the slots are not open"))
     }
 
-    /// Gives an order.
+    /// Gives an order. What was read before is no longer true then.
     fn order(&mut self, give: impl FnOnce(&mut Device) -> crate::Result<Done>) -> Outcome<bootslot_code> {
-        self.change(|device| Ok(give(device)?))?;
+        self.status = None;
+        give(self.device()?)?;
+        self.given.end();
         Ok(BOOTSLOT_OK)
     }
 
-    /// Changes the state. What was read before is no longer true then.
+    /// The same for what is more than an order, and has errors of its own.
+    #[cfg(feature = "update")]
     pub(super) fn change<T>(&mut self, change: impl FnOnce(&mut Device) -> Outcome<T>) -> Outcome<T> {
         self.status = None;
         let changed = change(self.device()?)?;
