@@ -387,6 +387,7 @@ static void refusals(void)
 	is_not_opened("cut.bundle", BOOTSLOT_ERROR_BUNDLE_FORMAT, "and should have");
 	is_not_opened("good.img", BOOTSLOT_ERROR_BUNDLE_FORMAT, "this is no bundle");
 	is_not_opened("empty", BOOTSLOT_ERROR_BUNDLE_READ, "can't be read at 0x0");
+	is_not_opened("keys", BOOTSLOT_ERROR_BUNDLE_READ, "Is a directory");
 	is_not_opened("missing", BOOTSLOT_ERROR_IO, "/missing: opening the bundle failed");
 	is_refused(slots, "incompatible.bundle", BOOTSLOT_ERROR_INCOMPATIBLE, "is for \"other\", and this device is \"acme\"");
 	is_refused(slots, "revision.bundle", BOOTSLOT_ERROR_REVISION, "is for the revisions r9");

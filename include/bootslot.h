@@ -736,8 +736,8 @@ typedef struct bootslot_progress {
 
 /**
  * Hears the progress. What it returns cancels, unless it is 0: then the function returns BOOTSLOT_ERROR_CANCELLED, and
- * the next installation goes on where this one ended. It is called from the thread that is in the function, several
- * times a second. Both handles are busy meanwhile. It must return: it may not throw, or jump out.
+ * the next installation goes on where this one ended. It is called from the thread that is in the function, each
+ * MiB or so. Both handles are busy meanwhile. It must return: it may not throw, or jump out.
  */
 typedef int (*bootslot_listener)(void *context, const struct bootslot_progress *progress);
 
@@ -1037,7 +1037,8 @@ enum bootslot_code bootslot_bundle_open(struct bootslot_bundle *bundle,
 /**
  * The same with a file or a pipe that is open. A file is read from its first byte on, whatever was read of it
  * before. A pipe is read from where it stands, as it comes, so of bootslot_bundle_verify,
- * bootslot_bundle_install and a dry run of that only one can follow. `fd` stays yours: close it when you like.
+ * bootslot_bundle_install and a dry run of that only one can follow. Reading from it has to wait for bytes: without
+ * O_NONBLOCK. `fd` stays yours: close it when you like.
  */
 enum bootslot_code bootslot_bundle_open_fd(struct bootslot_bundle *bundle,
                                            int fd,
@@ -1228,9 +1229,9 @@ enum bootslot_code bootslot_bundle_verify(struct bootslot_bundle *bundle,
                                           void *context);
 
 /**
- * Installs the bundle into a slot that does not run, reads it back, and puts it on trial. An error is told by both
- * handles. Whatever ends it, also a power cut: the slot either boots whole or never boots, and the same call goes
- * on there. With NULL for `options`, all of them have their default. `installed` may be NULL.
+ * Installs the bundle into a slot that does not run, reads it back, and puts it on trial. The text of an error is
+ * that of bootslot_bundle_last_error. Whatever ends it, also a power cut: the slot either boots whole or never
+ * boots, and the same call goes on there. With NULL for `options`, all of them have their default. `installed` may be NULL.
  */
 enum bootslot_code bootslot_bundle_install(struct bootslot_bundle *bundle,
                                            struct bootslot_slots *slots,

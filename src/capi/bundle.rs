@@ -207,7 +207,8 @@ exports! { EXPORTS:
 
     /// The same with a file or a pipe that is open. A file is read from its first byte on, whatever was read of it
     /// before. A pipe is read from where it stands, as it comes, so of bootslot_bundle_verify,
-    /// bootslot_bundle_install and a dry run of that only one can follow. `fd` stays yours: close it when you like.
+    /// bootslot_bundle_install and a dry run of that only one can follow. Reading from it has to wait for bytes: without
+    /// O_NONBLOCK. `fd` stays yours: close it when you like.
     fn bootslot_bundle_open_fd(
         bundle: *mut bootslot_bundle,
         fd: c_int,

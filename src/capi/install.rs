@@ -170,9 +170,9 @@ exports! { EXPORTS:
         })
     }
 
-    /// Installs the bundle into a slot that does not run, reads it back, and puts it on trial. An error is told by both
-    /// handles. Whatever ends it, also a power cut: the slot either boots whole or never boots, and the same call goes
-    /// on there. With NULL for `options`, all of them have their default. `installed` may be NULL.
+    /// Installs the bundle into a slot that does not run, reads it back, and puts it on trial. The text of an error is
+    /// that of bootslot_bundle_last_error. Whatever ends it, also a power cut: the slot either boots whole or never
+    /// boots, and the same call goes on there. With NULL for `options`, all of them have their default. `installed` may be NULL.
     fn bootslot_bundle_install(
         bundle: *mut bootslot_bundle,
         slots: *mut bootslot_slots,
