@@ -36,6 +36,7 @@ fuzz: ## every fuzz target for a minute; FUZZ_SECONDS=600 for longer (needs a ni
 soak: ## millions of random power cuts on simulated media, thousands on disks and devices in QEMU; STATES=5000000 CUTS=2000
 	BOOTSLOT_SOAK_STATES=$(or $(STATES),5000000) cargo test --locked --release --features sim --test power_cut -- \
 		--ignored soak --nocapture
+	cargo test --locked --release --all-features --test install -- --ignored soak --nocapture
 	qemu/test-disk.sh --stores 250 --states 5000 --recovered 12
 	qemu/test-device.sh --soak --cuts $(or $(CUTS),2000)
 

@@ -163,14 +163,17 @@ fn what_is_wrong_with_the_options_is_told_without_secrets() {
 #[test]
 #[ignore = "a measurement"]
 fn what_a_delta_costs() {
-    const LEN: usize = 128 << 20;
-    let old: Vec<u8> =
-        random(LEN).chunks_exact(10).flat_map(|bytes| [&bytes[..3], &[b'x'; 7]].concat()).collect();
+    const LEN: usize = 512 << 20;
+    // As an image, 70 % can be compressed, of what has changed as well.
+    let content = |len: usize| -> Vec<u8> {
+        random(len).chunks_exact(10).flat_map(|bytes| [&bytes[..3], &[b'x'; 7]].concat()).collect()
+    };
+    let old = content(LEN);
     let mut image = old.clone();
     let run = LEN / 20 / 20 / 4096 * 4096;
     for place in 0..20 {
         let start = (place * LEN / 20 + 12_345) / 4096 * 4096;
-        image[start..start + run].copy_from_slice(&random(run + place)[..run]);
+        image[start..start + run].copy_from_slice(&content(run + 10 * (place + 1))[..run]);
     }
     let (place, bundle) = place_for(&image);
     place.write("a.img", &old);

@@ -7,6 +7,7 @@ mod floor;
 mod media;
 mod patch;
 mod rig;
+mod soak;
 
 use std::path::Path;
 

@@ -14,7 +14,8 @@ const SECTOR: usize = 4096;
 
 /// What a part can lie on. Each holds [`SLOT_SIZE`] bytes and a little more.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum On {
+pub enum On {
+    Block,
     Nor,
     NorEcc,
     Nand,
@@ -24,7 +25,8 @@ enum On {
     Static,
 }
 
-const ALL: [On; 7] = [On::Nor, On::NorEcc, On::Nand, On::DataFlash, On::Ram, On::Dynamic, On::Static];
+/// All but block devices, on which nothing is left to be erased.
+pub const ALL: [On; 7] = [On::Nor, On::NorEcc, On::Nand, On::DataFlash, On::Ram, On::Dynamic, On::Static];
 
 /// Bad from the start: the first block, one in the middle, and two in a row.
 const BAD: [u64; 4] = [0, 9, 14, 15];
@@ -33,6 +35,7 @@ impl On {
     fn make(self, board: &Board) -> SimMedium {
         let sectors = SLOT_SIZE / SECTOR + 2;
         match self {
+            On::Block => board.block(SLOT_SIZE + 512),
             On::Nor => board.nor(sectors, SECTOR),
             On::NorEcc => board.nor_ecc(sectors, SECTOR, 16),
             On::Nand => {
@@ -48,7 +51,7 @@ impl On {
     }
 
     /// A device whose parts lie on this, and are full.
-    fn rig(self) -> Rig {
+    pub fn rig(self) -> Rig {
         let rig = Rig::on(|board| self.make(board));
         for part in ["boot", "root"] {
             for (slot, seed) in [("A", 77), ("B", 55)] {
@@ -71,7 +74,7 @@ fn is_flash(medium: &SimMedium) -> bool {
 }
 
 /// Puts an image there as the factory does.
-fn fill(medium: &SimMedium, image: &[u8]) {
+pub fn fill(medium: &SimMedium, image: &[u8]) {
     if !is_flash(medium) {
         return medium.preload(0, image);
     }
@@ -82,7 +85,7 @@ fn fill(medium: &SimMedium, image: &[u8]) {
 }
 
 /// All that can be read, in the order of an image.
-fn held(medium: &SimMedium) -> Vec<u8> {
+pub fn held(medium: &SimMedium) -> Vec<u8> {
     let image = medium.image();
     if !is_flash(medium) {
         return image;
@@ -107,12 +110,12 @@ fn images() -> (Vec<u8>, Vec<u8>) {
 
 /// B holds exactly these images, and the rest of it is empty.
 #[track_caller]
-fn holds(rig: &Rig, boot: &[u8], root: &[u8], id: &str) {
+pub fn holds(rig: &Rig, boot: &[u8], root: &[u8], id: &str) {
     for (part, image) in [("boot", boot), ("root", root)] {
         let medium = rig.part("B", part);
         let held = held(medium);
         assert!(held.starts_with(image), "{id}: {part}");
-        if medium.geometry().kind != MediumKind::Ram || is_flash(medium) {
+        if medium.geometry().kind == MediumKind::Ubi || is_flash(medium) {
             let rest = &held[image.len()..];
             assert!(
                 rest.iter().all(|&byte| byte == 0xff),
@@ -129,7 +132,7 @@ fn holds(rig: &Rig, boot: &[u8], root: &[u8], id: &str) {
 
 /// After a cut: the running slot is as it was and boots, and the other one boots only if it is whole.
 #[track_caller]
-fn judge(rig: &Rig, whole: (&[u8], &[u8]), before: &Rig, id: &str) {
+pub fn judge(rig: &Rig, whole: (&[u8], &[u8]), before: &Rig, id: &str) {
     for part in ["boot", "root"] {
         assert_eq!(rig.part("A", part).image(), before.part("A", part).image(), "{id}");
     }
@@ -152,7 +155,7 @@ fn judge(rig: &Rig, whole: (&[u8], &[u8]), before: &Rig, id: &str) {
 }
 
 /// Where in an operation the power fails, and what it leaves.
-fn moments(entry: &Entry, on: On) -> Vec<Moment> {
+pub fn moments(entry: &Entry, on: On) -> Vec<Moment> {
     let tails: &[u32] = match (on, entry.op) {
         (On::Nor | On::NorEcc, Op::Erase) => &[0, 2, 4, 6, 7],
         (On::Nor | On::NorEcc, Op::Program) => &[0, 1, 65],
