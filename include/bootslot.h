@@ -217,6 +217,10 @@ typedef enum bootslot_code {
      */
     BOOTSLOT_ERROR_NO_ROOM = 58,
     /**
+     * The bundle is a patch, and the image that it was made against is not there. The slot is untouched.
+     */
+    BOOTSLOT_ERROR_OLD_IMAGE = 59,
+    /**
      * The bundle is damaged: what arrived is not what was signed, and was not written. The slot is being written.
      */
     BOOTSLOT_ERROR_DAMAGED = 60,
@@ -1222,7 +1226,7 @@ enum bootslot_code bootslot_env_repair(struct bootslot_env *env,
 #if defined(BOOTSLOT_UPDATE)
 /**
  * Takes all images out of the bundle and compares them with what was signed. They go nowhere. `progress` may be
- * NULL; `context` is its first argument.
+ * NULL; `context` is its first argument. A patch can't be verified alone: BOOTSLOT_ERROR_OLD_IMAGE.
  */
 enum bootslot_code bootslot_bundle_verify(struct bootslot_bundle *bundle,
                                           bootslot_listener progress,
