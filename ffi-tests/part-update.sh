@@ -53,11 +53,11 @@ check "what the documentation shows" "${plain[@]}" -c "$work/shown.c" -o "$work/
 
 # The example, as a daemon uses it.
 # shellcheck disable=SC2046  # words
-check "install, C99" gcc -std=c99 -D_DEFAULT_SOURCE "${warnings[@]}" examples/c/install.c \
-    $(PKG_CONFIG_PATH=$update/lib/pkgconfig pkg-config --cflags --libs bootslot) -o "$work/install"
+check "installer, C99" gcc -std=c99 -D_DEFAULT_SOURCE "${warnings[@]}" examples/c/installer.c \
+    $(PKG_CONFIG_PATH=$update/lib/pkgconfig pkg-config --cflags --libs bootslot) -o "$work/installer"
 mkdir "$work/cmake-update"
-check "install, by CMake" sh -c "PKG_CONFIG_PATH='$update/lib/pkgconfig' cmake -S examples/c -B '$work/cmake-update' && cmake --build '$work/cmake-update' && test -x '$work/cmake-update/install'"
-check "install, static" gcc "${flags[@]}" examples/c/install.c "$update/lib/libbootslot.a" -lm -o "$work/install-static"
+check "installer, by CMake" sh -c "PKG_CONFIG_PATH='$update/lib/pkgconfig' cmake -S examples/c -B '$work/cmake-update' && cmake --build '$work/cmake-update' && test -x '$work/cmake-update/installer'"
+check "installer, static" gcc "${flags[@]}" examples/c/installer.c "$update/lib/libbootslot.a" -lm -o "$work/installer-static"
 folder=$(place install-place)
 (
     cd "$folder"
@@ -80,15 +80,15 @@ folder=$(place install-place)
 ) >"$work/log"
 # says COMMAND... : its output is what stands on standard input
 says_update() { diff <(env BOOTSLOT_SETTINGS="$folder/bootslot.toml" BOOTSLOT_RUNNING=A LD_LIBRARY_PATH="$update/lib" "$@" 2>&1) -; }
-check "install a file" says_update "$work/install" "$folder/update.bundle" <<'OUTPUT'
+check "install a file" says_update "$work/installer" "$folder/update.bundle" <<'OUTPUT'
 version 2.3.1 is in slot B: 1288895 bytes written, 0 were there
 OUTPUT
 check "its bytes" cmp -n 1288895 "$folder/root.img" "$folder/b.img"
-check "install it again, from a pipe" says_update sh -c "cat '$folder/update.bundle' | '$work/install-static' -" <<'OUTPUT'
+check "install it again, from a pipe" says_update sh -c "cat '$folder/update.bundle' | '$work/installer-static' -" <<'OUTPUT'
 version 2.3.1 is in slot B, on trial
 OUTPUT
-check "an error, and its exit code" says_update sh -c "'$work/install' '$folder/root.img'; echo \$?" <<'OUTPUT'
-install: this is no bundle that can be installed: it does not start as a bundle does
+check "an error, and its exit code" says_update sh -c "'$work/installer' '$folder/root.img'; echo \$?" <<'OUTPUT'
+installer: this is no bundle that can be installed: it does not start as a bundle does
 11
 OUTPUT
 

@@ -1,4 +1,4 @@
-/* An update daemon's work: a bundle into the slot that does not run. `install BUNDLE`; BUNDLE is a file, an address of
+/* An update daemon's work: a bundle into the slot that does not run. `installer BUNDLE`; BUNDLE is a file, an address of
  * http or https, or - for standard input. The first SIGINT or SIGTERM cancels; the next run goes on there. It ends as
  * `bootslot install` does, with the same exit codes. Needs a library with the feature `update`. */
 #include <bootslot.h>
@@ -32,7 +32,7 @@ static int waiting(void *context, const bootslot_wait *now)
 {
 	(void)context;
 	if (now->first)
-		fprintf(stderr, "install: %s\n", now->reason);
+		fprintf(stderr, "installer: %s\n", now->reason);
 	return cancelled;
 }
 
@@ -60,7 +60,7 @@ int main(int argc, char **argv)
 	bootslot_code code;
 
 	if (argc != 2) {
-		fprintf(stderr, "usage: install BUNDLE\n");
+		fprintf(stderr, "usage: installer BUNDLE\n");
 		return 2;
 	}
 	signal(SIGINT, cancel);
@@ -72,7 +72,7 @@ int main(int argc, char **argv)
 
 	code = bootslot_slots_open(slots, &device);
 	if (code != BOOTSLOT_OK) {
-		fprintf(stderr, "install: %s\n", bootslot_slots_last_error(slots));
+		fprintf(stderr, "installer: %s\n", bootslot_slots_last_error(slots));
 	} else {
 		/* The signature is verified here, and nothing of the bundle is believed before. */
 		if (strcmp(argv[1], "-") == 0)
@@ -88,7 +88,7 @@ int main(int argc, char **argv)
 		if (isatty(2))
 			fprintf(stderr, "\n");
 		if (code != BOOTSLOT_OK)
-			fprintf(stderr, "install: %s\n", bootslot_bundle_last_error(bundle));
+			fprintf(stderr, "installer: %s\n", bootslot_bundle_last_error(bundle));
 		else if (installed.already)
 			printf("version %s is in slot %s, on trial\n", manifest.version, installed.slot);
 		else
