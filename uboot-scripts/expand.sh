@@ -1,6 +1,6 @@
 #!/bin/sh
-# Expands a text environment as U-Boot's build does (the C preprocessor, then lines joined to
-# variables, scripts/env2string.awk), "expand.sh FILE [CPP_OPTION...]". Prints name=value lines.
+# "expand.sh FILE [CPP_OPTION...]" expands a text environment as U-Boot's build does: it runs the C
+# preprocessor, then it joins lines to variables (scripts/env2string.awk). It prints name=value lines.
 set -eu
 file=$1; shift
 "${CPP:-cpp}" -P -undef -x assembler-with-cpp -D__ASSEMBLY__ -D__UBOOT_CONFIG__ -DBOOTSLOT_UNCHECKED \
