@@ -225,7 +225,7 @@ typedef enum bootslot_code {
      */
     BOOTSLOT_ERROR_DAMAGED = 60,
     /**
-     * The medium of the slot can't be written or read. The slot is being written.
+     * The medium of the slot can't be written or read. The slot is untouched, or being written.
      */
     BOOTSLOT_ERROR_MEDIUM = 61,
     /**

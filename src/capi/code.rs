@@ -121,7 +121,7 @@ codes! {
     BOOTSLOT_ERROR_OLD_IMAGE = 59: c"the running slot does not hold the image that the patch needs",
     /// The bundle is damaged: what arrived is not what was signed, and was not written. The slot is being written.
     BOOTSLOT_ERROR_DAMAGED = 60: c"the bundle is damaged",
-    /// The medium of the slot can't be written or read. The slot is being written.
+    /// The medium of the slot can't be written or read. The slot is untouched, or being written.
     BOOTSLOT_ERROR_MEDIUM = 61: c"the medium can't be written or read",
     /// The medium of the slot returns other bytes than were written. The slot is being written.
     BOOTSLOT_ERROR_READ_BACK = 62: c"the medium of the slot returns other bytes than were written",

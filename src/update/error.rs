@@ -102,7 +102,7 @@ pub enum UpdateError {
     /// The server has another bundle now than at the start. Untouched, or being written: nothing of the two is mixed.
     #[error("the bundle has changed during the download: {0}")]
     Changed(String),
-    /// The medium can't be written or read. Being written.
+    /// The medium can't be written or read. Being written; untouched where it fails while it is looked at.
     #[error("{}: {step} at {offset:#x} failed: {error}", path.display())]
     Medium {
         /// The device of the slot's part.
@@ -152,7 +152,7 @@ impl UpdateError {
     /// | 23 | it was cancelled |
     /// | 24 | the server has another bundle now than at the start |
     ///
-    /// Up to 19 nothing was written to the slot.
+    /// From 9 to 19, but for 10, nothing was written to the slot.
     pub fn code(&self) -> u8 {
         match self {
             UpdateError::Device(Error::NoValidCopy { .. }) => 3,
