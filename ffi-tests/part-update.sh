@@ -2,11 +2,11 @@
 # pkg-config says what its header has; the header, every function from C as in part c, and the example.
 
 tools/need.sh valgrind cmake make >&2
-mkdir -p "$work/update" "$work/panicking"
+mkdir -p "$work/with-update" "$work/panicking"
 built=$(CAPI_FEATURES=yaml,settings,libubootenv,http tools/build-capi.sh)
-cp "$built/libbootslot.so" "$built/libbootslot.a" "$work/update"
+cp "$built/libbootslot.so" "$built/libbootslot.a" "$work/with-update"
 update=$work/update-prefix
-PREFIX=$update tools/install.sh "$target/release/bootslot" "$work/update"
+PREFIX=$update tools/install.sh "$target/release/bootslot" "$work/with-update"
 export BOOTSLOT=$target/release/bootslot
 read -ra flags < <(PKG_CONFIG_PATH=$update/lib/pkgconfig pkg-config --cflags bootslot)
 check "pkg-config says what is in it" test "${flags[*]}" = "-I$update/include -DBOOTSLOT_UPDATE"
@@ -21,14 +21,14 @@ done
 names() { gcc -E -P "$@" | tr '\n' ' ' | grep -oE '\b(bootslot|libuboot)_[a-z_]+ ?\(' | tr -d ' (' | sort -u; }
 printf '#include <bootslot.h>\n#include <libuboot.h>\n' >"$work/update.h"
 names "${flags[@]}" "$work/update.h" >"$work/declared-update"
-nm -D --defined-only "$work/update/libbootslot.so" | awk '{ print $3 }' | sort >"$work/exported-update"
+nm -D --defined-only "$work/with-update/libbootslot.so" | awk '{ print $3 }' | sort >"$work/exported-update"
 check "exported is what the headers declare, and nothing else" diff "$work/declared-update" "$work/exported-update"
 check "among it, what is only in this one" grep -qx bootslot_bundle_install "$work/declared-update"
-readelf -d "$work/update/libbootslot.so" >"$work/dynamic-update"
+readelf -d "$work/with-update/libbootslot.so" >"$work/dynamic-update"
 needs_update() { ! grep NEEDED "$work/dynamic-update" | grep -v -E '\[(lib[cm]\.so\.6|ld-linux[-a-z0-9_]*\.so\.[0-9])\]'; }
 # In MiB, as docs/c-api.md has it.
 size() { strip -o "$work/stripped" "$1" && awk -v bytes="$(stat -c %s "$work/stripped")" 'BEGIN { printf "%.1f\n", bytes / 2 ^ 20 }'; }
-check "its size is the documented one" test "$(size "$work/update/libbootslot.so")" = 2.9
+check "its size is the documented one" test "$(size "$work/with-update/libbootslot.so")" = 2.9
 check "it needs what comes with libc alone" needs_update
 
 plain=(gcc -std=c11 -D_GNU_SOURCE -pthread -g "${warnings[@]}" "${flags[@]}")
