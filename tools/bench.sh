@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # tools/bench.sh [--check|--slow]: the table of benches/figures.py with all that it needs, and that of
-# benches/install.sh. With --check ours of the first alone, as a test; else beside the incumbents' tools.
+# benches/install.sh. With --check ours of the first alone, as a test; else beside the incumbents' tools. With --slow also
+# what a delta costs, of real systems beside other methods and over a slow link: hours.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tools/need.sh python3 valgrind strace time binutils
@@ -25,4 +26,9 @@ else
 fi
 # Loop devices are for root alone.
 [ "$(id -u)" != 0 ] || benches/install.sh || failed=1
+if [ "${1:-}" = --slow ]; then
+    benches/delta.sh 12 || failed=1
+    benches/delta.sh 13 || failed=1
+    cargo test --locked --release --all-features --test http_source -- --ignored --nocapture delta || failed=1
+fi
 exit $failed

@@ -19,8 +19,8 @@ missing=$(comm -13 old.chunks new.chunks | while read -r chunk; do find store-ne
 echo "casync $((missing + $(size new.caibx)))"
 
 for image in old new; do zck -o $image.zck $image >/dev/null; done
-# "Would download N of M bytes"
-echo "zchunk $(zck_delta_size old.zck new.zck | sed -n 's/^Would download \([0-9]*\) of.*/\1/p')"
+# "Would download in total N of M bytes"
+echo "zchunk $(zck_delta_size old.zck new.zck | sed -n 's/^Would download in total \([0-9]*\) of.*/\1/p')"
 
 xdelta3 -e -9 -S none -B 1073741824 -s old new new.xd
 zstd -q -19 -o new.xd.zst new.xd
