@@ -46,7 +46,8 @@ in_root "$("$here/peers.sh")" "$project:/src" "$work:/build" -- sh -ec '
 		mount --bind "/tmp/$changed" "/$changed"
 	done
 	mkdir -p /run/lock /run/dbus /var/lib/dbus
-	exec sh /src/benches/inside/install.sh "$1"' sh "$rounds" | tee "$work/readings" >&2
+	sh /src/benches/inside/install.sh "$1" || echo failed' sh "$rounds" | tee "$work/readings" >&2
+! grep -q '^failed' "$work/readings" || die "an installation failed"
 awk '
 	$1 ~ /^size:/ { size[substr($1, 6)] = $3; next }
 	!($1 in least) || $2 < least[$1] { least[$1] = $2 }
