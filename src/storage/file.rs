@@ -144,22 +144,6 @@ impl Medium for FileMedium {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    fn is_bad(&mut self, _offset: u64) -> io::Result<bool> {
-        Ok(false)
-    }
-
-    fn mark_bad(&mut self, _offset: u64) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn unlock(&mut self, _offset: u64) -> io::Result<bool> {
-        Ok(false)
-    }
-
-    fn lock(&mut self, _offset: u64) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
     fn sync(&mut self) -> io::Result<()> {
         // The size never changes, so the data are all; for a block device this flushes the disk's cache too.
         self.file.sync_data()

@@ -101,17 +101,25 @@ pub trait Medium: Send + Sync {
     fn erase(&mut self, offset: u64) -> io::Result<()>;
 
     /// Whether the block that starts at `offset` is marked bad (NAND; elsewhere never).
-    fn is_bad(&mut self, offset: u64) -> io::Result<bool>;
+    fn is_bad(&mut self, _offset: u64) -> io::Result<bool> {
+        Ok(false)
+    }
 
-    /// Marks the block that starts at `offset` as bad (NAND).
-    fn mark_bad(&mut self, offset: u64) -> io::Result<()>;
+    /// Marks the block that starts at `offset` as bad (NAND; elsewhere [`io::ErrorKind::Unsupported`]).
+    fn mark_bad(&mut self, _offset: u64) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 
     /// Unlocks the sector that starts at `offset`; returns whether it was locked. Media without
     /// locks return `false`.
-    fn unlock(&mut self, offset: u64) -> io::Result<bool>;
+    fn unlock(&mut self, _offset: u64) -> io::Result<bool> {
+        Ok(false)
+    }
 
-    /// Locks the sector that starts at `offset` again.
-    fn lock(&mut self, offset: u64) -> io::Result<()>;
+    /// Locks the sector that starts at `offset` again. Media without locks: [`io::ErrorKind::Unsupported`].
+    fn lock(&mut self, _offset: u64) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 
     /// Returns when everything programmed so far is on the medium.
     fn sync(&mut self) -> io::Result<()>;

@@ -134,22 +134,6 @@ impl Medium for VolumeMedium {
         readable(&self.file).unwrap_or(0)
     }
 
-    fn is_bad(&mut self, _offset: u64) -> io::Result<bool> {
-        Ok(false)
-    }
-
-    fn mark_bad(&mut self, _offset: u64) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn unlock(&mut self, _offset: u64) -> io::Result<bool> {
-        Ok(false)
-    }
-
-    fn lock(&mut self, _offset: u64) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
     fn sync(&mut self) -> io::Result<()> {
         self.file.sync_all()
     }

@@ -8,6 +8,8 @@ mod media;
 mod patch;
 mod rig;
 mod soak;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::path::Path;
 

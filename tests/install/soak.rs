@@ -5,13 +5,13 @@
 //! begins with `BOOTSLOT_SOAK_SEED`, or with the clock.
 
 use std::path::PathBuf;
-use std::time::SystemTime;
 
 use bootslot::slot::Standing;
 use bootslot::storage::sim::{mix, Cut, Entry};
 
 use crate::media::{fill, holds, judge, moments, On, ALL};
 use crate::rig::*;
+use crate::support::{number, soak_seed};
 
 /// How many installations are made up; each is cut in many ways.
 const STORIES: u64 = 64;
@@ -157,7 +157,7 @@ fn cut(cuts: u64, seed: u64) {
 
 #[test]
 fn some_random_cuts() {
-    let seed = seed();
+    let seed = soak_seed();
     println!("BOOTSLOT_SOAK_SEED={seed}");
     cut(1000, seed);
 }
@@ -165,17 +165,8 @@ fn some_random_cuts() {
 #[test]
 #[ignore = "runs for minutes: make soak"]
 fn soak() {
-    let seed = seed();
+    let seed = soak_seed();
     let cuts = number("BOOTSLOT_SOAK_CUTS").unwrap_or(100_000);
     println!("soak: {cuts} cuts, BOOTSLOT_SOAK_SEED={seed}");
     cut(cuts, seed);
-}
-
-fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok().and_then(|text| text.parse().ok())
-}
-
-fn seed() -> u64 {
-    let clock = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_nanos() as u64);
-    number("BOOTSLOT_SOAK_SEED").unwrap_or(clock % 1_000_000_000)
 }

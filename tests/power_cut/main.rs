@@ -13,17 +13,20 @@ mod judge;
 mod models;
 mod readers;
 mod rig;
+#[path = "../support/mod.rs"]
+mod support;
 mod workload;
 mod writers;
 
 use std::io::Write;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use bootslot::storage::sim::mix;
 
 use case::{Case, Start};
 use explore::{Depth, Explorer, Tally};
 use rig::{Kind, KINDS};
+use support::{number, soak_seed};
 use workload::{initial_states, Workload, SINGLE_STATES};
 use writers::{ByHand, Fault, Real, Writer};
 
@@ -277,10 +280,8 @@ fn replay() {
 #[test]
 #[ignore = "runs for minutes: make soak"]
 fn soak() {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let states = number("BOOTSLOT_SOAK_STATES").unwrap_or(1_000_000);
-    let clock = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_nanos() as u64);
-    let seed = number("BOOTSLOT_SOAK_SEED").unwrap_or(clock % 1_000_000_000);
+    let seed = soak_seed();
     show(&format!("soak: {} states, BOOTSLOT_SOAK_SEED={seed}", grouped(states)));
     let threads = std::thread::available_parallelism().map_or(1, usize::from) as u64;
     let part = |i| random_cases(&Real, mix(seed ^ i << 48), states.div_ceil(threads));

@@ -6,6 +6,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::SystemTime;
 
 /// A user who owns nothing.
 pub const NOBODY: u32 = 65534;
@@ -137,4 +138,15 @@ impl Drop for Mount {
     fn drop(&mut self) {
         run("umount", &[self.path.to_str().unwrap()]);
     }
+}
+
+/// A number in the environment.
+pub fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().and_then(|text| text.parse().ok())
+}
+
+/// Where a soak begins: at `BOOTSLOT_SOAK_SEED`, or by the clock.
+pub fn soak_seed() -> u64 {
+    let clock = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_nanos() as u64);
+    number("BOOTSLOT_SOAK_SEED").unwrap_or(clock % 1_000_000_000)
 }

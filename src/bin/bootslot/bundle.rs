@@ -14,9 +14,9 @@ use serde_json::{json, Value};
 
 use crate::difference;
 use crate::origin::{image, Origin};
-use crate::outcome::{print, tell_failure, Outcome};
+use crate::outcome::{print, print_event, with_last_event, Outcome};
 use crate::progress::Progress;
-use crate::report::{event, to_json};
+use crate::report::to_json;
 use crate::trust;
 #[cfg(feature = "bundle")]
 use crate::workshop;
@@ -101,11 +101,7 @@ pub fn run(options: &Options) -> Outcome {
         }
         Command::Diff { old, new, json } => difference::run(old, new, *json),
         Command::Verify { origin, trust, key, against, json } => {
-            let result = verify(origin, trust, key, against, *json);
-            if let (Err(failure), true) = (&result, json) {
-                tell_failure(failure);
-            }
-            result
+            with_last_event(verify(origin, trust, key, against, *json), *json)
         }
     }
 }
@@ -130,13 +126,15 @@ fn verify(
     let signer = bundle.signer.as_ref().map(|signer| (signer.key.as_str(), signer.comment.as_str()));
     let (key, comment) = signer.unwrap_or_default();
     let (version, id) = (&bundle.manifest.version, bundle.id());
-    print(&match as_json {
-        true => event(
+    match as_json {
+        true => print_event(
             &json!({ "event": "done", "code": 0, "update": id, "version": version, "key": key, "comment": comment }),
         ),
-        false => format!("Version {version} ({id}): signed by {key} ({comment}), all images are whole\n")
-            .into_bytes(),
-    })
+        false => print(
+            format!("Version {version} ({id}): signed by {key} ({comment}), all images are whole\n")
+                .as_bytes(),
+        ),
+    }
 }
 
 /// For people.

@@ -1,7 +1,6 @@
 //! The options of a download, and what the process's environment says of proxies.
 
 use std::env;
-use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,7 +10,7 @@ use bootslot::update::source::http::{self, ClientFiles, HttpSource, Proxies, Ret
 use clap::Args;
 use serde_json::json;
 
-use crate::outcome::{complain, read_input, Failure, Outcome};
+use crate::outcome::{complain, print_event, read_input, Failure, Outcome};
 use crate::progress::is_watched;
 
 /// The options of a download.
@@ -107,7 +106,7 @@ fn tell(now: &Waiting<'_>, json: bool) {
             "seconds": (seconds * 10.0).round() / 10.0,
             "failed": now.failed,
         });
-        let _ = writeln!(io::stdout().lock(), "{event}");
+        let _ = print_event(&event);
     } else if is_watched() && now.is_first {
         complain("bootslot", format_args!("{}; next attempt in {seconds:.0} s", now.reason));
     }

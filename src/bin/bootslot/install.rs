@@ -8,9 +8,8 @@ use clap::Args;
 use serde_json::json;
 
 use crate::origin::Origin;
-use crate::outcome::{print, tell_failure, Outcome};
+use crate::outcome::{print, print_event, with_last_event, Outcome};
 use crate::progress::Progress;
-use crate::report::event;
 use crate::slots::{self, slot_name};
 use crate::trust;
 
@@ -44,11 +43,7 @@ pub struct Install {
 
 /// Runs the command.
 pub fn run(options: &Install) -> Outcome {
-    let result = install(options);
-    if let (Err(failure), true) = (&result, options.device.json) {
-        tell_failure(failure);
-    }
-    result
+    with_last_event(install(options), options.device.json)
 }
 
 fn install(options: &Install) -> Outcome {
@@ -71,7 +66,7 @@ fn install(options: &Install) -> Outcome {
     progress.end();
     let installed = result?;
     match options.device.json {
-        true => print(&event(&done_json(&installed, &version, options.dry_run))),
+        true => print_event(&done_json(&installed, &version, options.dry_run)),
         false => print(done_text(&installed, &version, options.dry_run).as_bytes()),
     }
 }

@@ -100,18 +100,26 @@ pub fn finish(program: &str, outcome: Outcome) -> ExitCode {
     ExitCode::from(code(&failure))
 }
 
-/// The last event of an update that prints events: how it has failed.
+/// Prints a JSON object as a line of its own: one of several events.
 #[cfg(all(feature = "cli", feature = "update"))]
-pub fn tell_failure(failure: &Failure) {
-    let error = match failure {
-        Failure::Update(error) => error.to_string(),
-        Failure::Error(error) => error.to_string(),
-        Failure::Usage(message) | Failure::Taken(message) => message.clone(),
-        // Where the output can't be written, there is nobody to tell.
-        Failure::Output(_) | Failure::Answer(_) | Failure::Undefined(_) => return,
-    };
-    let event = serde_json::json!({ "event": "failed", "code": code(failure), "error": error });
-    let _ = print(format!("{event}\n").as_bytes());
+pub fn print_event(event: &serde_json::Value) -> Outcome {
+    print(format!("{event}\n").as_bytes())
+}
+
+/// Prints how an update has failed as its last event, where it prints events.
+#[cfg(all(feature = "cli", feature = "update"))]
+pub fn with_last_event(outcome: Outcome, prints_events: bool) -> Outcome {
+    if let (Err(failure), true) = (&outcome, prints_events) {
+        let error = match failure {
+            Failure::Update(error) => error.to_string(),
+            Failure::Error(error) => error.to_string(),
+            Failure::Usage(message) | Failure::Taken(message) => message.clone(),
+            // Where the output can't be written, there is nobody to tell.
+            Failure::Output(_) | Failure::Answer(_) | Failure::Undefined(_) => return outcome,
+        };
+        let _ = print_event(&serde_json::json!({ "event": "failed", "code": code(failure), "error": error }));
+    }
+    outcome
 }
 
 fn code(failure: &Failure) -> u8 {

@@ -1,11 +1,13 @@
 //! How far it is: a bar on a terminal, lines of JSON where these are asked for, else nothing.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
 use bootslot::update::{self, Phase};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
+
+use crate::outcome::print_event;
 
 /// A reader of events does not need more of them.
 const PERIOD: Duration = Duration::from_millis(250);
@@ -78,7 +80,7 @@ fn line(now: &update::Progress<'_>) {
         "fetched": now.done.fetched,
     });
     // Whoever went away does not stop an installation.
-    let _ = writeln!(io::stdout().lock(), "{event}");
+    let _ = print_event(&event);
 }
 
 fn name(phase: Phase) -> &'static str {

@@ -72,12 +72,6 @@ pub fn to_json(value: &impl Serialize) -> Vec<u8> {
     text
 }
 
-/// A JSON object as a line of its own: one of several events.
-#[cfg(feature = "update")]
-pub fn event(value: &serde_json::Value) -> Vec<u8> {
-    format!("{value}\n").into_bytes()
-}
-
 /// What a change did. As text it is silent, as a command that succeeds should be.
 pub fn commit(commit: &Commit, as_json: bool) -> Vec<u8> {
     if !as_json {

@@ -1,7 +1,7 @@
 //! An image as whole blocks, which are erased or changed as one: new bytes and those that are there already come
 //! together here.
 
-use super::{in_pieces, is_blank, Out};
+use super::{is_blank, Out};
 use crate::storage::Geometry;
 use crate::update::error::Result;
 use crate::update::target::Part;
@@ -76,15 +76,6 @@ impl<S: Sink> Out for Blocks<'_, S> {
             }
         }
         Ok(())
-    }
-
-    fn zeros(&mut self, offset: u64, len: u64, new: bool) -> Result<()> {
-        let mut at = offset;
-        in_pieces(len, |piece| {
-            self.write(at, piece, new)?;
-            at += piece.len() as u64;
-            Ok(())
-        })
     }
 
     fn finish(mut self: Box<Self>) -> Result<()> {

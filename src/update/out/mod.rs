@@ -15,7 +15,7 @@ mod volume;
 use super::error::Result;
 use super::target::Part;
 use super::view::is_written_whole;
-use crate::storage::{Access, MediumKind};
+use crate::storage::{Access, Medium, MediumKind};
 
 /// Takes an image, in its order and without gaps.
 pub(super) trait Out {
@@ -23,7 +23,17 @@ pub(super) trait Out {
     fn write(&mut self, offset: u64, bytes: &[u8], new: bool) -> Result<()>;
 
     /// So many zeros.
-    fn zeros(&mut self, offset: u64, len: u64, new: bool) -> Result<()>;
+    fn zeros(&mut self, offset: u64, len: u64, new: bool) -> Result<()> {
+        // Not a constant: it would lie in the program.
+        let zeros = vec![0; len.min(64 << 10) as usize];
+        let (mut at, end) = (offset, offset + len);
+        while at < end {
+            let piece = zeros.get(..(end - at).min(zeros.len() as u64) as usize).unwrap_or_default();
+            self.write(at, piece, new)?;
+            at += piece.len() as u64;
+        }
+        Ok(())
+    }
 
     /// There is no more: returns when all is on the medium.
     fn finish(self: Box<Self>) -> Result<()>;
@@ -53,15 +63,9 @@ fn is_blank(bytes: &[u8]) -> bool {
     bytes.iter().all(|&byte| byte == 0xff)
 }
 
-/// Hands over so many zeros in pieces.
-fn in_pieces(len: u64, mut take: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
-    // Not a constant: it would lie in the program.
-    let zeros = vec![0; len.min(64 << 10) as usize];
-    let mut left = len;
-    while left > 0 {
-        let piece = zeros.get(..left.min(zeros.len() as u64) as usize).unwrap_or_default();
-        take(piece)?;
-        left -= piece.len() as u64;
-    }
-    Ok(())
+/// Returns when all is on the medium.
+fn close(part: &Part, mut medium: Box<dyn Medium>) -> Result<()> {
+    let failed = |error| part.failed("syncing", 0, error);
+    medium.sync().map_err(failed)?;
+    medium.close().map_err(failed)
 }

@@ -2,7 +2,7 @@
 //!
 //! It writes in whole blocks, and makes the kernel write along, so that neither memory nor the last sync becomes large.
 
-use super::Out;
+use super::{close, Out};
 use crate::storage::Medium;
 use crate::update::error::Result;
 use crate::update::target::Part;
@@ -79,9 +79,7 @@ impl Out for Plain<'_> {
 
     fn finish(mut self: Box<Self>) -> Result<()> {
         self.flush()?;
-        let Plain { part, mut medium, .. } = *self;
-        let failed = |error| part.failed("syncing", 0, error);
-        medium.sync().map_err(failed)?;
-        medium.close().map_err(failed)
+        let Plain { part, medium, .. } = *self;
+        close(part, medium)
     }
 }

@@ -4,7 +4,7 @@
 use std::io;
 
 use super::blocks::Sink;
-use super::{in_pieces, is_blank, Out};
+use super::{close, is_blank, Out};
 use crate::storage::Medium;
 use crate::update::error::Result;
 use crate::update::target::Part;
@@ -74,22 +74,7 @@ impl Out for Whole<'_> {
         self.medium.program(offset, bytes).map_err(failed)
     }
 
-    fn zeros(&mut self, offset: u64, len: u64, new: bool) -> Result<()> {
-        let mut at = offset;
-        in_pieces(len, |piece| {
-            self.write(at, piece, new)?;
-            at += piece.len() as u64;
-            Ok(())
-        })
-    }
-
     fn finish(self: Box<Self>) -> Result<()> {
         close(self.part, self.medium)
     }
-}
-
-fn close(part: &Part, mut medium: Box<dyn Medium>) -> Result<()> {
-    let failed = |error| part.failed("syncing", 0, error);
-    medium.sync().map_err(failed)?;
-    medium.close().map_err(failed)
 }
