@@ -27,18 +27,7 @@ install() { $ours/bootslot install "$1" $slots --json; }
 holds() { head -c "$(stat -c %s "/tests/$1.img")" $volume | cmp -s - "/tests/$1.img"; }
 
 printf '/dev/ubi0_0 0x0 0x10000\n/dev/ubi0_1 0x0 0x10000\n' >$conf
-cat >/tmp/ubi.toml <<END
-script = 2
-[[slot]]
-name = "A"
-device = "/tmp/slot-a"
-[[slot]]
-name = "B"
-device = "/dev/ubi0:root-b"
-[update]
-compatible = "bootslot-media"
-keys = "/tests/keys"
-END
+settings /dev/ubi0:root-b >/tmp/ubi.toml
 stty -echo
 echo "SHELL-READY"
 while read -r command; do

@@ -17,18 +17,7 @@ truncate -s 4M /tmp/slot-a
 
 # device PATH : A runs and is confirmed, nothing is known of B, and this is B's device
 device() {
-	cat >$settings <<-END
-		script = 2
-		[[slot]]
-		name = "A"
-		device = "/tmp/slot-a"
-		[[slot]]
-		name = "B"
-		device = "$1"
-		[update]
-		compatible = "bootslot-media"
-		keys = "/tests/keys"
-	END
+	settings "$1" >$settings
 	cp /tmp/slots.env.new /tmp/slots.env
 	# shellcheck disable=SC2086 # several options
 	$ours/bootslot init -f /tmp/defaults $slots && $ours/bootslot confirm $slots
