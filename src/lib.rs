@@ -17,6 +17,8 @@ pub mod env;
 pub mod error;
 #[cfg(test)]
 mod figures;
+#[cfg(feature = "settings")]
+pub mod files;
 pub mod find;
 #[cfg(feature = "settings")]
 pub mod floor;

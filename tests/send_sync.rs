@@ -7,7 +7,7 @@ use std::path::Path;
 
 use bootslot::storage::{self, sim};
 use bootslot::update::{self, bundle, source, target};
-use bootslot::{bootcount, config, device, env, error, find, floor, lock, settings, slot, store};
+use bootslot::{bootcount, config, device, env, error, files, find, floor, lock, settings, slot, store};
 
 const fn both<T: Send + Sync + ?Sized>() {}
 
@@ -46,6 +46,11 @@ const _: () = {
     both::<bundle::table::Table>();
     both::<bundle::table::Entries<'_>>();
     both::<bundle::table::Builder>();
+    both::<files::RealFiles>();
+    both::<files::Kind>();
+    sent::<dyn files::Files>();
+    both::<files::sim::SimFiles>();
+    both::<files::sim::Trouble>();
     both::<floor::Change>();
     both::<floor::Pending>();
     both::<floor::Floors>();

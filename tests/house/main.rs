@@ -22,6 +22,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("storage", &["config", "sys", "error"]),
     ("store", &["lock", "storage", "find", "env", "config", "error"]),
     ("bootcount", &["store", "sys", "error"]),
+    ("files", &["sys"]),
     ("floor", &["version", "sys"]),
     ("slot", &["error"]),
     ("slot/dialect", &["slot", "env", "error"]),
