@@ -16,8 +16,11 @@ pub mod sim;
 pub use real::RealFiles;
 
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+
+use crate::sys::flock;
 
 /// What a path leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +68,25 @@ pub trait Files: Send {
 
     /// Makes a folder; what it lies in exists.
     fn make_folder(&mut self, path: &Path) -> io::Result<()>;
+
+    /// Keeps other writers out who lock the same file; it is made if it does not exist. The lock ends with what is
+    /// returned.
+    ///
+    /// # Errors
+    ///
+    /// `TimedOut` where another program holds the lock for 10 s, and those of the system.
+    fn lock(&mut self, path: &Path) -> io::Result<Locked>;
+}
+
+/// A lock that is held. Simulated files have one writer, and need none.
+#[derive(Debug)]
+pub struct Locked(Option<File>);
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        // Closing alone is not enough: a child that another thread has just forked may hold the same descriptor.
+        let _ = self.0.as_ref().map(flock::unflock);
+    }
 }
 
 /// The folder that a path lies in.

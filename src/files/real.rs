@@ -6,9 +6,13 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use super::{Files, Kind};
-use crate::sys;
+use super::{Files, Kind, Locked};
+use crate::sys::{self, flock};
+
+/// How long to wait for another writer.
+const LIMIT: Duration = Duration::from_secs(10);
 
 /// The files of the system. New files are readable by their owner and its group only.
 #[derive(Debug, Default)]
@@ -85,5 +89,18 @@ impl Files for RealFiles {
 
     fn make_folder(&mut self, path: &Path) -> io::Result<()> {
         DirBuilder::new().mode(0o750).create(path)
+    }
+
+    fn lock(&mut self, path: &Path) -> io::Result<Locked> {
+        // Whoever may open it can keep all others out.
+        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+        let taken = flock::patiently(LIMIT, || io::Result::Ok(flock::try_flock(&file)?.then_some(())))?;
+        if taken.is_none() {
+            let who = flock::holder(&file).map_or("another program".to_owned(), |holder| holder.to_string());
+            let seconds = LIMIT.as_secs();
+            let message = format!("{} is still locked by {who} after {seconds} s", path.display());
+            return Err(io::Error::new(ErrorKind::TimedOut, message));
+        }
+        Ok(Locked(Some(file)))
     }
 }

@@ -24,6 +24,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("bootcount", &["store", "sys", "error"]),
     ("files", &["sys"]),
     ("floor", &["version", "sys"]),
+    // What a record says is text: the journal knows no slot and no store.
+    ("journal", &["files", "error"]),
     ("slot", &["error"]),
     ("slot/dialect", &["slot", "env", "error"]),
     ("settings", &["slot", "bootcount", "error"]),
