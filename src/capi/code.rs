@@ -172,7 +172,7 @@ impl From<&UpdateError> for bootslot_code {
             UpdateError::Untrusted(_) => BOOTSLOT_ERROR_UNTRUSTED,
             UpdateError::Incompatible { .. } => BOOTSLOT_ERROR_INCOMPATIBLE,
             UpdateError::Revision { .. } => BOOTSLOT_ERROR_REVISION,
-            UpdateError::FailedBefore { .. } => BOOTSLOT_ERROR_FAILED_BEFORE,
+            UpdateError::FailedBefore(_) => BOOTSLOT_ERROR_FAILED_BEFORE,
             UpdateError::DoesNotFit(_) => BOOTSLOT_ERROR_DOES_NOT_FIT,
             UpdateError::InUse { .. } => BOOTSLOT_ERROR_IN_USE,
             UpdateError::NoRoom { .. } => BOOTSLOT_ERROR_NO_ROOM,
@@ -207,10 +207,10 @@ mod tests {
     #[cfg(feature = "update")]
     #[test]
     fn codes_of_updates_are_the_exit_codes_and_40() {
+        use crate::device::Refused;
         use crate::update::Untrusted;
         use std::io;
         let (io, text) = (|| io::Error::other("none"), String::new);
-        let slot = crate::slot::Name::from_bytes(b"A").unwrap();
         let errors = [
             UpdateError::BelowFloor { version: text(), floor: text() },
             UpdateError::Read { offset: 0, error: io() },
@@ -218,7 +218,7 @@ mod tests {
             UpdateError::Untrusted(Untrusted::Unsigned),
             UpdateError::Incompatible { bundle: text(), device: text() },
             UpdateError::Revision { bundle: text(), device: text() },
-            UpdateError::FailedBefore { id: text(), slot, reason: "" },
+            UpdateError::FailedBefore(Refused::default()),
             UpdateError::DoesNotFit(text()),
             UpdateError::InUse { path: "".into(), reason: text() },
             UpdateError::NoRoom { path: text(), free: 0, needed: 0 },

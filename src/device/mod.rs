@@ -13,6 +13,10 @@
 //! |---|---|
 //! | `mod.rs` | the orders |
 //! | `order.rs` | one order: what it asks beside the state, and its one store |
+//! | `records.rs` | what an order leaves in the journal, and which updates are refused from now on |
+//! | `observe.rs` | a boot: what was found, compared with what the journal knows |
+//! | `refused.rs` | the updates that have failed here |
+//! | `system.rs` | what the running system says of itself and of the last reset |
 //! | `floor.rs` | the lowest version that is installed, in each order |
 //! | `running.rs` | which slot runs: by the kernel's command line and the device of `/` |
 //! | `root.rs` | the slots whose device that is |
@@ -21,16 +25,30 @@
 
 #[cfg(feature = "settings")]
 mod floor;
+#[cfg(feature = "settings")]
+mod observe;
 mod order;
+#[cfg(feature = "settings")]
+mod records;
+#[cfg(feature = "settings")]
+mod refused;
 mod root;
 mod running;
 mod script;
 mod status;
+#[cfg(feature = "settings")]
+mod system;
 
 #[cfg(feature = "settings")]
 pub use floor::FloorStatus;
+#[cfg(feature = "settings")]
+pub use observe::Observed;
 pub use order::Done;
+#[cfg(feature = "settings")]
+pub use refused::Refused;
 pub use status::{NextBoot, Status};
+#[cfg(feature = "settings")]
+pub use system::System;
 
 use crate::bootcount::Source;
 use crate::config::find_environment;
@@ -41,8 +59,7 @@ use crate::floor::Change as FloorChange;
 use crate::settings::Settings;
 use crate::slot::{Board, Name, Outcome, Reason, Refusal, Script, State};
 use crate::store::{Snapshot, Store, StoreOptions};
-use order::{carry_out, Order};
-use running::Running;
+use order::{carry_out, Desk, Order};
 
 /// A device with slots.
 ///
@@ -54,9 +71,8 @@ use running::Running;
 /// can't be read as a boot state, and with [`Error::Denied`] where `.flags` or a writelist forbids the
 /// change. After an error the boot state is the old one.
 pub struct Device {
-    settings: Settings,
+    desk: Desk,
     store: Store,
-    running: Running,
 }
 
 impl Device {
@@ -74,12 +90,18 @@ impl Device {
     /// The same over an environment that somebody else has opened; the settings' own is not looked at.
     pub fn with_store(settings: &Settings, store: Store) -> Device {
         let running = running::find(settings);
-        Device { settings: settings.clone(), store, running }
+        let desk = Desk {
+            settings: settings.clone(),
+            running,
+            #[cfg(feature = "settings")]
+            journal: records::journal(settings),
+        };
+        Device { desk, store }
     }
 
     /// The settings that it was opened with.
     pub fn settings(&self) -> &Settings {
-        &self.settings
+        &self.desk.settings
     }
 
     /// The environment that holds the boot state.
@@ -89,7 +111,7 @@ impl Device {
 
     /// The slot that runs, if that is known.
     pub fn running(&self) -> Option<&Name> {
-        self.running.slot.as_ref().ok()
+        self.desk.running.slot.as_ref().ok()
     }
 
     /// The boot state as the boot script will see it; read without a lock.
@@ -100,18 +122,18 @@ impl Device {
     pub fn state(&mut self) -> Result<State> {
         let variables = self.store.load()?.environment();
         let board = self.board(&self.script(&variables));
-        self.settings.dialect.decode(&variables, &board)
+        self.desk.settings.dialect.decode(&variables, &board)
     }
 
     /// The version of the boot script that U-Boot runs, as far as these variables and the command line tell.
     fn script(&self, variables: &Environment) -> Result<Script> {
-        script::find(&self.settings, &self.running.cmdline, variables)
+        script::find(&self.desk.settings, &self.desk.running.cmdline, variables)
     }
 
     /// The board with this script; with the newest one where it is unknown.
     fn board(&self, script: &Result<Script>) -> Board {
         let script = script.as_ref().copied().unwrap_or_default();
-        Board { script, ..self.settings.board.clone() }
+        Board { script, ..self.desk.settings.board.clone() }
     }
 
     /// All that is known about the slots, read without a lock. Where no copy of the environment is valid,
@@ -128,32 +150,32 @@ impl Device {
         let (health, snapshot) = self.store.check_and_load();
         let variables = snapshot.as_ref().map(Snapshot::environment).unwrap_or_default();
         let script = self.script(&variables);
-        let (board, dialect) = (self.board(&script), self.settings.dialect);
+        let (board, dialect) = (self.board(&script), self.desk.settings.dialect);
         let state = match snapshot {
             Ok(_) => dialect.decode(&variables, &board)?,
             Err(_) => State::factory(&board),
         };
-        let mut running = self.running.slot.clone();
+        let mut running = self.desk.running.slot.clone();
         if let Ok(name) = running.clone() {
             if state.slot(&name).is_none() {
                 let wrong = Error::from(no_such_slot(&state, &name));
-                if self.settings.running.is_some() {
+                if self.desk.settings.running.is_some() {
                     return Err(wrong);
                 }
-                let shown = self.settings.cmdline.display();
+                let shown = self.desk.settings.cmdline.display();
                 running = Err(format!("{shown} says slot {name}, and the board has no such slot"));
             }
         }
         let status = Status {
             running,
-            on_root: self.running.on_root.clone(),
+            on_root: self.desk.running.on_root.clone(),
             health,
             script: script.as_ref().copied().map_err(ToString::to_string),
-            guard: script::has_guard(&self.settings, &variables),
-            slots_differ: contradicts(&self.settings, &state),
+            guard: script::has_guard(&self.desk.settings, &variables),
+            slots_differ: contradicts(&self.desk.settings, &state),
             next: NextBoot::new(&state, dialect),
             #[cfg(feature = "settings")]
-            floor: floor::FloorStatus::new(&self.settings, &variables, &state),
+            floor: floor::FloorStatus::new(&self.desk.settings, &variables, &state),
             state,
         };
         Ok((status, script))
@@ -181,7 +203,7 @@ impl Device {
     /// board is not hardened, and those of every order.
     pub fn init(&mut self, base: Option<Environment>) -> Result<Done> {
         let boots = |base: &Environment| base.get(b"bootcmd").is_some_and(|command| !command.is_empty());
-        if base.as_ref().is_some_and(|base| !self.settings.board.hardened && !boots(base)) {
+        if base.as_ref().is_some_and(|base| !self.desk.settings.board.hardened && !boots(base)) {
             let reason = "the variables to start from have no bootcmd: this board boots with nothing but what is stored";
             return Err(Error::Refused(reason.into()));
         }
@@ -195,7 +217,7 @@ impl Device {
             true => state.begin_anew(running.as_ref()),
             false => state.init(running.as_ref()),
         };
-        carry_out(&self.settings, &self.running, transaction, Order::default(), &give)
+        carry_out(&mut self.desk, transaction, Order::new("init"), &give)
     }
 
     /// Whether an installation may begin and end, asked before anything is written. Read without a lock. `floor` is
@@ -213,12 +235,18 @@ impl Device {
         again: bool,
         floor: Option<&FloorChange>,
     ) -> Result<()> {
-        let running = self.running.slot.clone().map_err(Error::RunningUnknown)?;
+        let running = self.desk.running.slot.clone().map_err(Error::RunningUnknown)?;
         let mut variables = self.store.load()?.environment();
         let board = self.board(&Ok(self.script(&variables)?));
-        let (dialect, state) = (self.settings.dialect, self.settings.dialect.decode(&variables, &board)?);
+        let (dialect, state) =
+            (self.desk.settings.dialect, self.desk.settings.dialect.decode(&variables, &board)?);
         let begun = state.begin_install(target, &running);
-        let begun = Order::writes(target).judge(&self.settings, &self.running, &state, begun)?;
+        let begun = Order::writes("begin-install", target).judge(
+            &self.desk.settings,
+            &self.desk.running,
+            &state,
+            begun,
+        )?;
         let tries = tries.unwrap_or(board.tries);
         let finished = begun.finish_install(target, &running, tries, Some(update), again)?;
         self.store.rehearse(&mut variables, &dialect.changes(&state, &begun))?;
@@ -234,12 +262,14 @@ impl Device {
     /// version.
     #[cfg(feature = "settings")]
     pub fn floor(&mut self) -> Result<Option<String>> {
-        floor::lowest(&self.settings, &self.store.load()?.environment())
+        floor::lowest(&self.desk.settings, &self.store.load()?.environment())
     }
 
     /// Before a slot is written: nothing boots it from now on. [`State::begin_install`] has the rules.
     pub fn begin_install(&mut self, target: &Name) -> Result<Done> {
-        self.order(Order::writes(target), &|state, running, _| state.begin_install(target, running))
+        self.order(Order::writes("begin-install", target), &|state, running, _| {
+            state.begin_install(target, running)
+        })
     }
 
     /// After a slot was written and verified: it is on trial. `tries` of `None` are the board's; `update`
@@ -258,7 +288,13 @@ impl Device {
         again: bool,
     ) -> Result<Done> {
         check_id(update)?;
-        self.order(Order::writes(target), &|state, running, board| {
+        #[allow(unused_mut)]
+        let mut order = Order::writes("finish-install", target);
+        #[cfg(feature = "settings")]
+        {
+            order.update = update.unwrap_or_default();
+        }
+        self.order(order, &|state, running, board| {
             state.finish_install(target, running, tries.unwrap_or(board.tries), update, again)
         })
     }
@@ -278,7 +314,8 @@ impl Device {
         change: Option<&FloorChange>,
     ) -> Result<Done> {
         check_id(Some(update))?;
-        let order = Order { floor: Some(floor::waiting(update, change)), ..Order::writes(target) };
+        let waiting = Some(floor::waiting(update, change));
+        let order = Order { floor: waiting, update, ..Order::writes("finish-install", target) };
         self.order(order, &|state, running, board| {
             state.finish_install(target, running, tries.unwrap_or(board.tries), Some(update), again)
         })
@@ -287,7 +324,7 @@ impl Device {
     /// Puts a slot that was written whole on trial; one that has failed only if it is to be tried `again`.
     /// [`State::try_slot`] has the rules.
     pub fn try_slot(&mut self, target: &Name, tries: Option<u8>, again: bool) -> Result<Done> {
-        self.order(Order::writes(target), &|state, running, board| {
+        self.order(Order::writes("try", target), &|state, running, board| {
             state.try_slot(target, running, tries.unwrap_or(board.tries), again)
         })
     }
@@ -300,9 +337,9 @@ impl Device {
     ///
     /// [`Error::CounterNotReset`] and [`Error::FloorNotStored`] after the store, and those of every order.
     pub fn confirm(&mut self, slot: Option<&Name>) -> Result<Done> {
-        let source = self.settings.bootcount.clone();
+        let source = self.desk.settings.bootcount.clone();
         let in_store = source == Some(Source::Environment);
-        let order = Order { target: slot, resets_counter: in_store, ..Order::default() };
+        let order = Order { target: slot, resets_counter: in_store, ..Order::new("confirm") };
         let confirm =
             |state: &State, running: &Name, _: &Board| state.confirm(slot.unwrap_or(running), running);
         let mut done = self.order(order, &confirm);
@@ -318,40 +355,40 @@ impl Device {
     /// slot runs, nor for the boot script.
     pub fn acknowledge(&mut self) -> Result<Done> {
         let transaction = self.store.begin()?;
-        let order = Order { needs_script: false, ..Order::default() };
-        carry_out(&self.settings, &self.running, transaction, order, &|state, _| Ok(state.acknowledge()))
+        let order = Order { needs_script: false, ..Order::new("acknowledge") };
+        carry_out(&mut self.desk, transaction, order, &|state, _| Ok(state.acknowledge()))
     }
 
     /// Gives up the running slot, or a trial that has not been booted yet. [`State::roll_back`] has the
     /// rules. It takes a reboot to leave the slot.
     pub fn roll_back(&mut self, reason: Reason) -> Result<Done> {
-        self.order(Order::default(), &|state, running, _| state.roll_back(running, reason))
+        self.order(Order::new("rollback"), &|state, running, _| state.roll_back(running, reason))
     }
 
     /// Marks a slot good that the caller knows to be good. [`State::mark_good`] has the rules.
     pub fn mark_good(&mut self, slot: &Name) -> Result<Done> {
         let transaction = self.store.begin()?;
-        carry_out(&self.settings, &self.running, transaction, Order::on(slot), &|state, _| {
+        carry_out(&mut self.desk, transaction, Order::on("mark-good", slot), &|state, _| {
             state.mark_good(slot)
         })
     }
 
     /// Marks a slot as failed: it boots when nothing better is left. [`State::mark_bad`] has the rules.
     pub fn mark_bad(&mut self, slot: &Name) -> Result<Done> {
-        self.order(Order::writes(slot), &|state, running, _| state.mark_bad(slot, running))
+        self.order(Order::writes("mark-bad", slot), &|state, running, _| state.mark_bad(slot, running))
     }
 
     /// Makes a good slot the active one, without a trial. [`State::set_active`] has the rules.
     pub fn set_active(&mut self, slot: &Name) -> Result<Done> {
-        self.order(Order::on(slot), &|state, running, _| state.set_active(slot, running))
+        self.order(Order::on("set-active", slot), &|state, running, _| state.set_active(slot, running))
     }
 
     /// An order that depends on which slot runs.
     fn order(&mut self, order: Order<'_>, give: &dyn Fn(&State, &Name, &Board) -> Outcome) -> Result<Done> {
-        let running = self.running.slot.clone().map_err(Error::RunningUnknown)?;
+        let running = self.desk.running.slot.clone().map_err(Error::RunningUnknown)?;
         let transaction = self.store.begin()?;
         let give = |state: &State, board: &Board| give(state, &running, board);
-        carry_out(&self.settings, &self.running, transaction, order, &give)
+        carry_out(&mut self.desk, transaction, order, &give)
     }
 }
 

@@ -2,10 +2,14 @@
 
 #[cfg(feature = "settings")]
 use super::floor;
+#[cfg(feature = "settings")]
+use super::records::Records;
 use super::running::Running;
 use super::script;
 use crate::bootcount::reset_in;
 use crate::error::{Error, Result};
+#[cfg(feature = "settings")]
+use crate::journal::{Event, Journal};
 use crate::settings::Settings;
 use crate::slot::dialect::Change;
 use crate::slot::{Board, Mark, Name, Outcome, Script, State};
@@ -24,6 +28,8 @@ pub struct Done {
     pub commit: Commit,
     /// Whether U-Boot's boot counter was reset, by [`Device::confirm`](super::Device::confirm).
     pub counter_reset: bool,
+    /// Why the journal does not know of it, if it does not. No order is kept from its work by that.
+    pub unrecorded: Option<String>,
 }
 
 impl Done {
@@ -35,6 +41,8 @@ impl Done {
 
 /// What an order is about, beside the state.
 pub(super) struct Order<'a> {
+    /// Its name, as the journal has it.
+    pub name: &'static str,
     /// The slot that it names.
     pub target: Option<&'a Name>,
     /// What that slot holds is given up, or was written anew.
@@ -46,28 +54,42 @@ pub(super) struct Order<'a> {
     /// What waits from now on for the confirmation of the update that it puts on trial.
     #[cfg(feature = "settings")]
     pub floor: Option<Change>,
+    /// The update that it is about, as far as the order says so.
+    #[cfg(feature = "settings")]
+    pub update: &'a [u8],
+    /// What the journal learns with it.
+    #[cfg(feature = "settings")]
+    pub event: Option<Event>,
+    /// This update may be installed again, although it has failed.
+    #[cfg(feature = "settings")]
+    pub allows: Option<&'a str>,
 }
 
-impl Default for Order<'_> {
-    fn default() -> Self {
+impl<'a> Order<'a> {
+    pub fn new(name: &'static str) -> Self {
         Order {
+            name,
             target: None,
             writes_target: false,
             needs_script: true,
             resets_counter: false,
             #[cfg(feature = "settings")]
             floor: None,
+            #[cfg(feature = "settings")]
+            update: &[],
+            #[cfg(feature = "settings")]
+            event: None,
+            #[cfg(feature = "settings")]
+            allows: None,
         }
     }
-}
 
-impl<'a> Order<'a> {
-    pub fn on(target: &'a Name) -> Self {
-        Order { target: Some(target), ..Order::default() }
+    pub fn on(name: &'static str, target: &'a Name) -> Self {
+        Order { target: Some(target), ..Order::new(name) }
     }
 
-    pub fn writes(target: &'a Name) -> Self {
-        Order { writes_target: true, ..Order::on(target) }
+    pub fn writes(name: &'static str, target: &'a Name) -> Self {
+        Order { writes_target: true, ..Order::on(name, target) }
     }
 
     /// What the order wants, unless what is known beside the state forbids it.
@@ -122,14 +144,22 @@ impl<'a> Order<'a> {
     }
 }
 
+/// What an order is carried out with, beside the store.
+pub(super) struct Desk {
+    pub settings: Settings,
+    pub running: Running,
+    #[cfg(feature = "settings")]
+    pub journal: Option<Journal>,
+}
+
 /// One order, one store. Not generic, or all of this would be in the program once for each order.
 pub(super) fn carry_out(
-    settings: &Settings,
-    running: &Running,
+    desk: &mut Desk,
     mut transaction: Transaction<'_>,
     order: Order<'_>,
     give: &dyn Fn(&State, &Board) -> Outcome,
 ) -> Result<Done> {
+    let (settings, running) = (&desk.settings, &desk.running);
     let dialect = settings.dialect;
     let script = match script::find(settings, &running.cmdline, transaction.environment()) {
         Err(error) if order.needs_script => return Err(error),
@@ -145,21 +175,29 @@ pub(super) fn carry_out(
         }
     }
     #[cfg(feature = "settings")]
-    let floor = floor::Steps::new(settings, transaction.environment(), [&before, &wanted], order.floor);
+    let mut records = Records::new(desk.journal.as_mut());
     #[cfg(feature = "settings")]
-    floor.set(&mut transaction, &mut changes)?;
+    let floor =
+        floor::Steps::new(settings, transaction.environment(), [&before, &wanted], order.floor.clone());
+    #[cfg(feature = "settings")]
+    {
+        floor.set(&mut transaction, &mut changes)?;
+        records.refuse_failed(settings, &before, &order, &mut transaction, &mut changes)?;
+    }
     let counter_reset = order.resets_counter && reset_in(&mut transaction)?;
     // Not what was wanted, but what is there: a hardened board sees its compiled-in value in the place of
     // a variable that was deleted.
     let after = dialect.decode(transaction.environment(), board)?;
     #[cfg(not(feature = "settings"))]
-    let commit = transaction.commit()?;
+    let (commit, unrecorded) = (transaction.commit()?, None);
     #[cfg(feature = "settings")]
-    let commit = {
+    let (commit, unrecorded) = {
+        let announced = transaction.is_changed().then(|| dialect.variables(&after));
+        records.announce(&order, announced.as_deref());
         floor.before_store()?;
         let (commit, _lock) = transaction.commit_and_hold()?;
         floor.after_store()?;
-        commit
+        (commit, records.lost)
     };
-    Ok(Done { before, after, changes, commit, counter_reset })
+    Ok(Done { before, after, changes, commit, counter_reset, unrecorded })
 }

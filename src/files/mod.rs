@@ -35,7 +35,7 @@ pub enum Kind {
 
 /// Files in folders. Nothing is on the medium for certain before [`sync`](Files::sync) has returned: of a file its
 /// content, of a folder its names.
-pub trait Files: Send {
+pub trait Files: Send + Sync {
     /// What is at this path; links are not followed. `None`: nothing.
     fn kind(&mut self, path: &Path) -> io::Result<Option<Kind>>;
 

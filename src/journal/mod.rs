@@ -24,7 +24,7 @@ mod story;
 
 pub use event::{Event, Finding, Verdict};
 pub use record::{lines, Lines, Record, LONGEST_VALUE};
-pub use story::{Attempt, Fault, Story};
+pub use story::{Attempt, Fault, Now, Story};
 
 use std::collections::BTreeMap;
 use std::io;
@@ -35,9 +35,6 @@ use crate::files::{self, read_if_there, Files, RealFiles};
 
 /// A journal begins anew when it is longer than this, in bytes.
 pub const LONGEST: u64 = 128 << 10;
-
-/// The number of this boot, as the kernel has it.
-pub const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// All that a journal holds.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

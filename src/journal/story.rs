@@ -176,6 +176,9 @@ impl Story {
                     known.reason.clone_from(&reason);
                     known.decided = Some(record.time);
                 }
+                if verdict == Verdict::Confirmed {
+                    self.faults.retain(|fault| fault.update != update);
+                }
                 if verdict == Verdict::RolledBack && !update.is_empty() {
                     self.fail(Fault { update, version, slot, reason, blame, time: record.time, times: 1 });
                 }

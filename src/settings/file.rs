@@ -13,7 +13,7 @@ use toml::Spanned;
 
 use super::counter::Bootcount;
 use super::wrong::{path, wrong, Wrong};
-use super::{CertificateTime, Settings, DEFAULT_SETTINGS, ROOT_PART};
+use super::{update, Settings, DEFAULT_SETTINGS, ROOT_PART};
 use crate::error::{Error, Place, Result};
 use crate::slot::dialect::Dialect;
 use crate::slot::{Name, Script, MAX_TRIES};
@@ -27,7 +27,8 @@ struct File {
     script: Option<Spanned<u32>>,
     slot: Option<Spanned<Vec<Slot>>>,
     environment: Option<Environment>,
-    update: Option<Update>,
+    update: Option<update::Section>,
+    state: Option<Spanned<PathBuf>>,
     bootcount: Option<Bootcount>,
 }
 
@@ -38,32 +39,6 @@ struct Slot {
     device: Option<Spanned<PathBuf>>,
     parts: Option<BTreeMap<Spanned<String>, Spanned<PathBuf>>>,
     role: Option<Spanned<Role>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Update {
-    compatible: Option<String>,
-    revision: Option<String>,
-    keys: Option<Spanned<PathBuf>>,
-    floor: Option<Spanned<PathBuf>>,
-    certificate_purpose: Option<Purpose>,
-    certificate_time: Option<Time>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Purpose {
-    CodeSigning,
-    Email,
-    Any,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Time {
-    Clock,
-    Ignored,
 }
 
 #[derive(Deserialize, Clone, Copy, PartialEq)]
@@ -164,22 +139,9 @@ impl File {
             settings.env_config = environment.config.map(path).transpose()?;
             settings.env_namespace = environment.namespace;
         }
+        settings.state = self.state.map(path).transpose()?;
         if let Some(update) = self.update {
-            settings.update.compatible = update.compatible;
-            settings.update.revision = update.revision;
-            if let Some(keys) = update.keys {
-                settings.update.keys = path(keys)?;
-            }
-            settings.update.floor = update.floor.map(path).transpose()?;
-            settings.update.certificates.purpose = match update.certificate_purpose {
-                Some(Purpose::Email) => super::Purpose::Email,
-                Some(Purpose::Any) => super::Purpose::Any,
-                Some(Purpose::CodeSigning) | None => super::Purpose::CodeSigning,
-            };
-            settings.update.certificates.time = match update.certificate_time {
-                Some(Time::Ignored) => CertificateTime::Ignored,
-                Some(Time::Clock) | None => CertificateTime::Clock,
-            };
+            settings.update = update.update()?;
         }
         settings.bootcount = self.bootcount.map(Bootcount::source).transpose()?;
         Ok(settings)

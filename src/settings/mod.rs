@@ -6,7 +6,11 @@
 #[cfg(feature = "settings")]
 mod counter;
 #[cfg(feature = "settings")]
+mod duration;
+#[cfg(feature = "settings")]
 mod file;
+#[cfg(feature = "settings")]
+mod update;
 #[cfg(feature = "settings")]
 mod wrong;
 
@@ -50,8 +54,14 @@ pub struct Settings {
     /// The slot that runs, where the caller knows it; `None`: by `bootslot.slot=` in `cmdline` and
     /// the device of `/`.
     pub running: Option<Name>,
+    /// The folder of what is kept beside the environment, such as the journal; `None`: nothing is kept.
+    pub state: Option<PathBuf>,
     /// The kernel's command line.
     pub cmdline: PathBuf,
+    /// The id of this boot, as the kernel made it.
+    pub boot_id: PathBuf,
+    /// What the running system says of itself (os-release(5)).
+    pub os_release: PathBuf,
     /// The table of mounts, which tells the device of `/`.
     pub mountinfo: PathBuf,
     /// Where sysfs is, which tells what lies below a device.
@@ -71,6 +81,22 @@ pub struct Update {
     pub certificates: Certificates,
     /// The file that holds the lowest version that is installed, beside the environment; `None`: there is none.
     pub floor: Option<PathBuf>,
+    /// What is refused once an update has failed here.
+    pub refuse: Refuse,
+    /// How often an update may be installed again that failed through no fault of its own.
+    pub retries: u32,
+    /// How long after the failure, in seconds, each time.
+    pub retry_after: u64,
+}
+
+/// What is refused once an update has failed on a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Refuse {
+    /// The very same bundle, by the hash of its manifest.
+    #[default]
+    Update,
+    /// Every bundle of its version, too.
+    Version,
 }
 
 /// What a certificate has to be, beside issued by a CA that is trusted and not revoked.
@@ -114,6 +140,9 @@ impl Default for Update {
             keys: Path::new(DEFAULT_KEYS).into(),
             certificates: Certificates::default(),
             floor: None,
+            refuse: Refuse::default(),
+            retries: 0,
+            retry_after: 60 * 60,
         }
     }
 }
@@ -155,7 +184,10 @@ impl Default for Settings {
             slots_named: false,
             script: None,
             running: None,
+            state: None,
             cmdline: Path::new("/proc/cmdline").into(),
+            boot_id: Path::new("/proc/sys/kernel/random/boot_id").into(),
+            os_release: Path::new("/etc/os-release").into(),
             mountinfo: Path::new("/proc/self/mountinfo").into(),
             sysfs: Path::new("/sys").into(),
         }

@@ -71,7 +71,7 @@ impl State {
     /// Starts with the factory's trial where no state is stored yet: the running slot (else the first
     /// one) on trial. Any state that exists stays as it is, be it odd.
     pub fn init(&self, running: Option<&Name>) -> Outcome {
-        if self.exists() {
+        if self.is_recorded() {
             return Ok(self.clone());
         }
         self.begin_anew(running)
@@ -253,7 +253,7 @@ impl State {
     }
 
     /// Whether any variable of a boot state is there.
-    fn exists(&self) -> bool {
+    pub fn is_recorded(&self) -> bool {
         self.active != Field::Absent
             || self.success != Field::Absent
             || self.tries != Field::Absent

@@ -24,15 +24,20 @@
 //! | `boot.rs` | what the boot script does with it |
 //! | `boot1.rs` | what the first version of the script does, for boards whose U-Boot has that one |
 //! | `actions.rs` | the orders of user space |
+//! | `reach.rs` | what the boot script alone makes of a state |
 //! | `dialect/` | the state as variables |
 
 mod actions;
 mod boot;
 mod boot1;
 pub mod dialect;
+#[cfg(feature = "settings")]
+mod reach;
 
 pub use actions::{Outcome, Refusal};
 pub use boot::{guarded_boot, next_boot, Boot, Chosen, Machine, Step, Working, LOADS};
+#[cfg(feature = "settings")]
+pub use reach::leads;
 
 use std::fmt;
 

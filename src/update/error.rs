@@ -3,8 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::device::Refused;
 use crate::error::Error;
-use crate::slot::Name;
 
 /// Everything that can end an installation. Each variant says what became of the target slot: *untouched*, or
 /// *being written*, which never boots; the same command goes on there.
@@ -52,16 +52,9 @@ pub enum UpdateError {
         /// The lowest version that is installed.
         floor: String,
     },
-    /// The last failure on record is that of this very update. Untouched.
-    #[error("update {id} has failed here before, in slot {slot}, with the reason {reason}")]
-    FailedBefore {
-        /// The update id.
-        id: String,
-        /// Where.
-        slot: Name,
-        /// Why.
-        reason: &'static str,
-    },
+    /// This update, or one of its version, has failed here before. Untouched.
+    #[error("{0}")]
+    FailedBefore(Refused),
     /// The slot has no such part, or the image is larger than it. Untouched.
     #[error("{0}")]
     DoesNotFit(String),
@@ -164,7 +157,7 @@ impl UpdateError {
             UpdateError::Untrusted(_) => 12,
             UpdateError::Incompatible { .. } => 13,
             UpdateError::Revision { .. } => 14,
-            UpdateError::FailedBefore { .. } => 15,
+            UpdateError::FailedBefore(_) => 15,
             UpdateError::DoesNotFit(_) => 16,
             UpdateError::InUse { .. } => 17,
             UpdateError::NoRoom { .. } => 18,

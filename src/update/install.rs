@@ -3,20 +3,22 @@
 //! | step | what is stored | what a cut leaves |
 //! |---|---|---|
 //! | look: signature, device, slots, parts, tables, a patch's old image | nothing | everything as it was |
-//! | `begin_install` | the target is being written | a target that never boots |
+//! | `begin_update` | the target is being written | a target that never boots |
 //! | write the images | chunks, each after its hash was compared | the same; the same command goes on |
 //! | read the images back, past the cache | nothing | the same |
-//! | `finish_install` | the target is on trial | the same, or a slot on trial that is whole |
+//! | `finish_update` | the target is on trial | the same, or a slot on trial that is whole |
 
 use std::borrow::BorrowMut;
 use std::cmp::Ordering;
 use std::ops::ControlFlow;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::bundle::manifest::Manifest;
 use super::bundle::Bundle;
 use super::error::{Result, UpdateError};
 use super::image::{images, Done, Image};
 use super::plan::Plan;
+use super::source::Source;
 use super::target::{Part, Parts};
 use super::write::Places;
 use crate::device::Device;
@@ -25,6 +27,9 @@ use crate::floor::Change;
 use crate::settings::Settings;
 use crate::slot::{Mark, Name, Role, Standing, State};
 use crate::version::compare;
+
+/// Whether an update has failed before was asked already, of more than the boot state.
+const AGAIN: bool = true;
 
 /// What can be chosen.
 #[derive(Debug, Clone, Default)]
@@ -116,23 +121,18 @@ fn install_lent(
         (Some(target), _) | (None, Some(target)) => target.clone(),
         (None, None) => choose(&state, device.running())?,
     };
-    let failure = state.last_failure().filter(|failure| !options.again && failure.update == id.as_bytes());
-    if let Some(failure) = failure {
-        return Err(UpdateError::FailedBefore { id, slot: failure.slot, reason: failure.reason.as_str() });
+    let refused = device.refuses(&id, &bundle.manifest.version, now())?;
+    if let Some(refused) = refused.filter(|_| !options.again) {
+        return Err(UpdateError::FailedBefore(refused));
     }
     let already = there.as_ref() == Some(&target);
     let mut installed = Installed { slot: target, id, already, done: Done::default() };
     if already {
         return Ok(installed);
     }
-    device.check_install(
-        &installed.slot,
-        options.tries,
-        installed.id.as_bytes(),
-        options.again,
-        floor.as_ref(),
-    )?;
+    device.check_install(&installed.slot, options.tries, installed.id.as_bytes(), AGAIN, floor.as_ref())?;
     let parts = open(bundle, parts, &installed.slot, device.running())?;
+    let bundle_version = bundle.manifest.version.clone();
     let tables = bundle.tables()?;
     let (images, source) = images(bundle, &tables);
     let work: Vec<(Image<'_>, Places<'_>)> =
@@ -150,17 +150,36 @@ fn install_lent(
         let ranges = plans.iter().zip(&work).flat_map(|(plan, (image, _))| plan.ranges(image));
         source.announce(&ranges.collect::<Vec<_>>());
     }
-    device.begin_install(&installed.slot)?;
-    for ((image, places), plan) in work.iter().zip(&plans) {
-        let report = &mut |done| listener(progress(Phase::Writing, image, done));
-        installed.done += image.write(plan, *places, source, report)?;
+    device.begin_update(&installed.slot, installed.id.as_bytes(), &bundle_version)?;
+    let written = write(&work, &plans, source, listener);
+    let finished = written.and_then(|done| {
+        installed.done = done;
+        let id = installed.id.as_bytes();
+        Ok(device.finish_update(&installed.slot, options.tries, id, AGAIN, floor.as_ref())?)
+    });
+    if let Err(error) = finished {
+        device.not_installed(&installed.slot, &installed.id, error.code(), &error.to_string());
+        return Err(error);
     }
-    for (image, places) in &work {
+    Ok(installed)
+}
+
+/// Writes all images, and reads them back.
+fn write(
+    work: &[(Image<'_>, Places<'_>)],
+    plans: &[Plan],
+    source: &mut dyn Source,
+    listener: Listener<'_>,
+) -> Result<Done> {
+    let mut sum = Done::default();
+    for ((image, places), plan) in work.iter().zip(plans) {
+        let report = &mut |done| listener(progress(Phase::Writing, image, done));
+        sum += image.write(plan, *places, source, report)?;
+    }
+    for (image, places) in work {
         image.read_back(places.target, &mut |done| listener(progress(Phase::ReadingBack, image, done)))?;
     }
-    let id = installed.id.as_bytes();
-    device.finish_update(&installed.slot, options.tries, id, options.again, floor.as_ref())?;
-    Ok(installed)
+    Ok(sum)
 }
 
 /// Takes all images out of a bundle and compares them with their hashes; they go nowhere.
@@ -218,6 +237,11 @@ fn above_floor(manifest: &Manifest, device: &mut Device) -> Result<Option<Change
         }
         _ => Ok(manifest.floor.clone().map(Change::Raise)),
     }
+}
+
+/// Seconds since 1970; 0 where the clock is before that.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 /// The slot in which this update is on trial already.

@@ -30,7 +30,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("slot/dialect", &["slot", "env", "error"]),
     ("settings", &["slot", "bootcount", "error"]),
     // One order to the slots, from the settings to the store: what the program and the C library share.
-    ("device", &["settings", "slot", "floor", "bootcount", "store", "config", "env", "error"]),
+    ("device", &["settings", "slot", "floor", "journal", "bootcount", "store", "config", "env", "error"]),
     ("update", &["device", "settings", "slot", "floor", "version", "storage", "sys", "error"]),
     // A bundle is bytes and what they mean; it knows no device.
     ("update/bundle", &["update/error", "update/source", "update/pipe", "floor", "version", "error"]),

@@ -212,7 +212,7 @@ fn what_failed_here_before_is_refused_until_it_is_asked_for() {
     rig.device().roll_back(bootslot::slot::Reason::Health).unwrap();
     rig.board.clear_log();
     let error = rig.install(source(&path)).unwrap_err();
-    assert!(matches!(error, UpdateError::FailedBefore { .. }), "{error}");
+    assert!(matches!(error, UpdateError::FailedBefore(_)), "{error}");
     assert_eq!(
         error.to_string(),
         format!("update {} has failed here before, in slot B, with the reason health", installed.id)

@@ -45,6 +45,13 @@ impl Dialect {
         }
     }
 
+    /// Every variable of a state; those that are absent are to be deleted.
+    pub fn variables(self, state: &State) -> Vec<Change> {
+        match self {
+            Dialect::Native => native::encode(state),
+        }
+    }
+
     /// What one store has to change to get from one state to the other; empty when nothing.
     pub fn changes(self, from: &State, to: &State) -> Vec<Change> {
         match self {

@@ -1,0 +1,151 @@
+//! A boot: what is found of the boot state, compared with what the journal knows.
+//!
+//! ```text
+//!  what was recorded -> the boot script, in any number of boots -> what is there     as recorded, rolled back
+//!                                                              '-> anything else     lost, or changed by hand
+//! ```
+
+use super::records;
+use super::system::{pstore, System};
+use super::Device;
+use crate::env::Environment;
+use crate::error::Result;
+use crate::journal::{Event, Finding, Now, Story};
+use crate::slot::{leads, Board, Standing, State};
+use crate::store::Snapshot;
+
+/// What was found of this boot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Observed {
+    /// What it means.
+    pub finding: Finding,
+    /// The slot that runs; empty where that is unknown.
+    pub slot: String,
+    /// What was added to the journal: nothing, where nothing has happened.
+    pub recorded: Vec<Event>,
+}
+
+impl Device {
+    /// Looks at this boot, and adds to the journal what it does not know of it: the boot itself, how an update ended, what
+    /// the kernel has kept of a boot that ended badly. A boot of a confirmed slot in which all is as recorded adds
+    /// nothing. Without a journal in the settings, nothing is found.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BootState`](crate::Error::BootState), and [`Error::Io`](crate::Error::Io) of the journal.
+    pub fn observe(&mut self) -> Result<Option<Observed>> {
+        let Some(story) = self.desk.journal.as_mut().map(|journal| journal.story()).transpose()? else {
+            return Ok(None);
+        };
+        let (health, snapshot) = self.store.check_and_load();
+        let variables = snapshot.as_ref().map(Snapshot::environment).unwrap_or_default();
+        let board = self.board(&self.script(&variables));
+        let dialect = self.desk.settings.dialect;
+        let lost = health.current.is_none();
+        let state = match lost {
+            false => dialect.decode(&variables, &board)?,
+            true => State::factory(&board),
+        };
+        let slot = self.running().map(ToString::to_string).unwrap_or_default();
+        let boot = self.desk.journal.as_ref().map_or("", |journal| journal.boot()).to_owned();
+        let mut events = Vec::new();
+        let known = story.boot.as_ref().filter(|(id, _)| *id == boot && !boot.is_empty());
+        let finding = match known {
+            Some((_, Event::Boot { finding, .. })) => *finding,
+            _ => {
+                let finding = self.finding(&story, &state, lost, &variables, &board);
+                self.new_boot(&story, &state, finding, &slot, &mut events);
+                finding
+            }
+        };
+        events.extend(story.result(&now(&state)));
+        if let Some(journal) = &mut self.desk.journal {
+            journal.append(&events)?;
+        }
+        Ok(Some(Observed { finding, slot, recorded: events }))
+    }
+
+    /// What a boot state means that was found.
+    fn finding(
+        &self,
+        story: &Story,
+        state: &State,
+        lost: bool,
+        variables: &Environment,
+        board: &Board,
+    ) -> Finding {
+        if story.states.is_empty() {
+            return Finding::First;
+        }
+        let dialect = self.desk.settings.dialect;
+        let recorded = story.states.iter().rev();
+        let recorded: Vec<State> =
+            recorded.filter_map(|text| records::state(text, dialect, state, variables, board)).collect();
+        let led = |before: &State| leads(before, state) != Some(false);
+        let Some(before) = recorded.iter().find(|before| led(before)).filter(|_| !lost) else {
+            let nothing = lost || state.is_as_compiled_in() || !state.is_recorded();
+            return if nothing { Finding::EnvironmentLost } else { Finding::ChangedByHand };
+        };
+        let fails = before.failed != state.failed || before.active != state.active;
+        match (state.active.known(), self.running()) {
+            _ if fails => Finding::RolledBack,
+            (Some(active), Some(running)) if active != running => Finding::PassedOver,
+            _ => Finding::AsRecorded,
+        }
+    }
+
+    /// The record of a boot, and what is left of the one before; none where all is as it was.
+    fn new_boot(&self, story: &Story, state: &State, finding: Finding, slot: &str, events: &mut Vec<Event>) {
+        let System { version, build, watchdog_reset } = System::ask(&self.desk.settings);
+        let as_before = story.boot.as_ref().is_some_and(|(_, boot)| {
+            let Event::Boot { slot: old_slot, version: old_version, build: old_build, .. } = boot else {
+                return false;
+            };
+            [old_slot.as_str(), old_version, old_build] == [slot, &version, &build]
+        });
+        let on_trial = !matches!(state.standing(), Standing::Confirmed(_));
+        let quiet = finding == Finding::AsRecorded && as_before && !on_trial && story.pending().is_none();
+        if quiet && !watchdog_reset {
+            return;
+        }
+        if on_trial || story.pending().is_some() || finding != Finding::AsRecorded || watchdog_reset {
+            // What the kernel has kept is of the boot before. After a failed trial that was the trial's slot.
+            let before = story.boot.as_ref().map_or("", |(_, boot)| match boot {
+                Event::Boot { slot, .. } => slot,
+                _ => "",
+            });
+            let of = story.pending().filter(|attempt| attempt.tried).map_or(before, |attempt| &attempt.slot);
+            events.extend(pstore(&self.desk.settings).into_iter().map(|(source, text)| Event::Evidence {
+                source,
+                slot: of.to_owned(),
+                text,
+            }));
+        }
+        let variables = self.desk.settings.dialect.variables(state);
+        events.push(Event::Boot {
+            slot: slot.to_owned(),
+            state: records::text(&variables),
+            finding,
+            version,
+            build,
+            reset: if watchdog_reset { "watchdog".into() } else { String::new() },
+            announced: story.shutdown,
+        });
+    }
+}
+
+/// The facts that an attempt is judged by.
+pub(super) fn now(state: &State) -> Now {
+    let active = state.active.known();
+    let on_trial = active.filter(|active| state.is_on_trial(active)).and(state.update.as_deref());
+    Now {
+        active: active.map(ToString::to_string).unwrap_or_default(),
+        confirmed: matches!(state.standing(), Standing::Confirmed(_)),
+        on_trial: String::from_utf8_lossy(on_trial.unwrap_or_default()).into_owned(),
+        failed: state.last_failure().map(|failure| {
+            let update = String::from_utf8_lossy(&failure.update).into_owned();
+            [failure.slot.to_string(), failure.reason.as_str().to_owned(), update]
+        }),
+    }
+}

@@ -1,0 +1,214 @@
+//! What an order leaves in the journal, and which updates are refused from now on.
+//!
+//! The journal is told before the store. What is wrong with it keeps no order from its work: the environment alone
+//! decides what boots.
+
+use std::fs;
+
+use super::order::{Done, Order};
+use super::{refused, Device};
+use crate::env::Environment;
+use crate::error::{Error, Result};
+use crate::journal::{Event, Journal, Story};
+use crate::settings::Settings;
+use crate::slot::dialect::{Change, Dialect};
+use crate::slot::{Board, Name, State};
+use crate::store::Transaction;
+
+/// The journal that the settings name, if they name one.
+pub(super) fn journal(settings: &Settings) -> Option<Journal> {
+    let folder = settings.state.as_ref()?;
+    let boot = fs::read_to_string(&settings.boot_id).unwrap_or_default();
+    Some(Journal::new(folder, &boot))
+}
+
+impl Device {
+    /// The journal, if the settings name a folder for it.
+    pub fn journal(&mut self) -> Option<&mut Journal> {
+        self.desk.journal.as_mut()
+    }
+
+    /// The same device with a journal that somebody else has opened.
+    #[must_use]
+    pub fn with_journal(mut self, journal: Journal) -> Device {
+        self.desk.journal = Some(journal);
+        self
+    }
+
+    /// As [`begin_install`](Device::begin_install), of an update that the journal is told of.
+    pub fn begin_update(&mut self, target: &Name, update: &[u8], version: &str) -> Result<Done> {
+        let event = Event::Begin {
+            slot: target.to_string(),
+            update: String::from_utf8_lossy(update).into_owned(),
+            version: version.to_owned(),
+        };
+        let order = Order { update, event: Some(event), ..Order::writes("begin-install", target) };
+        self.order(order, &|state, running, _| state.begin_install(target, running))
+    }
+
+    /// An installation that had begun has ended without success. The journal is told, if there is one: what is wrong with
+    /// it is less than what the caller has to say.
+    pub fn not_installed(&mut self, target: &Name, update: &str, code: u8, error: &str) {
+        let event = Event::NotInstalled {
+            slot: target.to_string(),
+            update: update.to_owned(),
+            code,
+            error: error.to_owned(),
+        };
+        let _ = self.desk.journal.as_mut().map(|journal| journal.append(&[event]));
+    }
+}
+
+/// The journal during one order.
+pub(super) struct Records<'a> {
+    journal: Option<&'a mut Journal>,
+    /// Why the journal does not know of the order.
+    pub lost: Option<String>,
+}
+
+impl<'a> Records<'a> {
+    pub fn new(journal: Option<&'a mut Journal>) -> Self {
+        Records { journal, lost: None }
+    }
+
+    fn story(&mut self) -> Story {
+        let story = self.journal.as_mut().map(|journal| journal.story());
+        story
+            .transpose()
+            .map_err(|error| self.lost = Some(error.to_string()))
+            .ok()
+            .flatten()
+            .unwrap_or_default()
+    }
+
+    /// Adds to the order's store what the environment has to say of updates that have failed.
+    ///
+    /// # Errors
+    ///
+    /// Those of a store, but for [`Error::Denied`]: where the variable can't be stored, the journal has it.
+    pub fn refuse_failed(
+        &mut self,
+        settings: &Settings,
+        before: &State,
+        order: &Order<'_>,
+        transaction: &mut Transaction<'_>,
+        changes: &mut Vec<Change>,
+    ) -> Result<()> {
+        let story = self.story();
+        let held = refused::held(transaction.environment());
+        // What is confirmed now has not failed for good.
+        let on_trial = before.update.as_deref().filter(|_| order.name == "confirm");
+        let confirmed = on_trial.map(|update| String::from_utf8_lossy(update).into_owned());
+        let allowed = order.allows.or(confirmed.as_deref());
+        let wanted = refused::wanted(settings, &held, &story, before, allowed);
+        if wanted == held {
+            return Ok(());
+        }
+        let change = refused::change(&wanted);
+        match transaction.set(change.0.as_bytes(), change.1.as_deref().unwrap_or_default()) {
+            Ok(true) => changes.push(change),
+            Ok(false) | Err(Error::Denied { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Tells the journal what is about to be stored, if anything is.
+    pub fn announce(&mut self, order: &Order<'_>, state: Option<&[Change]>) {
+        let Some(journal) = &mut self.journal else { return };
+        let mut events: Vec<Event> = order.event.clone().into_iter().collect();
+        if let Some(update) = order.allows {
+            events.push(Event::Allowed { update: update.to_owned() });
+        }
+        events.extend(state.map(|state| Event::Order {
+            name: order.name.to_owned(),
+            slot: order.target.map(ToString::to_string).unwrap_or_default(),
+            update: String::from_utf8_lossy(order.update).into_owned(),
+            state: text(state),
+        }));
+        if let Err(error) = journal.append(&events) {
+            self.lost = Some(error.to_string());
+        }
+    }
+}
+
+/// A boot state as text: its variables in a row. What would end a word is written as in a URL.
+pub(super) fn text(variables: &[Change]) -> String {
+    let mut words = Vec::new();
+    for (name, value) in variables {
+        let Some(value) = value else { continue };
+        let mut word = format!("{name}=");
+        for &byte in value {
+            match byte.is_ascii_graphic() && byte != b'%' {
+                true => word.push(char::from(byte)),
+                false => word.push_str(&format!("%{byte:02x}")),
+            }
+        }
+        words.push(word);
+    }
+    words.join(" ")
+}
+
+/// The boot state that such a text says, on this board; `variables` are those that are stored now, for what belongs to the
+/// board.
+pub(super) fn state(
+    text: &str,
+    dialect: Dialect,
+    now: &State,
+    variables: &Environment,
+    board: &Board,
+) -> Option<State> {
+    let mut variables = variables.clone();
+    for (name, _) in dialect.variables(now) {
+        variables.unset(name.as_bytes()).ok()?;
+    }
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        let (name, value) = word.split_once('=')?;
+        variables.set(name.as_bytes(), &bytes(value)?).ok()?;
+    }
+    dialect.decode(&variables, board).ok()
+}
+
+fn bytes(value: &str) -> Option<Vec<u8>> {
+    let mut pieces = value.split('%');
+    let mut bytes = pieces.next()?.as_bytes().to_vec();
+    for piece in pieces {
+        let (digits, rest) = piece.split_at_checked(2)?;
+        bytes.push(u8::from_str_radix(digits, 16).ok()?);
+        bytes.extend_from_slice(rest.as_bytes());
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_is_read_from_its_text_as_it_was() {
+        let board = Board::default();
+        let mut variables = Environment::default();
+        for (name, value) in [
+            ("active_slot", "B"),
+            ("boot_success", "0"),
+            ("boot_try_count", "2"),
+            ("slot_A", "good"),
+            ("boot_update", "a b%\\\\c"),
+            ("bootcmd", "run bootslot"),
+        ] {
+            variables.set(name.as_bytes(), value.as_bytes()).unwrap();
+        }
+        let found = Dialect::Native.decode(&variables, &board).unwrap();
+        let written = text(&Dialect::Native.variables(&found));
+        assert_eq!(
+            written,
+            "active_slot=B boot_success=0 boot_try_count=2 boot_update=a%20b%25\\\\c slot_A=good"
+        );
+        let other = Environment::default();
+        assert_eq!(state(&written, Dialect::Native, &found, &other, &board), Some(found.clone()));
+        assert_eq!(state(&written, Dialect::Native, &found, &variables, &board), Some(found.clone()));
+        for torn in ["active_slot", "boot_update=%2"] {
+            assert_eq!(state(torn, Dialect::Native, &found, &other, &board), None);
+        }
+    }
+}
