@@ -16,15 +16,18 @@
 //! | `mod.rs` | the files: read, append, rotate |
 //! | `record.rs` | one record as a line |
 //! | `event.rs` | what a record can say |
+//! | `time.rs` | a time as text |
 //! | `story.rs` | what all records say together, and which of them still count |
 
 mod event;
 mod record;
 mod story;
+mod time;
 
 pub use event::{Event, Finding, Verdict};
 pub use record::{lines, Lines, Record, LONGEST_VALUE};
 pub use story::{Attempt, Fault, Now, Story};
+pub use time::utc;
 
 use std::collections::BTreeMap;
 use std::io;

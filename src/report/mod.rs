@@ -1,0 +1,114 @@
+//! What became of the last update, and why: for people, for a server, for the next session at 2 a.m. (feature `health`).
+//!
+//! | file | job |
+//! |---|---|
+//! | `mod.rs` | the report of a device |
+//! | `send.rs` | what was not reported yet, and to whom it goes |
+//! | `diagnose.rs` | seven questions for a device that was not updated |
+
+mod diagnose;
+mod send;
+
+pub use diagnose::{diagnose, Answer, State as AnswerState};
+pub use send::{outgoing, sent, About, Message};
+
+use crate::device::{Device, Refused, System};
+use crate::error::Result;
+use crate::journal::{Attempt, Event, Story, Verdict};
+use crate::slot::Standing;
+
+/// What is known of a device and its last update.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Report {
+    /// What the device is: `[update] compatible` of the settings.
+    pub compatible: String,
+    /// The slot that runs; empty where that is unknown.
+    pub slot: String,
+    /// How the active slot stands: `confirmed`, `on trial, 2 tries left`, `over`.
+    pub standing: String,
+    /// The version of the running system, as it says itself.
+    pub version: String,
+    /// Its build.
+    pub build: String,
+    /// The last attempt at an update, if the journal knows one.
+    pub update: Option<Attempt>,
+    /// The updates that are refused, the oldest first.
+    pub refused: Vec<Refused>,
+    /// The lowest version that is installed.
+    pub floor: Option<String>,
+    /// What went wrong with the boot state itself: a word for each finding, and when it was found.
+    pub findings: Vec<(String, u64)>,
+    /// Why the journal says nothing, if it does not.
+    pub journal: Option<String>,
+}
+
+impl Report {
+    /// The report of this device. Nothing is written.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Device::status`]. A journal that can't be read is told in the report.
+    pub fn of(device: &mut Device) -> Result<Report> {
+        let status = device.status()?;
+        let settings = device.settings().clone();
+        let (story, journal) = read(device);
+        let System { version, build, .. } = System::ask(&settings);
+        let refused = device.refused().unwrap_or_default();
+        Ok(Report {
+            compatible: settings.update.compatible.unwrap_or_default(),
+            slot: status.running.as_ref().map(ToString::to_string).unwrap_or_default(),
+            standing: match status.state.standing() {
+                Standing::Confirmed(_) => "confirmed".into(),
+                Standing::Trial { left, .. } => format!("on trial, {left} tries left"),
+                Standing::Over(_) => "over".into(),
+            },
+            version,
+            build,
+            update: story.attempts.last().cloned(),
+            refused,
+            floor: status.floor.lowest.ok().flatten(),
+            findings: story
+                .findings
+                .iter()
+                .map(|record| (record.get("finding").to_owned(), record.time))
+                .collect(),
+            journal,
+        })
+    }
+}
+
+/// The story, or why there is none.
+fn read(device: &mut Device) -> (Story, Option<String>) {
+    match device.journal() {
+        None => (Story::default(), Some("the settings name no folder for it: state".into())),
+        Some(journal) => match journal.story() {
+            Ok(story) => (story, None),
+            Err(error) => (Story::default(), Some(error.to_string())),
+        },
+    }
+}
+
+/// How far an attempt is, or how it ended, as a phrase.
+pub fn stage(attempt: &Attempt) -> &'static str {
+    match (attempt.verdict, attempt.tried) {
+        (Some(Verdict::Confirmed), _) => "confirmed",
+        (Some(Verdict::RolledBack), _) => "rolled back",
+        (Some(Verdict::NotInstalled), _) => "not installed",
+        (Some(Verdict::Abandoned), _) => "abandoned",
+        (None, true) if attempt.boots == 0 => "waiting for the reboot",
+        (None, true) => "on trial",
+        (None, false) => "being installed",
+    }
+}
+
+/// What a record of evidence says in one line, and its text.
+pub fn evidence(record: &crate::journal::Record) -> (String, String) {
+    match Event::of(record) {
+        Some(Event::Check { name, result, output, .. }) => (format!("check {name}: {result}"), output),
+        Some(Event::Evidence { source, slot, text }) if slot.is_empty() => (source, text),
+        Some(Event::Evidence { source, slot, text }) => (format!("{source} of slot {slot}"), text),
+        Some(Event::Migration { step, detail }) => (format!("migration: {step}"), detail),
+        _ => (record.kind.clone(), String::new()),
+    }
+}
