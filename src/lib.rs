@@ -25,6 +25,8 @@ pub mod floor;
 #[cfg(feature = "settings")]
 pub mod journal;
 pub mod lock;
+#[cfg(feature = "health")]
+pub mod process;
 pub mod settings;
 pub mod slot;
 pub mod storage;

@@ -1,13 +1,15 @@
 //! Every public type of the library can be given to another thread and be looked at by several: held by the
 //! compiler. The second test sees that no type is left out.
-#![cfg(all(feature = "sim", feature = "bundle"))]
+#![cfg(all(feature = "sim", feature = "bundle", feature = "health"))]
 
 use std::fs;
 use std::path::Path;
 
 use bootslot::storage::{self, sim};
 use bootslot::update::{self, bundle, source, target};
-use bootslot::{bootcount, config, device, env, error, files, find, floor, lock, settings, slot, store};
+use bootslot::{
+    bootcount, config, device, env, error, files, find, floor, lock, process, settings, slot, store,
+};
 
 const fn both<T: Send + Sync + ?Sized>() {}
 
@@ -51,6 +53,9 @@ const _: () = {
     sent::<dyn files::Files>();
     both::<files::sim::SimFiles>();
     both::<files::sim::Trouble>();
+    both::<process::Limits>();
+    both::<process::End>();
+    both::<process::Ran>();
     both::<floor::Change>();
     both::<floor::Pending>();
     both::<floor::Floors>();

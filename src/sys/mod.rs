@@ -11,6 +11,8 @@ pub mod memory;
 pub mod mtd;
 #[cfg(feature = "cms")]
 pub mod openssl;
+#[cfg(feature = "health")]
+pub mod process;
 pub mod ubi;
 
 use std::ffi::{CStr, CString};

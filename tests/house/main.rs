@@ -23,6 +23,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("store", &["lock", "storage", "find", "env", "config", "error"]),
     ("bootcount", &["store", "sys", "error"]),
     ("files", &["sys"]),
+    ("process", &["sys"]),
     ("floor", &["version", "sys"]),
     // What a record says is text: the journal knows no slot and no store.
     ("journal", &["files", "error"]),
