@@ -27,6 +27,8 @@ pub mod journal;
 pub mod lock;
 #[cfg(feature = "health")]
 pub mod process;
+#[cfg(feature = "health")]
+pub mod report;
 pub mod settings;
 pub mod slot;
 pub mod storage;

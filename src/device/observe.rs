@@ -66,6 +66,23 @@ impl Device {
         Ok(Some(Observed { finding, slot, recorded: events }))
     }
 
+    /// What the journal tells, and what the boot state says of an update that has ended since. Nothing is written.
+    /// Without a journal in the settings it is `None`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BootState`](crate::Error::BootState), and [`Error::Io`](crate::Error::Io) of the journal.
+    pub fn story(&mut self) -> Result<Option<Story>> {
+        let Some(mut story) = self.desk.journal.as_mut().map(|journal| journal.story()).transpose()? else {
+            return Ok(None);
+        };
+        let state = self.status()?.state;
+        if let Some(result) = story.result(&now(&state)) {
+            story.learn(result);
+        }
+        Ok(Some(story))
+    }
+
     /// What a boot state means that was found.
     fn finding(
         &self,

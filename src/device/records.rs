@@ -46,16 +46,22 @@ impl Device {
         self.order(order, &|state, running, _| state.begin_install(target, running))
     }
 
-    /// An installation that had begun has ended without success. The journal is told, if there is one: what is wrong with
-    /// it is less than what the caller has to say.
-    pub fn not_installed(&mut self, target: &Name, update: &str, code: u8, error: &str) {
+    /// A bundle was not installed: it was refused (then `target` may be unknown), or its installation has failed. The
+    /// journal is told, if there is one; of the same refusal over and over only the first time. What is wrong with the
+    /// journal is less than what the caller has to say.
+    pub fn not_installed(&mut self, target: Option<&Name>, update: &str, code: u8, error: &str) {
+        let Some(journal) = &mut self.desk.journal else { return };
+        let told = journal.story().ok().and_then(|story| story.rejected);
+        if told.is_some_and(|told| (told.update.as_str(), told.code) == (update, code)) {
+            return;
+        }
         let event = Event::NotInstalled {
-            slot: target.to_string(),
+            slot: target.map(ToString::to_string).unwrap_or_default(),
             update: update.to_owned(),
             code,
             error: error.to_owned(),
         };
-        let _ = self.desk.journal.as_mut().map(|journal| journal.append(&[event]));
+        let _ = journal.append(&[event]);
     }
 }
 

@@ -26,7 +26,7 @@ mod time;
 
 pub use event::{Event, Finding, Verdict};
 pub use record::{lines, Lines, Record, LONGEST_VALUE};
-pub use story::{Attempt, Fault, Now, Story};
+pub use story::{Attempt, Fault, Now, Rejected, Story};
 pub use time::utc;
 
 use std::collections::BTreeMap;

@@ -60,11 +60,26 @@ pub struct Fault {
     pub times: u32,
 }
 
+/// A bundle that was refused before anything was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejected {
+    /// Its update id; empty where it could not be read as far as that.
+    pub update: String,
+    /// The exit code of `bootslot install`.
+    pub code: u8,
+    /// Why.
+    pub error: String,
+    /// When: seconds since 1970, as the clock had it.
+    pub time: u64,
+}
+
 /// What all records say together.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Story {
     /// The attempts that are remembered, oldest first.
     pub attempts: Vec<Attempt>,
+    /// The last bundle that was refused, if no installation has begun since.
+    pub rejected: Option<Rejected>,
     /// The boot states that the environment may hold, by what is recorded: the last one that was seen, and those that
     /// were about to be stored since.
     pub states: Vec<String>,
@@ -95,6 +110,27 @@ pub struct Now {
     pub failed: Option<[String; 3]>,
 }
 
+impl Attempt {
+    fn new(name: String, update: String, version: String, slot: String, begun: u64) -> Attempt {
+        Attempt {
+            name,
+            update,
+            version,
+            slot,
+            begun,
+            decided: None,
+            tried: false,
+            boots: 0,
+            confirming: false,
+            decision: None,
+            blame: true,
+            verdict: None,
+            reason: String::new(),
+            evidence: Vec::new(),
+        }
+    }
+}
+
 impl Story {
     /// The story that these records tell, oldest first.
     pub fn of(records: &[Record]) -> Story {
@@ -105,6 +141,12 @@ impl Story {
             }
         }
         story
+    }
+
+    /// The story with one more event, which has no time and no number yet.
+    pub fn learn(&mut self, event: Event) {
+        let record = event.record(0, 0, String::new());
+        self.add(&record, event);
     }
 
     /// The attempt that is not decided yet.
@@ -137,6 +179,10 @@ impl Story {
             Event::Shutdown { .. } => self.shutdown = true,
             Event::Order { name, slot, update, state } => {
                 self.states.push(state);
+                if name == "finish-install" && !update.is_empty() {
+                    // Another installer than bootslot's says no more than this.
+                    self.begin(record, slot.clone(), update.clone(), String::new());
+                }
                 let about = |attempt: &&mut Attempt| attempt.slot == slot || slot.is_empty();
                 if let Some(attempt) = self.pending_mut().filter(about) {
                     attempt.tried |=
@@ -145,11 +191,14 @@ impl Story {
                 }
             }
             Event::Begin { slot, update, version } => self.begin(record, slot, update, version),
-            Event::NotInstalled { update, error, .. } => {
-                if let Some(attempt) = self.pending_mut().filter(|attempt| attempt.update == update) {
-                    attempt.verdict = Some(Verdict::NotInstalled);
-                    attempt.reason = error;
-                    attempt.decided = Some(record.time);
+            Event::NotInstalled { update, code, error, .. } => {
+                match self.pending_mut().filter(|attempt| attempt.update == update && !attempt.tried) {
+                    Some(attempt) => {
+                        attempt.verdict = Some(Verdict::NotInstalled);
+                        attempt.reason = error;
+                        attempt.decided = Some(record.time);
+                    }
+                    None => self.rejected = Some(Rejected { update, code, error, time: record.time }),
                 }
             }
             Event::Check { baseline: true, name, .. } => self.baseline.push(name),
@@ -171,10 +220,14 @@ impl Story {
                 }
             }
             Event::Result { attempt, update, version, slot, verdict, reason, blame } => {
+                if self.attempt(&attempt).is_none() {
+                    let [update, slot, version] = [&update, &slot, &version].map(String::clone);
+                    self.attempts.push(Attempt::new(attempt.clone(), update, version, slot, record.time));
+                }
                 if let Some(known) = self.attempts.iter_mut().find(|known| known.name == attempt) {
                     known.verdict = Some(verdict);
                     known.reason.clone_from(&reason);
-                    known.decided = Some(record.time);
+                    known.decided = Some(record.time).filter(|&time| time > 0);
                 }
                 if verdict == Verdict::Confirmed {
                     self.faults.retain(|fault| fault.update != update);
@@ -189,28 +242,15 @@ impl Story {
     }
 
     fn begin(&mut self, record: &Record, slot: String, update: String, version: String) {
+        self.rejected = None;
         // What a power cut has stopped goes on.
         let goes_on = self.pending().is_some_and(|attempt| attempt.update == update && attempt.slot == slot);
         if goes_on {
             return;
         }
         self.baseline.clear();
-        self.attempts.push(Attempt {
-            name: format!("{update}.{}", record.number),
-            update,
-            version,
-            slot,
-            begun: record.time,
-            decided: None,
-            tried: false,
-            boots: 0,
-            confirming: false,
-            decision: None,
-            blame: true,
-            verdict: None,
-            reason: String::new(),
-            evidence: Vec::new(),
-        });
+        let name = format!("{update}.{}", record.number);
+        self.attempts.push(Attempt::new(name, update, version, slot, record.time));
     }
 
     fn fail(&mut self, fault: Fault) {
@@ -285,6 +325,7 @@ pub(super) fn still_counts(records: &[Record], room: u64) -> impl Iterator<Item 
     // The newest first: they count most. What is short and lasts does not compete with what is long.
     let kept = records.iter().rev().filter(|record| {
         let lasts = match record.kind.as_str() {
+            "not-installed" => Some(record.number) == last("not-installed", 0).map(|last| last.number),
             "result" | "allowed" | "reported" => count(&mut results) <= 2 * RESULTS,
             "order" | "shutdown" => record.number > boot && count(&mut orders) <= ORDERS,
             "boot" => record.number == boot,

@@ -60,9 +60,8 @@ impl Answer {
 pub fn diagnose(device: &mut Device) -> Result<Vec<Answer>> {
     let status = device.status()?;
     let refused = device.refused().unwrap_or_default();
-    let contents = device.journal().map(|journal| journal.read()).transpose()?;
-    let damaged = contents.as_ref().map_or(0, |contents| contents.damaged);
-    let story = contents.map(|contents| Story::of(&contents.records));
+    let damaged = device.journal().map(|journal| journal.read()).transpose()?.map_or(0, |all| all.damaged);
+    let story = device.story()?;
     let told = story.is_some();
     let story = story.unwrap_or_default();
     let mut answers = vec![
@@ -188,7 +187,8 @@ fn boot(story: &Story, status: &Status) -> Answer {
     let decided = attempt.decision.is_some();
     let mut answer = match (failed, seen, attempt.reason.as_str()) {
         (true, _, "environment") => {
-            let because = format!("The trial of slot {slot} was lost with the environment: it was not decided.");
+            let because =
+                format!("The trial of slot {slot} was lost with the environment: it was not decided.");
             Answer::new(QUESTION, State::Unknown, because, "")
         }
         (true, _, "load") => {
@@ -196,8 +196,9 @@ fn boot(story: &Story, status: &Status) -> Answer {
             Answer::new(QUESTION, State::Wrong, because, "look at U-Boot's console while it boots")
         }
         (true, false, "tries") => {
-            let because =
-                format!("Slot {slot} was booted until its tries were used up, and never came as far as bootslot.");
+            let because = format!(
+                "Slot {slot} was booted until its tries were used up, and never came as far as bootslot."
+            );
             Answer::new(QUESTION, State::Wrong, because, "look at the kernel's console while it boots")
         }
         (true, true, "tries") if !decided => {
@@ -209,7 +210,8 @@ fn boot(story: &Story, status: &Status) -> Answer {
         }
         (false, false, _) if attempt.verdict.is_none() => {
             let because = format!("Slot {slot} was not seen running yet.");
-            let next = if status.running.as_ref().is_ok_and(|name| name.as_str() != slot) { "reboot" } else { "" };
+            let next =
+                if status.running.as_ref().is_ok_and(|name| name.as_str() != slot) { "reboot" } else { "" };
             Answer::new(QUESTION, State::Unknown, because, next)
         }
         _ => Answer::new(QUESTION, State::Fine, format!("Slot {slot} came up."), ""),
@@ -230,7 +232,11 @@ fn health(story: &Story) -> Answer {
     let checks = attempt.evidence.iter().filter(|record| record.kind == "check").map(|record| {
         let (title, text) = evidence(record);
         let end = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default().trim();
-        if end.is_empty() { format!("{title}.") } else { format!("{title}: {end}") }
+        if end.is_empty() {
+            format!("{title}.")
+        } else {
+            format!("{title}: {end}")
+        }
     });
     let (state, because, next) = match (attempt.decision.as_deref(), attempt.verdict) {
         _ if attempt.reason == "health" => {
@@ -238,10 +244,14 @@ fn health(story: &Story) -> Answer {
         }
         _ if attempt.reason == "user" => (State::Wrong, "Somebody ordered the rollback.", ""),
         (Some("reboot"), None) => (State::Wrong, "The checks have failed, and use another try.", ""),
-        (Some("wait"), None) => {
-            (State::Wrong, "The checks wait: somebody has to decide.", "bootslot confirm, or bootslot rollback")
+        (Some("wait"), None) => (
+            State::Wrong,
+            "The checks wait: somebody has to decide.",
+            "bootslot confirm, or bootslot rollback",
+        ),
+        (Some("degraded"), _) => {
+            (State::Wrong, "It was confirmed, although a check fails.", "bootslot health --check")
         }
-        (Some("degraded"), _) => (State::Wrong, "It was confirmed, although a check fails.", "bootslot health --check"),
         (_, Some(Verdict::Confirmed)) => (State::Fine, "It was confirmed.", ""),
         (Some(_), _) => (State::Fine, "The checks have passed.", ""),
         (None, _) => (State::Unknown, "The checks have not decided.", "bootslot health --check"),
@@ -271,7 +281,12 @@ fn power_cuts(story: &Story, status: &Status, damaged: usize) -> Answer {
     const QUESTION: &str = "power cuts";
     if damaged > 0 {
         let because = format!("The journal has lost {damaged} of its lines: its medium is not sound.");
-        return Answer::new(QUESTION, State::Wrong, because, "look at the medium of the settings' state folder");
+        return Answer::new(
+            QUESTION,
+            State::Wrong,
+            because,
+            "look at the medium of the settings' state folder",
+        );
     }
     if !status.health.is_healthy() {
         let because = "Only one copy of the environment is sound: a power cut in the next store is safe, a lost sector is not.";
@@ -279,7 +294,8 @@ fn power_cuts(story: &Story, status: &Status, damaged: usize) -> Answer {
     }
     match last(story).filter(|attempt| attempt.verdict.is_none()) {
         Some(attempt) => {
-            let because = format!("The update goes on where it was: {} is {}.", what(attempt), stage(attempt));
+            let because =
+                format!("The update goes on where it was: {} is {}.", what(attempt), stage(attempt));
             Answer::new(QUESTION, State::Fine, because, "")
         }
         None => Answer::new(QUESTION, State::Fine, "Nothing is left half done.", ""),

@@ -80,12 +80,10 @@ impl Report {
 
 /// The story, or why there is none.
 fn read(device: &mut Device) -> (Story, Option<String>) {
-    match device.journal() {
-        None => (Story::default(), Some("the settings name no folder for it: state".into())),
-        Some(journal) => match journal.story() {
-            Ok(story) => (story, None),
-            Err(error) => (Story::default(), Some(error.to_string())),
-        },
+    match device.story() {
+        Ok(Some(story)) => (story, None),
+        Ok(None) => (Story::default(), Some("the settings name no folder for it: state".into())),
+        Err(error) => (Story::default(), Some(error.to_string())),
     }
 }
 

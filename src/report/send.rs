@@ -26,12 +26,14 @@ pub enum About {
     Finding(Record),
 }
 
-/// Everything that has ended and was not reported, oldest first.
+/// Everything that has ended and was not reported, oldest first. This boot is observed before.
 ///
 /// # Errors
 ///
-/// [`Error::Io`](crate::Error::Io) of the journal.
+/// Those of [`Device::observe`].
 pub fn outgoing(device: &mut Device) -> Result<Vec<Message>> {
+    // What has ended is recorded first, so that it has the same id each time.
+    device.observe()?;
     let story = device.journal().map(Journal::story).transpose()?.unwrap_or_default();
     Ok(messages(&story))
 }

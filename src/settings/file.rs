@@ -13,7 +13,7 @@ use toml::Spanned;
 
 use super::counter::Bootcount;
 use super::wrong::{path, wrong, Wrong};
-use super::{update, Settings, DEFAULT_SETTINGS, ROOT_PART};
+use super::{report, update, Settings, DEFAULT_SETTINGS, ROOT_PART};
 use crate::error::{Error, Place, Result};
 use crate::slot::dialect::Dialect;
 use crate::slot::{Name, Script, MAX_TRIES};
@@ -29,6 +29,7 @@ struct File {
     environment: Option<Environment>,
     update: Option<update::Section>,
     state: Option<Spanned<PathBuf>>,
+    report: Option<report::Section>,
     bootcount: Option<Bootcount>,
 }
 
@@ -138,6 +139,9 @@ impl File {
         if let Some(environment) = self.environment {
             settings.env_config = environment.config.map(path).transpose()?;
             settings.env_namespace = environment.namespace;
+        }
+        if let Some(report) = self.report {
+            settings.report = report.report()?;
         }
         settings.state = self.state.map(path).transpose()?;
         if let Some(update) = self.update {

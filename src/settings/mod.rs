@@ -10,6 +10,8 @@ mod duration;
 #[cfg(feature = "settings")]
 mod file;
 #[cfg(feature = "settings")]
+mod report;
+#[cfg(feature = "settings")]
 mod update;
 #[cfg(feature = "settings")]
 mod wrong;
@@ -27,6 +29,9 @@ pub const DEFAULT_SETTINGS: &str = "/etc/bootslot/bootslot.toml";
 /// Where the keys of those who sign bundles are.
 pub const DEFAULT_KEYS: &str = "/etc/bootslot/keys";
 
+/// Where the executables are that get each message of a report.
+pub const DEFAULT_HOOKS: &str = "/etc/bootslot/report.d";
+
 /// Everything that the tools have to know about a board.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -40,6 +45,8 @@ pub struct Settings {
     pub parts: BTreeMap<(Name, String), PathBuf>,
     /// What updates have to know.
     pub update: Update,
+    /// Who hears what became of an update.
+    pub report: Report,
     /// The configuration of the environment; `None`: see
     /// [`find_environment`](crate::config::find_environment).
     pub env_config: Option<PathBuf>,
@@ -87,6 +94,27 @@ pub struct Update {
     pub retries: u32,
     /// How long after the failure, in seconds, each time.
     pub retry_after: u64,
+}
+
+/// Who hears what became of an update.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// The address that gets a POST with each message; `None`: none.
+    pub url: Option<String>,
+    /// A file of headers that go with it, such as `Authorization: Bearer ...`, one in a line.
+    pub headers: Option<PathBuf>,
+    /// A PEM file with the certificates of those who may vouch for the server; `None`: the system's.
+    pub ca: Option<PathBuf>,
+    /// The certificate of the device and its key, two PEM files.
+    pub client: Option<(PathBuf, PathBuf)>,
+    /// The folder of executables that get each message.
+    pub hooks: PathBuf,
+}
+
+impl Default for Report {
+    fn default() -> Self {
+        Report { url: None, headers: None, ca: None, client: None, hooks: Path::new(DEFAULT_HOOKS).into() }
+    }
 }
 
 /// What is refused once an update has failed on a device.
@@ -178,6 +206,7 @@ impl Default for Settings {
             devices: BTreeMap::new(),
             parts: BTreeMap::new(),
             update: Update::default(),
+            report: Report::default(),
             env_config: None,
             env_namespace: None,
             bootcount: None,

@@ -99,7 +99,12 @@ pub fn install(
     options: &Options,
     listener: Listener<'_>,
 ) -> Result<Installed> {
-    install_lent(device, bundle.borrow_mut(), parts, options, listener)
+    let bundle = bundle.borrow_mut();
+    let installed = install_lent(device, bundle, parts, options, listener);
+    if let Err(error) = &installed {
+        device.not_installed(options.target.as_ref(), &bundle.id(), error.code(), &error.to_string());
+    }
+    installed
 }
 
 fn install_lent(
@@ -151,16 +156,9 @@ fn install_lent(
         source.announce(&ranges.collect::<Vec<_>>());
     }
     device.begin_update(&installed.slot, installed.id.as_bytes(), &bundle_version)?;
-    let written = write(&work, &plans, source, listener);
-    let finished = written.and_then(|done| {
-        installed.done = done;
-        let id = installed.id.as_bytes();
-        Ok(device.finish_update(&installed.slot, options.tries, id, AGAIN, floor.as_ref())?)
-    });
-    if let Err(error) = finished {
-        device.not_installed(&installed.slot, &installed.id, error.code(), &error.to_string());
-        return Err(error);
-    }
+    installed.done = write(&work, &plans, source, listener)?;
+    let id = installed.id.as_bytes();
+    device.finish_update(&installed.slot, options.tries, id, AGAIN, floor.as_ref())?;
     Ok(installed)
 }
 

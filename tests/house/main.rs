@@ -32,6 +32,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("settings", &["slot", "bootcount", "error"]),
     // One order to the slots, from the settings to the store: what the program and the C library share.
     ("device", &["settings", "slot", "floor", "journal", "bootcount", "store", "config", "env", "error"]),
+    ("report", &["device", "settings", "slot", "journal", "error"]),
     ("update", &["device", "settings", "slot", "floor", "version", "storage", "sys", "error"]),
     // A bundle is bytes and what they mean; it knows no device.
     ("update/bundle", &["update/error", "update/source", "update/pipe", "floor", "version", "error"]),
@@ -42,6 +43,10 @@ const IMPORTS: &[(&str, &[&str])] = &[
         "bin",
         &[
             "update",
+            "report",
+            "journal",
+            "process",
+            "files",
             "bootcount",
             "device",
             "settings",

@@ -29,6 +29,14 @@ enum Group {
     /// Bundles: create, sign, inspect, verify
     #[cfg(feature = "update")]
     Bundle(crate::bundle::Options),
+    /// The journal: what was recorded of updates and boots
+    Journal(crate::journal::Options),
+    /// Show what became of the last update, or send it
+    #[cfg(feature = "health")]
+    Report(crate::told::Reporting),
+    /// Answer seven questions about a device that was not updated
+    #[cfg(feature = "health")]
+    Diagnose(crate::told::Diagnosing),
     /// U-Boot's boot counter: read it, reset it
     Bootcount(bootcount::Options),
 }
@@ -43,6 +51,11 @@ pub fn run() -> ExitCode {
         Group::Install(options) => finish("bootslot install", crate::install::run(&options)),
         #[cfg(feature = "update")]
         Group::Bundle(options) => finish(crate::bundle::PROGRAM, crate::bundle::run(&options)),
+        Group::Journal(options) => finish("bootslot journal", crate::journal::run(&options)),
+        #[cfg(feature = "health")]
+        Group::Report(options) => finish("bootslot report", crate::told::report(&options)),
+        #[cfg(feature = "health")]
+        Group::Diagnose(options) => finish("bootslot diagnose", crate::told::diagnose(&options)),
         Group::Slots(command) => finish("bootslot", slots::run(&command)),
     }
 }

@@ -44,13 +44,7 @@ impl Download {
         let mut headers = Vec::new();
         for given in &self.header {
             match given.strip_prefix('@') {
-                Some(file) => {
-                    let bytes = read_input(Path::new(file))?;
-                    let text = String::from_utf8_lossy(&bytes);
-                    for line in text.lines().filter(|line| !line.trim().is_empty()) {
-                        headers.push(header(line)?);
-                    }
-                }
+                Some(file) => headers.extend(headers_in(Path::new(file))?),
                 None => headers.push(header(given)?),
             }
         }
@@ -74,6 +68,13 @@ impl Download {
     }
 }
 
+/// The headers in a file, one in a line.
+pub fn headers_in(file: &Path) -> Outcome<Vec<(String, String)>> {
+    let bytes = read_input(file)?;
+    let text = String::from_utf8_lossy(&bytes);
+    text.lines().filter(|line| !line.trim().is_empty()).map(header).collect()
+}
+
 /// `Name: value`. What is wrong is not repeated: it may be a secret.
 fn header(text: &str) -> Outcome<(String, String)> {
     let (name, value) = text.split_once(':').ok_or_else(|| {
@@ -83,7 +84,7 @@ fn header(text: &str) -> Outcome<(String, String)> {
 }
 
 /// As curl reads them, except that HTTP_PROXY counts as well: this is no CGI script, to which it could be forged.
-fn proxies() -> Proxies {
+pub fn proxies() -> Proxies {
     let value = |names: [&str; 2]| {
         let values = names.into_iter().filter_map(|name| env::var(name).ok());
         values.into_iter().find(|value| !value.is_empty())

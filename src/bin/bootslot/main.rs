@@ -20,6 +20,8 @@ mod fw;
 mod http;
 #[cfg(all(feature = "cli", feature = "update"))]
 mod install;
+#[cfg(feature = "cli")]
+mod journal;
 #[cfg(all(feature = "cli", feature = "update"))]
 mod origin;
 mod outcome;
@@ -32,6 +34,8 @@ mod slots;
 #[cfg(feature = "cli")]
 mod slots_report;
 mod target;
+#[cfg(all(feature = "cli", feature = "health"))]
+mod told;
 #[cfg(all(feature = "cli", feature = "update"))]
 mod trust;
 #[cfg(all(feature = "cli", feature = "bundle"))]

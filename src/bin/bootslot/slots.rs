@@ -1,5 +1,5 @@
 //! `bootslot init`, `status`, `next`, `begin-install`, `finish-install`, `try`, `confirm`, `rollback`,
-//! `acknowledge`, `mark`, `set-active`: orders to the slots, and what is known about them.
+//! `acknowledge`, `allow`, `mark`, `set-active`: orders to the slots, and what is known about them.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use bootslot::slot::{Name, Reason, Script};
 use bootslot::store::{LockPath, StoreOptions};
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::outcome::{print, Failure, Outcome, NO_VALID_COPY};
+use crate::outcome::{complain, print, Failure, Outcome, NO_VALID_COPY};
 use crate::slots_report as report;
 use crate::target::read_defaults;
 
@@ -33,6 +33,10 @@ pub struct Options {
     #[arg(short, long, value_name = "DIR")]
     lock: Option<PathBuf>,
 
+    /// Folder of the journal and what else is kept beside the environment [default: the settings']
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+
     /// The slot that runs [default: bootslot.slot= in /proc/cmdline, and the device of /]
     #[arg(long = "slot", value_name = "NAME", value_parser = slot_name)]
     running: Option<Name>,
@@ -45,6 +49,14 @@ pub struct Options {
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,
+
+    // What the system says of this boot, from elsewhere: for tests, and for a disk on a desk.
+    #[arg(long, value_name = "FILE", hide = true)]
+    boot_id: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", hide = true)]
+    os_release: Option<PathBuf>,
+    #[arg(long, value_name = "DIR", hide = true)]
+    sysfs: Option<PathBuf>,
 }
 
 /// The commands.
@@ -123,6 +135,14 @@ pub enum Command {
     },
     /// Say that the last failure was heard of: it is forgotten
     Acknowledge {
+        #[command(flatten)]
+        options: Options,
+    },
+    /// Allow an update again that has failed here
+    Allow {
+        /// Its id
+        #[arg(value_name = "ID")]
+        update: String,
         #[command(flatten)]
         options: Options,
     },
@@ -224,6 +244,7 @@ pub fn run(command: &Command) -> Outcome {
             order(options, |device| device.roll_back(reason))
         }
         Command::Acknowledge { options } => order(options, Device::acknowledge),
+        Command::Allow { update, options } => order(options, |device| device.allow(update)),
         Command::Mark { mark: Mark::Good, target, options } => {
             order(options, |device| device.mark_good(target))
         }
@@ -236,6 +257,9 @@ pub fn run(command: &Command) -> Outcome {
 
 fn order(options: &Options, give: impl FnOnce(&mut Device) -> bootslot::Result<Done>) -> Outcome {
     let done = give(&mut open(options)?)?;
+    if let Some(why) = &done.unrecorded {
+        complain("bootslot", format_args!("the journal does not know of it: {why}"));
+    }
     print(&report::done(&done, options.json))
 }
 
@@ -246,6 +270,17 @@ pub fn open(options: &Options) -> Outcome<Device> {
     settings.choose_environment(options.config.clone(), namespace);
     if options.running.is_some() {
         settings.running.clone_from(&options.running);
+    }
+    settings.state = options.state.clone().or(settings.state);
+    let elsewhere = [
+        (&options.boot_id, &mut settings.boot_id),
+        (&options.os_release, &mut settings.os_release),
+        (&options.sysfs, &mut settings.sysfs),
+    ];
+    for (given, setting) in elsewhere {
+        if let Some(path) = given {
+            setting.clone_from(path);
+        }
     }
     settings.script = options.script.or(settings.script);
     let lock = options.lock.clone().map(LockPath::Directory);

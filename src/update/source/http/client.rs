@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustls::crypto::{ring, CryptoProvider};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -17,6 +18,7 @@ use ureq::http::{header, HeaderMap, HeaderName, HeaderValue, Request, Response};
 use ureq::tls::{parse_pem, Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig};
 use ureq::{Agent, Body, BodyReader, Proxy};
 
+use super::header::retry_after;
 use super::options::{ClientFiles, Options, SYSTEM_CA};
 use super::trouble::Trouble;
 use super::url::Url;
@@ -180,6 +182,54 @@ impl Client {
         }
         self.place = None;
         Err(self.never(&self.home, &format!("more than {REDIRECTS} redirects")))
+    }
+
+    /// Sends a message to the server of the address. A redirect is not followed: the message would go to somebody else.
+    pub fn post(&mut self, content_type: &str, body: &[u8]) -> Result<(), Trouble> {
+        let url = self.home.clone();
+        let agent = self.agent(&url, true)?;
+        let mut request = Request::post(url.uri()).header(header::CONTENT_TYPE, content_type);
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
+        let request = request.body(body).map_err(|_| self.never(&url, "it can't be asked for"))?;
+        let answer: Answer = match agent.run(request) {
+            Ok(response) => response.into(),
+            Err(_) if self.canceller.cancelled.load(Ordering::Relaxed) => return Err(Trouble::Cancelled),
+            Err(error) => return Err(judge(&url, error)),
+        };
+        match answer.status {
+            200..=299 => Ok(()),
+            status => Err(self.refusal("address", &answer, status)),
+        }
+    }
+
+    /// What a status means that brings no bytes.
+    pub fn refusal(&self, what: &str, answer: &Answer, status: u16) -> Trouble {
+        let says = match status {
+            401 => "it wants to know who asks (401): is the Authorization header right?",
+            403 => "it is forbidden (403)",
+            404 => &format!("there is no such {what} (404)"),
+            407 => "the proxy wants to know who asks (407)",
+            410 => &format!("the {what} is gone (410)"),
+            429 => "there were too many requests (429)",
+            503 => "it can't just now (503)",
+            _ => "",
+        };
+        let url = self.home();
+        let reason = match says {
+            "" => format!("{url}: the server answers with the status {status}"),
+            says => format!("{url}: the server says that {says}"),
+        };
+        // 501 and 505 are about what the server can do at all.
+        let passes = matches!(status, 408 | 425 | 429 | 500..=599) && !matches!(status, 501 | 505);
+        if !passes {
+            return Trouble::Never(reason);
+        }
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+        let date = answer.header(header::DATE);
+        let after = answer.header(header::RETRY_AFTER).and_then(|text| retry_after(text, date, now));
+        Trouble::Later { reason, after }
     }
 
     fn never(&self, url: &Url, reason: &str) -> Trouble {

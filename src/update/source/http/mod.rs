@@ -8,6 +8,7 @@
 //! | `header.rs` | what a server's headers say |
 //! | `url.rs` | addresses, and what of them may be shown |
 //! | `trouble.rs` | why a request has not brought bytes |
+//! | `post.rs` | a short message to a server |
 //! | `patience.rs` | when a failing request is tried again |
 //!
 //! One body at a time is read as it arrives and is never in memory as a whole. What fails on the way is asked for again
@@ -17,6 +18,7 @@ mod client;
 pub mod header;
 pub mod options;
 mod patience;
+mod post;
 pub mod ranges;
 mod trouble;
 pub mod url;
@@ -25,7 +27,6 @@ use std::io::{self, Read};
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use ureq::http::header as name;
 use ureq::BodyReader;
@@ -35,9 +36,10 @@ use crate::error::Error;
 use crate::update::error::{Result, UpdateError};
 pub use client::Canceller;
 use client::{Answer, Client};
-use header::{content_length, retry_after, ContentRange, Version};
+use header::{content_length, ContentRange, Version};
 pub use options::{ClientFiles, OnWait, Options, Proxies, Retry, Waiting};
 use patience::Patience;
+pub use post::post;
 use trouble::Trouble;
 use url::Url;
 
@@ -291,7 +293,7 @@ impl HttpSource {
                 let refused = "the server refuses the range that was asked for".into();
                 return reason.map_or_else(|| never(refused), |reason| Err(self.changed(&reason)));
             }
-            (status, _) => return Err(self.refused(&answer, status)),
+            (status, _) => return Err(self.client.refusal("bundle", &answer, status)),
         };
         let coding = answer.header(name::CONTENT_ENCODING).unwrap_or("identity").trim();
         if !coding.eq_ignore_ascii_case("identity") && !coding.is_empty() {
@@ -324,34 +326,6 @@ impl HttpSource {
 
     fn changed(&self, reason: &str) -> Trouble {
         Trouble::Changed(format!("{}: {reason}", self.client.home()))
-    }
-
-    /// What a status means that brings no bytes.
-    fn refused(&self, answer: &Answer, status: u16) -> Trouble {
-        let says = match status {
-            401 => "it wants to know who asks (401): is the Authorization header right?",
-            403 => "it is forbidden (403)",
-            404 => "there is no such bundle (404)",
-            407 => "the proxy wants to know who asks (407)",
-            410 => "the bundle is gone (410)",
-            429 => "there were too many requests (429)",
-            503 => "it can't just now (503)",
-            _ => "",
-        };
-        let url = self.client.home();
-        let reason = match says {
-            "" => format!("{url}: the server answers with the status {status}"),
-            says => format!("{url}: the server says that {says}"),
-        };
-        // 501 and 505 are about what the server can do at all.
-        let passes = matches!(status, 408 | 425 | 429 | 500..=599) && !matches!(status, 501 | 505);
-        if !passes {
-            return Trouble::Never(reason);
-        }
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
-        let date = answer.header(name::DATE);
-        let after = answer.header(name::RETRY_AFTER).and_then(|text| retry_after(text, date, now));
-        Trouble::Later { reason, after }
     }
 }
 

@@ -1,0 +1,287 @@
+//! The journal, the report and the diagnosis: whole lives of a device, and what is told of them.
+#![cfg(all(feature = "cli", feature = "health"))]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+mod cli_support;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use cli_support::*;
+use serde_json::{json, Value};
+
+/// A device with a journal. Its boots are counted in the file `boot`.
+struct Life {
+    place: Place,
+    slot: &'static str,
+    boots: u32,
+}
+
+impl Life {
+    /// A confirmed slot A.
+    fn new() -> Life {
+        let place = Place::redundant(&["bootcmd=run bootslot"]);
+        place.write("bootslot.toml", b"state = \"state\"\n[report]\nhooks = \"hooks\"\n");
+        place.write("os-release", b"VERSION_ID=1.0\nBUILD_ID=one\n");
+        let mut life = Life { place, slot: "A", boots: 0 };
+        life.power_on("A");
+        life.run(&["init"]).ok();
+        life.run(&["confirm"]).ok();
+        life
+    }
+
+    fn run(&self, args: &[&str]) -> Ran {
+        let mut command = self.place.command("bootslot");
+        command.args(args).args(["-c", "fw_env.config", "-l", "lock", "--settings", "bootslot.toml"]);
+        command.args([
+            "--slot",
+            self.slot,
+            "--script",
+            "2",
+            "--boot-id",
+            "boot",
+            "--os-release",
+            "os-release",
+        ]);
+        run(command.args(["--sysfs", "sys"]))
+    }
+
+    fn json(&self, args: &[&str]) -> Value {
+        serde_json::from_str(&self.run(&[args, &["--json"]].concat()).ok()).unwrap()
+    }
+
+    /// The machine comes up in this slot, without U-Boot.
+    fn power_on(&mut self, slot: &'static str) {
+        self.boots += 1;
+        self.slot = slot;
+        self.place.write("boot", format!("{:08x}-0000\n", self.boots).as_bytes());
+    }
+
+    /// The boot script's part, then user space's.
+    fn boot(&mut self) -> String {
+        let next = self.json(&["next"]);
+        for store in next["stores"].as_array().unwrap() {
+            let lines = store.as_object().unwrap().iter();
+            let script: String = lines
+                .map(|(name, value)| format!("{name}={}\n", value.as_str().unwrap_or_default()))
+                .collect();
+            self.place.script(script.as_bytes()).ok();
+        }
+        self.power_on(if next["slot"] == "A" { "A" } else { "B" });
+        self.observe()
+    }
+
+    fn observe(&self) -> String {
+        self.json(&["journal", "boot"])["finding"].as_str().unwrap().to_owned()
+    }
+
+    fn install(&self, target: &str, id: &str) {
+        self.run(&["begin-install", target]).ok();
+        self.run(&["finish-install", target, "--update", id]).ok();
+    }
+
+    /// A program that takes messages.
+    fn hook(&self) {
+        fs::create_dir(self.place.path("hooks")).unwrap();
+        let hook = self.place.path("hooks/10-tell");
+        let script = format!("#!/bin/sh\ncat \"$1\" >{}\n", self.place.path("taken").display());
+        fs::write(&hook, script).unwrap();
+        fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    fn taken(&self) -> Value {
+        serde_json::from_slice(&self.place.read("taken")).unwrap()
+    }
+
+    fn records(&self) -> usize {
+        self.json(&["journal", "show"])["records"].as_array().unwrap().len()
+    }
+
+    fn answers(&self) -> Vec<(String, String)> {
+        let answers = self.json(&["diagnose"]);
+        let of = |answer: &Value| {
+            let text = |name: &str| answer[name].as_str().unwrap().to_owned();
+            (text("question"), text("state"))
+        };
+        answers.as_array().unwrap().iter().map(of).collect()
+    }
+
+    fn wrong(&self) -> Vec<String> {
+        self.answers()
+            .into_iter()
+            .filter(|(_, state)| state == "wrong")
+            .map(|(question, _)| question)
+            .collect()
+    }
+}
+
+#[test]
+fn a_quiet_device_writes_nothing_at_its_boots() {
+    let mut life = Life::new();
+    assert_eq!(life.boot(), "as-recorded");
+    let records = life.records();
+    for _ in 0..5 {
+        assert_eq!(life.boot(), "as-recorded");
+    }
+    assert_eq!(life.records(), records);
+    // A shutdown is recorded only where somebody will want to know of it.
+    life.run(&["journal", "shutdown"]).ok();
+    assert_eq!(life.records(), records);
+    assert_eq!(life.wrong(), [""; 0]);
+}
+
+#[test]
+fn without_a_folder_nothing_is_kept_and_that_is_said() {
+    let life = Life::new();
+    life.place.write("bootslot.toml", b"");
+    assert_eq!(life.run(&["journal", "show"]).code, Some(2));
+    let report = life.run(&["report"]).ok();
+    assert!(report.contains("update:   none is known\n"), "{report}");
+    assert!(report.contains("journal:  the settings name no folder for it: state\n"), "{report}");
+    life.install("B", "id1");
+    assert!(!life.place.path("state/journal.1").exists());
+}
+
+#[test]
+fn orders_say_it_when_the_journal_is_lost_and_do_their_work() {
+    let life = Life::new();
+    fs::remove_dir_all(life.place.path("state")).unwrap();
+    life.place.write("state", b"a file is in its place");
+    let ran = life.run(&["begin-install", "B"]);
+    assert_eq!(ran.code, Some(0));
+    assert!(ran.err.contains("bootslot: the journal does not know of it: "), "{}", ran.err);
+    assert!(life.place.stored().unwrap().contains(&"slot_B=bad".to_owned()));
+}
+
+#[test]
+fn a_trial_that_runs_out_of_tries_is_told_refused_and_reported_once() {
+    let mut life = Life::new();
+    life.install("B", "id1");
+    for _ in 0..3 {
+        assert_eq!(life.boot(), "as-recorded");
+        assert_eq!(life.slot, "B");
+    }
+    assert_eq!((life.boot().as_str(), life.slot), ("rolled-back", "A"));
+    let report = life.json(&["report"]);
+    assert_eq!(report["refused"][0]["update"], "id1");
+    assert_eq!(report["refused"][0]["reason"], "tries");
+    let update = &report["update"];
+    assert_eq!(
+        (&update["verdict"], &update["reason"], &update["boots"]),
+        (&json!("rolled-back"), &json!("tries"), &json!(3))
+    );
+    assert_eq!(life.wrong(), ["boot"]);
+    life.hook();
+    let id = update["id"].as_str().unwrap();
+    assert_eq!(life.run(&["report", "--send"]).ok().lines().count(), 1);
+    let message = life.taken();
+    assert_eq!((&message["id"], &message["update"]["stage"]), (&json!(id), &json!("rolled back")));
+    // The environment has done its part; what failed stays refused.
+    assert!(!life.place.stored().unwrap().iter().any(|record| record.starts_with("boot_failed=")));
+    assert_eq!(life.json(&["report"])["refused"][0]["update"], "id1");
+    assert_eq!(life.run(&["report", "--send"]).ok(), "");
+}
+
+#[test]
+fn success_is_told_after_the_confirmation_and_not_before() {
+    let mut life = Life::new();
+    life.hook();
+    life.install("B", "id1");
+    assert_eq!(life.run(&["report", "--send"]).ok(), "");
+    assert_eq!(life.json(&["report"])["update"]["stage"], "waiting for the reboot");
+    life.place.write("os-release", b"VERSION_ID=2.0\n");
+    assert_eq!(life.boot(), "as-recorded");
+    assert_eq!(life.json(&["report"])["update"]["stage"], "on trial");
+    assert_eq!(life.run(&["report", "--send"]).ok(), "");
+    life.run(&["confirm"]).ok();
+    assert_eq!(life.run(&["report", "--send"]).ok().lines().count(), 1);
+    let message = life.taken();
+    assert_eq!(message["update"]["verdict"], "confirmed");
+    assert_eq!((&message["device"]["version"], &message["device"]["slot"]), (&json!("2.0"), &json!("B")));
+    assert_eq!(life.run(&["report", "--send"]).ok(), "");
+    assert_eq!(life.wrong(), [""; 0]);
+}
+
+#[test]
+fn the_environment_is_lost_and_a_slot_is_changed_by_hand() {
+    let mut life = Life::new();
+    life.install("B", "id1");
+    assert_eq!(life.boot(), "as-recorded");
+    life.run(&["confirm"]).ok();
+    assert_eq!(life.boot(), "as-recorded");
+    // Both copies are gone: U-Boot takes what it has compiled in, which is slot A.
+    life.place.write("env.img", &vec![0xff; 2 * SIZE]);
+    life.power_on("A");
+    assert_eq!(life.observe(), "environment-lost");
+    let report = life.run(&["report"]).ok();
+    assert!(report.contains("found:    environment-lost, "), "{report}");
+    assert_eq!(life.wrong()[0], "boot loader");
+
+    let mut life = Life::new();
+    assert_eq!(life.boot(), "as-recorded");
+    life.place.script(b"active_slot=B\nboot_success=1\nslot_B=good\n").ok();
+    life.power_on("B");
+    assert_eq!(life.observe(), "changed-by-hand");
+    // It is told once.
+    life.power_on("B");
+    assert_eq!(life.observe(), "as-recorded");
+}
+
+#[test]
+fn what_is_reported_is_taken_once_by_each_program_in_the_folder() {
+    let mut life = Life::new();
+    assert_eq!(life.run(&["report", "--send"]).ok(), "");
+    life.place.script(b"active_slot=B\nboot_success=1\nslot_B=good\n").ok();
+    life.power_on("B");
+    assert_eq!(life.observe(), "changed-by-hand");
+    // Nobody is there to hear of it.
+    let nobody = life.run(&["report", "--send"]);
+    assert_eq!(nobody.code, Some(1));
+    assert!(nobody.err.contains("nobody is to be told"), "{}", nobody.err);
+    fs::create_dir(life.place.path("hooks")).unwrap();
+    let hook = life.place.path("hooks/10-tell");
+    let taken = life.place.path("taken");
+    fs::write(&hook, format!("#!/bin/sh\ncat \"$1\" >>{}\nexit 3\n", taken.display())).unwrap();
+    fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
+    assert_eq!(life.run(&["report", "--send"]).code, Some(5));
+    fs::remove_file(&taken).unwrap();
+    fs::write(&hook, format!("#!/bin/sh\ncat \"$1\" >>{}\n", taken.display())).unwrap();
+    let sent = life.run(&["report", "--send"]).ok();
+    assert!(sent.starts_with("Sent ") && sent.lines().count() == 1, "{sent}");
+    let message: Value = serde_json::from_slice(&fs::read(&taken).unwrap()).unwrap();
+    assert_eq!(message["kind"], "finding");
+    assert_eq!(message["finding"]["finding"], "changed-by-hand");
+    assert_eq!(message["device"]["slot"], json!("B"));
+    assert_eq!(life.run(&["report", "--send"]).ok(), "");
+}
+
+#[test]
+fn an_update_is_allowed_again() {
+    let mut life = Life::new();
+    life.install("B", "id1");
+    life.boot();
+    life.run(&["rollback", "--reason", "health"]).ok();
+    assert_eq!(life.boot(), "as-recorded");
+    assert!(!life.run(&["begin-install", "B"]).ok().is_empty());
+    let stored = life.place.stored().unwrap();
+    assert!(stored.contains(&"bootslot_refused=id1".to_owned()), "{stored:?}");
+    let refused = life.run(&["finish-install", "B", "--update", "id1"]);
+    assert_eq!(refused.code, Some(5));
+    life.run(&["allow", "id1"]).ok();
+    let stored = life.place.stored().unwrap();
+    assert!(!stored.iter().any(|record| record.starts_with("bootslot_refused=")), "{stored:?}");
+    assert_eq!(life.json(&["report"])["refused"], json!([]));
+    life.run(&["finish-install", "B", "--update", "id1"]).ok();
+}
+
+#[test]
+fn a_damaged_journal_is_told_and_read_as_far_as_it_goes() {
+    let life = Life::new();
+    life.install("B", "id1");
+    let mut bytes = life.place.read("state/journal");
+    bytes[30] ^= 1;
+    life.place.write("state/journal", &bytes);
+    let shown = life.run(&["journal", "show"]).ok();
+    assert!(shown.ends_with("1 lines are damaged\n") && shown.contains(" order "), "{shown}");
+    assert!(life.wrong().contains(&"power cuts".to_owned()));
+}
