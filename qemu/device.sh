@@ -20,7 +20,7 @@ boards=${*:-nor nor-modern fat mmc guarded stock}
 machine="-M virt,acpi=off -cpu cortex-a57 -m 256 -nodefaults -nographic -serial null"
 
 PATH=$PATH:/usr/sbin:/sbin
-need openssl:openssl sgdisk:gdisk mcopy:mtools mkfs.vfat:dosfstools cpio:cpio cpp:cpp
+need openssl:openssl sgdisk:gdisk mcopy:mtools mkfs.vfat:dosfstools mkfs.ext4:e2fsprogs cpio:cpio cpp:cpp
 root=$("$here/root.sh")
 scripts=$here/../uboot-scripts
 mkdir "$work/include"
@@ -70,12 +70,17 @@ mkdir -p "$files/etc/bootslot/keys"
 "$host" bundle generate-key --public "$files/etc/bootslot/keys/release.pub" --secret "$build/release.key" >&2
 for behaviour in good exits panics hangs; do
 	echo $behaviour >"$files/etc/behaviour"
+	# The good one runs from the start; all others are updates.
+	version=2
+	[ $behaviour != good ] || version=1
+	printf 'ID=bootslot-device\nVERSION_ID=%s\n' $version >"$files/etc/os-release"
 	(cd "$files" && find . | cpio --quiet -o -H newc) >"$build/initramfs-$behaviour"
 done
 # An update has the same kernel and programs, which the running system has too, and something to be fetched.
 mkdir "$files/opt/new"
 openssl rand -out "$files/opt/new/data" 3000000
 echo good >"$files/etc/behaviour"
+printf 'ID=bootslot-device\nVERSION_ID=2\n' >"$files/etc/os-release"
 (cd "$files" && find . | cpio --quiet -o -H newc) >"$build/initramfs-update"
 cp "$kernel/Image" "$here/device/system.its" "$here/device/counters.dtsi" "$scripts/bootslot.cmd" "$build"
 

@@ -278,6 +278,7 @@ fn help_names_the_defaults_of_the_library() {
         format!("the settings', else {tries}"),
         format!("the settings', else {config}"),
         "the settings', else as for `bootslot env`".into(),
+        "the settings'".into(),
         "the one that the device tree names, else the first".into(),
         "bootslot.slot= in /proc/cmdline, and the device of /".into(),
         "the settings', else as /proc/cmdline and the stored environment say".into(),

@@ -396,7 +396,10 @@ fn the_evidence_stays_until_it_is_acknowledged() {
     // Who reports it need not know anything else.
     unsaid(&place, &["acknowledge"]).ok();
     assert!(slots(&place, "B", &["status"]).ok().contains("last failure: none\n"));
-    assert_eq!(state(&place), "active_slot=B boot_success=1 boot_try_count=0 slot_A=good slot_B=good");
+    let confirmed = "active_slot=B boot_success=1 boot_try_count=0 slot_A=good slot_B=good";
+    assert_eq!(state(&place).replace("bootslot_refused=1.2 ", ""), confirmed);
+    // Who tries a slot does not say that it still holds this update: the bundle stays refused.
+    assert!(state(&place).contains("bootslot_refused=1.2 "));
     assert!(unsaid(&place, &["acknowledge"]).ok().starts_with("Already done"));
 }
 

@@ -401,9 +401,9 @@ fn what_has_failed_is_tried_again_only_by_order() {
     let says = format!("refused: update {UPDATE} has failed in slot B (health); to try it all the same");
     assert!(error.to_string().starts_with(&says), "{error}");
     once(&place, "A", finish(true));
-    let trial = format!("active_slot=B {failed} boot_success=0 boot_try_count=3 boot_update={UPDATE} rollback_slot=A slot_A=good");
+    let trial = format!("active_slot=B {failed} boot_success=0 boot_try_count=3 boot_update={UPDATE} bootslot_refused={UPDATE} rollback_slot=A slot_A=good");
     assert_eq!(state(&place), trial);
-    // The evidence lasts: only an order of its own takes it away, whoever gives it.
+    // What is confirmed is not refused any more. The evidence lasts: only an order of its own takes it away, whoever gives it.
     once(&place, "B", |d| d.confirm(None));
     assert!(state(&place).contains(&failed));
     place.write("cmdline", b"quiet");

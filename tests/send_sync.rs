@@ -8,7 +8,8 @@ use std::path::Path;
 use bootslot::storage::{self, sim};
 use bootslot::update::{self, bundle, source, target};
 use bootslot::{
-    bootcount, config, device, env, error, files, find, floor, lock, process, settings, slot, store,
+    bootcount, config, device, env, error, files, find, floor, journal, lock, process, report, settings,
+    slot, store,
 };
 
 const fn both<T: Send + Sync + ?Sized>() {}
@@ -56,6 +57,29 @@ const _: () = {
     both::<process::Limits>();
     both::<process::End>();
     both::<process::Ran>();
+    both::<files::Locked>();
+    both::<journal::Record>();
+    both::<journal::Lines>();
+    both::<journal::Finding>();
+    both::<journal::Verdict>();
+    both::<journal::Event>();
+    both::<journal::Contents>();
+    both::<journal::Journal>();
+    both::<journal::Attempt>();
+    both::<journal::Fault>();
+    both::<journal::Rejected>();
+    both::<journal::Story>();
+    both::<journal::Now>();
+    both::<report::Answer>();
+    both::<report::AnswerState>();
+    both::<report::Report>();
+    both::<report::Message>();
+    both::<report::About>();
+    both::<settings::Report>();
+    both::<settings::Refuse>();
+    both::<device::Refused>();
+    both::<device::System>();
+    both::<device::Observed>();
     both::<floor::Change>();
     both::<floor::Pending>();
     both::<floor::Floors>();

@@ -107,6 +107,12 @@ class Guarded(Flash):
                "counters", "hostile", "wrong_types"]
 
 
+class Living(Flash):
+    """As Flash, with a data partition, and somebody who watches over its updates."""
+
+    stories = Flash.stories + ["good_update", "bad_updates", "lost_environment", "lost_data", "same_bundle"]
+
+
 class Scripted(Flash):
     """As Flash, with a U-Boot that takes commands from boot.scr."""
 
@@ -120,7 +126,7 @@ class Stock(Flash):
     stories = ["distro_boot", "stored_commands"]
 
 
-BOARDS = [Scripted("nor"), Flash("nor-modern"), Files("fat"), Card("mmc"), Guarded("guarded"), Stock("stock")]
+BOARDS = [Scripted("nor"), Living("nor-modern"), Files("fat"), Card("mmc"), Guarded("guarded"), Stock("stock")]
 
 
 def encode(variables, size, flags):

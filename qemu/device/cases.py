@@ -15,7 +15,7 @@ HOSTILE = {**dict.fromkeys(COMMANDS, "echo BOARD-HOSTILE"), "boot_slots": "B", "
 VARIABLES = ["active_slot", "boot_success", "boot_try_count", "rollback_slot", "slot_A", "slot_B", "boot_update",
              "boot_failed"]
 # What user space keeps beside it, in a hardened U-Boot's list as well.
-KEPT = VARIABLES + ["bootslot_floor", "bootslot_floor_next"]
+KEPT = VARIABLES + ["bootslot_floor", "bootslot_floor_next", "bootslot_refused"]
 TRIAL = dict(active_slot="B", boot_success="0", boot_try_count="2", rollback_slot="A", slot_A="good", slot_B=None,
              boot_update="0123456789abcdef")
 # U-Boot sets these in a boot, besides what it has loaded (ethaddr: where it sees a network card).

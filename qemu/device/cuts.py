@@ -4,11 +4,8 @@ import json, time
 
 import boards
 from cases import TRIAL, Stories, values
-from server import Server
+from server import INSTALL, NETWORK, ONLINE, Server
 
-NETWORK = ("-netdev", "user,id=net", "-device", "virtio-net-device,netdev=net")
-ONLINE = "ifconfig eth0 10.0.2.15 netmask 255.255.255.0 up"
-INSTALL = "bootslot install --settings /etc/bootslot/update.toml --json"
 BLOCK = 4096
 # One store after the other, each told when it is done.
 STORES = "n=0; while :; do n=$((n + 1)); bootslot try B --tries $((n % 9 + 1)) && echo STORED-$n.; done"

@@ -11,6 +11,7 @@ import boards
 from counted import Counted
 from cuts import ACTIONS, Cuts
 from device import Device
+from lives import Lives
 from scripted import Scripted
 from stock import Stock
 
@@ -42,7 +43,7 @@ class Report:
         return "\n".join(lines)
 
 
-class All(Counted, Scripted, Stock):
+class All(Counted, Lives, Scripted, Stock):
     """Every board's stories."""
 
 

@@ -2,6 +2,10 @@
 import http.server, random, re, threading, time
 
 CHUNK = 16 << 10
+# What a device needs beside it: its network card, its address, and the order.
+NETWORK = ("-netdev", "user,id=net", "-device", "virtio-net-device,netdev=net")
+ONLINE = "ifconfig eth0 10.0.2.15 netmask 255.255.255.0 up"
+INSTALL = "bootslot install --settings /etc/bootslot/update.toml --json"
 
 
 class Server:

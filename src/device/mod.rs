@@ -13,6 +13,7 @@
 //! |---|---|
 //! | `mod.rs` | the orders |
 //! | `order.rs` | one order: what it asks beside the state, and its one store |
+//! | `journal.rs` | the journal, and what an installation tells it |
 //! | `records.rs` | what an order leaves in the journal, and which updates are refused from now on |
 //! | `observe.rs` | a boot: what was found, compared with what the journal knows |
 //! | `refused.rs` | the updates that have failed here |
@@ -25,6 +26,8 @@
 
 #[cfg(feature = "settings")]
 mod floor;
+#[cfg(feature = "settings")]
+mod journal;
 #[cfg(feature = "settings")]
 mod observe;
 mod order;

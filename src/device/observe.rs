@@ -11,7 +11,7 @@ use super::Device;
 use crate::env::Environment;
 use crate::error::Result;
 use crate::journal::{Event, Finding, Now, Story};
-use crate::slot::{leads, Board, Standing, State};
+use crate::slot::{leads, Board, Mark, Standing, State};
 use crate::store::Snapshot;
 
 /// What was found of this boot.
@@ -160,6 +160,10 @@ pub(super) fn now(state: &State) -> Now {
         active: active.map(ToString::to_string).unwrap_or_default(),
         confirmed: matches!(state.standing(), Standing::Confirmed(_)),
         on_trial: String::from_utf8_lossy(on_trial.unwrap_or_default()).into_owned(),
+        writing: {
+            let slots = state.slots.iter().map(|slot| &slot.name);
+            slots.filter(|slot| state.mark(slot) == Some(Mark::Writing)).map(ToString::to_string).collect()
+        },
         failed: state.last_failure().map(|failure| {
             let update = String::from_utf8_lossy(&failure.update).into_owned();
             [failure.slot.to_string(), failure.reason.as_str().to_owned(), update]

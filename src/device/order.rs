@@ -3,7 +3,7 @@
 #[cfg(feature = "settings")]
 use super::floor;
 #[cfg(feature = "settings")]
-use super::records::Records;
+use super::records::{Records, Telling};
 use super::running::Running;
 use super::script;
 use crate::bootcount::reset_in;
@@ -90,6 +90,12 @@ impl<'a> Order<'a> {
 
     pub fn writes(name: &'static str, target: &'a Name) -> Self {
         Order { writes_target: true, ..Order::on(name, target) }
+    }
+
+    #[cfg(feature = "settings")]
+    fn tells(&self) -> Telling<'_> {
+        let Order { name, target, update, allows, .. } = *self;
+        Telling { name, target, update, event: self.event.as_ref(), allows }
     }
 
     /// What the order wants, unless what is known beside the state forbids it.
@@ -182,7 +188,7 @@ pub(super) fn carry_out(
     #[cfg(feature = "settings")]
     {
         floor.set(&mut transaction, &mut changes)?;
-        records.refuse_failed(settings, &before, &order, &mut transaction, &mut changes)?;
+        records.refuse_failed(settings, &before, &order.tells(), &mut transaction, &mut changes)?;
     }
     let counter_reset = order.resets_counter && reset_in(&mut transaction)?;
     // Not what was wanted, but what is there: a hardened board sees its compiled-in value in the place of
@@ -193,7 +199,7 @@ pub(super) fn carry_out(
     #[cfg(feature = "settings")]
     let (commit, unrecorded) = {
         let announced = transaction.is_changed().then(|| dialect.variables(&after));
-        records.announce(&order, announced.as_deref());
+        records.announce(&order.tells(), announced.as_deref());
         floor.before_store()?;
         let (commit, _lock) = transaction.commit_and_hold()?;
         floor.after_store()?;

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fmt;
 use std::io::{self, ErrorKind};
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -53,6 +54,17 @@ struct Medium {
     off: bool,
     full: bool,
     log: Vec<String>,
+    when_off: Option<WhenOff>,
+}
+
+/// What goes off with it.
+#[derive(Clone)]
+struct WhenOff(Arc<dyn Fn() + Send + Sync>);
+
+impl fmt::Debug for WhenOff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WhenOff")
+    }
 }
 
 impl Default for SimFiles {
@@ -64,6 +76,7 @@ impl Default for SimFiles {
             off: false,
             full: false,
             log: Vec::new(),
+            when_off: None,
         })))
     }
 }
@@ -96,6 +109,21 @@ impl SimFiles {
     /// Plans trouble for the operation of this number, counted from 0.
     pub fn plan(&self, operation: u64, trouble: Trouble) {
         self.medium().trouble = Some((operation, trouble));
+    }
+
+    /// What loses its power together with these files.
+    pub fn when_off(&self, act: impl Fn() + Send + Sync + 'static) {
+        self.medium().when_off = Some(WhenOff(Arc::new(act)));
+    }
+
+    /// The power goes off now.
+    pub fn cut_now(&self) {
+        self.medium().off = true;
+    }
+
+    /// Whether there is power.
+    pub fn is_on(&self) -> bool {
+        !self.medium().off
     }
 
     /// How many states the medium may be found in if the power fails now; at most `u64::MAX`.
@@ -158,6 +186,9 @@ impl Medium {
             Some(Trouble::Cut) => {
                 let _ = act(self, Reach::Perhaps);
                 self.off = true;
+                if let Some(WhenOff(act)) = &self.when_off {
+                    act();
+                }
                 error(ErrorKind::BrokenPipe)
             }
             planned => {

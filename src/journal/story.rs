@@ -106,6 +106,8 @@ pub struct Now {
     pub confirmed: bool,
     /// The id of the update that is on trial; empty where none is.
     pub on_trial: String,
+    /// The slots that are being written.
+    pub writing: Vec<String>,
     /// The last failure on record: slot, reason, update id.
     pub failed: Option<[String; 3]>,
 }
@@ -281,7 +283,9 @@ impl Story {
                 blame: true,
             });
         };
-        if !attempt.tried || now.on_trial == attempt.update {
+        // That it was about to be tried is recorded before it is stored.
+        let being_written = now.writing.contains(&attempt.slot) && failed(&attempt.update).is_none();
+        if !attempt.tried || being_written || now.on_trial == attempt.update {
             return None;
         }
         let ended = |verdict, reason: &str| {

@@ -11,6 +11,7 @@ use bootslot::journal::{utc, Attempt, Record};
 use bootslot::process::{self, Limits};
 use bootslot::report::{self, About, Answer, AnswerState, Message, Report};
 use bootslot::settings::Settings;
+use bootslot::{Error, Place};
 use clap::Args;
 use serde_json::{json, Value};
 
@@ -237,12 +238,11 @@ fn hooks(folder: &Path) -> Outcome<Vec<PathBuf>> {
 fn give(program: &Path, settings: &Settings, body: &[u8]) -> Outcome {
     let folder = settings.state.clone().unwrap_or_default();
     let file = folder.join("report.json");
-    fs::write(&file, body).map_err(|error| bootslot::Place::new(&file, "writing the report").io(error))?;
+    fs::write(&file, body).map_err(|error| Place::new(&file, "writing the report").io(error))?;
     let mut command = Command::new(program);
     command.arg(&file);
     let limits = Limits { time: HOOK, grace: Duration::from_secs(5), output: 1024 };
-    let failed =
-        |how: String| Failure::from(bootslot::Error::Refused(format!("{}: {how}", program.display())));
+    let failed = |how: String| Failure::from(Error::Refused(format!("{}: {how}", program.display())));
     let ran = process::run(command, &limits).map_err(|error| failed(error.to_string()))?;
     match ran.succeeded() {
         true => Ok(()),
@@ -272,5 +272,5 @@ fn post(url: &str, settings: &Settings, body: &[u8], retry_for: u64) -> Outcome 
 #[cfg(not(feature = "http"))]
 fn post(_: &str, _: &Settings, _: &[u8], _: u64) -> Outcome {
     let reason = "this program was built without HTTP (feature http): it can't send to [report] url";
-    Err(Failure::from(bootslot::Error::Refused(reason.into())))
+    Err(Failure::from(Error::Refused(reason.into())))
 }
