@@ -13,6 +13,7 @@
 //! |---|---|
 //! | `mod.rs` | the orders |
 //! | `order.rs` | one order: what it asks beside the state, and its one store |
+//! | `facts.rs` | what a boot state says of an update |
 //! | `journal.rs` | the journal, and what an installation tells it |
 //! | `records.rs` | what an order leaves in the journal, and which updates are refused from now on |
 //! | `observe.rs` | a boot: what was found, compared with what the journal knows |
@@ -24,6 +25,8 @@
 //! | `script.rs` | which version of the boot script U-Boot runs |
 //! | `status.rs` | what is known, and what the next boot will do |
 
+#[cfg(feature = "settings")]
+mod facts;
 #[cfg(feature = "settings")]
 mod floor;
 #[cfg(feature = "settings")]

@@ -5,13 +5,14 @@
 //!                                                              '-> anything else     lost, or changed by hand
 //! ```
 
+use super::facts::now;
 use super::records;
 use super::system::{pstore, System};
 use super::Device;
 use crate::env::Environment;
 use crate::error::Result;
-use crate::journal::{Event, Finding, Now, Story};
-use crate::slot::{leads, Board, Mark, Standing, State};
+use crate::journal::{Event, Finding, Story};
+use crate::slot::{leads, Board, Standing, State};
 use crate::store::Snapshot;
 
 /// What was found of this boot.
@@ -149,24 +150,5 @@ impl Device {
             reset: if watchdog_reset { "watchdog".into() } else { String::new() },
             announced: story.shutdown,
         });
-    }
-}
-
-/// The facts that an attempt is judged by.
-pub(super) fn now(state: &State) -> Now {
-    let active = state.active.known();
-    let on_trial = active.filter(|active| state.is_on_trial(active)).and(state.update.as_deref());
-    Now {
-        active: active.map(ToString::to_string).unwrap_or_default(),
-        confirmed: matches!(state.standing(), Standing::Confirmed(_)),
-        on_trial: String::from_utf8_lossy(on_trial.unwrap_or_default()).into_owned(),
-        writing: {
-            let slots = state.slots.iter().map(|slot| &slot.name);
-            slots.filter(|slot| state.mark(slot) == Some(Mark::Writing)).map(ToString::to_string).collect()
-        },
-        failed: state.last_failure().map(|failure| {
-            let update = String::from_utf8_lossy(&failure.update).into_owned();
-            [failure.slot.to_string(), failure.reason.as_str().to_owned(), update]
-        }),
     }
 }

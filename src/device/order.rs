@@ -188,7 +188,13 @@ pub(super) fn carry_out(
     #[cfg(feature = "settings")]
     {
         floor.set(&mut transaction, &mut changes)?;
-        records.refuse_failed(settings, &before, &order.tells(), &mut transaction, &mut changes)?;
+        records.refuse_failed(
+            settings,
+            [&before, &wanted],
+            &order.tells(),
+            &mut transaction,
+            &mut changes,
+        )?;
     }
     let counter_reset = order.resets_counter && reset_in(&mut transaction)?;
     // Not what was wanted, but what is there: a hardened board sees its compiled-in value in the place of

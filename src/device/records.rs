@@ -5,6 +5,7 @@
 
 use std::fs;
 
+use super::facts::now;
 use super::refused;
 use crate::env::Environment;
 use crate::error::{Error, Result};
@@ -38,13 +39,15 @@ pub(super) struct Telling<'a> {
 /// The journal during one order.
 pub(super) struct Records<'a> {
     journal: Option<&'a mut Journal>,
+    /// How an update has ended that the order finds: afterwards the boot state may not tell it any more.
+    ended: Option<Event>,
     /// Why the journal does not know of the order.
     pub lost: Option<String>,
 }
 
 impl<'a> Records<'a> {
     pub fn new(journal: Option<&'a mut Journal>) -> Self {
-        Records { journal, lost: None }
+        Records { journal, ended: None, lost: None }
     }
 
     fn story(&mut self) -> Story {
@@ -65,18 +68,21 @@ impl<'a> Records<'a> {
     pub fn refuse_failed(
         &mut self,
         settings: &Settings,
-        before: &State,
+        [before, after]: [&State; 2],
         order: &Telling<'_>,
         transaction: &mut Transaction<'_>,
         changes: &mut Vec<Change>,
     ) -> Result<()> {
         let story = self.story();
+        self.ended = story.result(&now(before));
         let held = refused::held(transaction.environment());
         // What is confirmed now has not failed for good.
         let on_trial = before.update.as_deref().filter(|_| order.name == "confirm");
         let confirmed = on_trial.map(|update| String::from_utf8_lossy(update).into_owned());
         let allowed = order.allows.or(confirmed.as_deref());
         let wanted = refused::wanted(settings, &held, &story, before, allowed);
+        // What fails by this very order is named in the same store: given again, it stores nothing.
+        let wanted = refused::wanted(settings, &wanted, &story, after, allowed);
         if wanted == held {
             return Ok(());
         }
@@ -92,7 +98,7 @@ impl<'a> Records<'a> {
     /// Tells the journal what is about to be stored, if anything is.
     pub fn announce(&mut self, order: &Telling<'_>, state: Option<&[Change]>) {
         let Some(journal) = &mut self.journal else { return };
-        let mut events: Vec<Event> = order.event.cloned().into_iter().collect();
+        let mut events: Vec<Event> = self.ended.take().into_iter().chain(order.event.cloned()).collect();
         if let Some(update) = order.allows {
             events.push(Event::Allowed { update: update.to_owned() });
         }
