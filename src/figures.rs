@@ -74,6 +74,8 @@ fn told() -> Vec<(&'static str, String)> {
         ("docs/update.md", format!("no more than {} MiB at a time in memory", LONGEST_OLD >> 20)),
         #[cfg(feature = "update")]
         ("docs/update.md", format!("kinds of chunks, of up to {} MiB", LARGEST_CHUNK >> 20)),
+        #[cfg(feature = "settings")]
+        ("docs/report.md", format!("two files of at most {} KiB", crate::journal::LONGEST >> 10)),
         ("docs/find.md", format!("On a disk it looks {} MiB to each side", find::AROUND >> 20)),
         (
             "docs/find.md",
@@ -117,6 +119,8 @@ const OTHERS: &[&str] = &[
     "no more than 2 MiB at a time in memory",
     #[cfg(not(feature = "update"))]
     "kinds of chunks, of up to 1 MiB",
+    #[cfg(not(feature = "settings"))]
+    "two files of at most 128 KiB",
     #[cfg(not(feature = "libubootenv"))]
     "such a file has more than 64 MiB",
     "make each copy 16 KiB or more",

@@ -1,13 +1,11 @@
 //! The file with the floor: one line. It is replaced as a whole, so that a power cut leaves the old one or the new one.
-//!
-//! The steps and their order are those of `storage/rename.rs`, which says why FAT needs each of them.
 
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read, Write};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::path::Path;
 
 use super::{held, Held, LONGEST};
-use crate::sys;
+use crate::files::{self, Files, RealFiles};
 
 /// What the file holds. A missing one holds none; an empty one, or one whose last line does not end, is what a file
 /// system leaves that was not synced: nobody knows what it held.
@@ -33,128 +31,67 @@ pub fn read(path: &Path) -> Held {
 /// Those of the system, and `InvalidData` where the medium returns other bytes than were written. The file is the old
 /// one then, or the new one.
 pub fn write(path: &Path, floor: Option<&str>) -> io::Result<()> {
-    let result = write_in_steps(path, floor, &mut |_| Ok(()));
-    if result.is_err() {
-        // If this fails as well, the next one is written over it.
-        let _ = temporary(path).map(fs::remove_file);
-    }
-    result
+    write_to(&mut RealFiles::default(), path, floor)
 }
 
-/// Asks before each step whether to go on: a test says no, and so is the power cut.
-fn write_in_steps(
-    path: &Path,
-    floor: Option<&str>,
-    go_on: &mut dyn FnMut(&'static str) -> io::Result<()>,
-) -> io::Result<()> {
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let Some(floor) = floor else {
-        go_on("remove")?;
-        match fs::remove_file(path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            removed => removed?,
-        }
-        go_on("sync the directory")?;
-        return sync(directory);
-    };
-    go_on("make the directory")?;
-    make(directory)?;
-    let temp = temporary(path)?;
-    // Open until the new one is synced: its clusters stay in use.
-    let old = File::open(path).ok();
-    go_on("write")?;
-    let mut file = File::create(&temp)?;
-    let line = format!("{floor}\n");
-    file.write_all(line.as_bytes())?;
-    if let Some(old) = &old {
-        go_on("sync the old file")?;
-        old.sync_all()?;
+fn write_to(files: &mut dyn Files, path: &Path, floor: Option<&str>) -> io::Result<()> {
+    match floor {
+        Some(floor) => files::replace(files, path, format!("{floor}\n").as_bytes()),
+        None => files::remove(files, path),
     }
-    go_on("sync the clusters")?;
-    sync(directory)?;
-    go_on("sync the new file")?;
-    file.sync_all()?;
-    sys::drop_cache(&file, 0, 0)?;
-    sys::close(file)?;
-    if fs::read(&temp)? != line.as_bytes() {
-        return Err(io::Error::new(
-            ErrorKind::InvalidData,
-            "the medium returns other bytes than were written",
-        ));
-    }
-    go_on("rename")?;
-    fs::rename(&temp, path)?;
-    go_on("sync the directory")?;
-    sync(directory)?;
-    go_on("sync the renamed file")?;
-    File::open(path)?.sync_all()?;
-    drop(old);
-    Ok(())
-}
-
-/// Makes a folder, which may have been lost with everything in it, and all that it lies in.
-fn make(directory: &Path) -> io::Result<()> {
-    if directory.is_dir() {
-        return Ok(());
-    }
-    let Some(parent) = directory.parent() else { return Ok(()) };
-    let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
-    make(parent)?;
-    match fs::create_dir(directory) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
-    }
-    sync(parent)
-}
-
-fn sync(directory: &Path) -> io::Result<()> {
-    File::open(directory)?.sync_all()
-}
-
-/// One name for all: who writes holds the environment's lock, and what a cut left is written over.
-fn temporary(path: &Path) -> io::Result<PathBuf> {
-    let mut name = path.file_name().ok_or(ErrorKind::InvalidInput)?.to_os_string();
-    name.push(".new");
-    Ok(path.with_file_name(name))
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use std::fs;
 
+    #[cfg(feature = "sim")]
     #[test]
-    fn a_cut_at_any_step_leaves_the_old_floor_or_the_new_one() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("data/lib/floor");
-        let floors = [Some("1.0"), Some("2.0"), None, Some("3.0~rc1"), Some("1")];
-        let mut old = None;
-        let mut cuts = 0;
-        for new in floors {
-            for steps in 0usize.. {
-                let mut left = steps;
-                let result = write_in_steps(&path, new, &mut |_| {
-                    let power = left > 0;
-                    left = left.saturating_sub(1);
-                    power.then_some(()).ok_or_else(|| ErrorKind::Interrupted.into())
-                });
-                let found = read(&path).unwrap();
-                assert!([old, new].contains(&found.as_deref()), "{old:?} {new:?} {steps}: {found:?}");
-                // The same again gets there, whatever the cut left.
-                write(&path, new).unwrap();
-                assert_eq!(read(&path).unwrap().as_deref(), new);
-                if result.is_ok() {
-                    assert_eq!(found.as_deref(), new);
-                    break;
+    fn a_cut_at_any_operation_leaves_the_old_floor_or_the_new_one() {
+        use crate::files::sim::{SimFiles, Trouble};
+        let path = Path::new("data/lib/floor");
+        let line = |floor: Option<&str>| floor.map(|floor| format!("{floor}\n").into_bytes());
+        let (files, mut old, mut states) = (SimFiles::new(), None, 0);
+        for new in [Some("1.0"), Some("2.0"), None, Some("3.0~rc1"), Some("1")] {
+            let whole = files.copy();
+            write_to(&mut whole.clone(), path, new).unwrap();
+            for operation in 0..whole.operations() {
+                let cut = files.copy();
+                cut.plan(operation, Trouble::Cut);
+                assert!(write_to(&mut cut.clone(), path, new).is_err());
+                for choice in 0..cut.choices() {
+                    let mut found = cut.copy();
+                    found.power_up(choice);
+                    let held = files::read_if_there(&mut found, path).unwrap();
+                    assert!(
+                        [line(old), line(new)].contains(&held),
+                        "{new:?}, {operation}, {choice}: {held:?}"
+                    );
+                    // The same again gets there, whatever the cut has left.
+                    write_to(&mut found, path, new).unwrap();
+                    assert_eq!(files::read_if_there(&mut found, path).unwrap(), line(new));
+                    states += 1;
                 }
-                write(&path, old).unwrap();
-                cuts += 1;
             }
+            write_to(&mut files.clone(), path, new).unwrap();
+            files.power_up(0);
             old = new;
         }
-        assert!(cuts > 25, "{cuts}");
+        assert!(states > 100, "{states}");
+    }
+
+    #[test]
+    fn it_is_written_and_removed_and_leaves_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data/lib/floor");
+        for floor in [Some("1.0"), Some("2.0"), None, Some("3.0~rc1")] {
+            write(&path, floor).unwrap();
+            assert_eq!(read(&path).unwrap().as_deref(), floor);
+        }
         let names: Vec<_> =
-            fs::read_dir(path.parent().unwrap()).unwrap().map(|e| e.unwrap().file_name()).collect();
+            fs::read_dir(path.parent().unwrap()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(names, ["floor"]);
     }
 

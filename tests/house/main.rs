@@ -24,7 +24,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("bootcount", &["store", "sys", "error"]),
     ("files", &["sys"]),
     ("process", &["sys"]),
-    ("floor", &["version", "sys"]),
+    ("floor", &["version", "files"]),
     // What a record says is text: the journal knows no slot and no store.
     ("journal", &["files", "error"]),
     ("slot", &["error"]),
