@@ -54,6 +54,9 @@ const _: () = {
     sent::<dyn files::Files>();
     both::<files::sim::SimFiles>();
     both::<files::sim::Trouble>();
+    both::<files::tree::Entry>();
+    both::<files::tree::Size>();
+    sent::<dyn files::tree::Trees>();
     both::<process::Limits>();
     both::<process::End>();
     both::<process::Ran>();

@@ -24,6 +24,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("bootcount", &["store", "sys", "error"]),
     ("files", &["sys"]),
     ("process", &["sys"]),
+    // The data's version and the way to the next one; the caller says who runs, and keeps the journal.
+    ("migrate", &["files", "process", "settings", "slot", "sys", "error"]),
     ("floor", &["version", "sys"]),
     // What a record says is text: the journal knows no slot and no store.
     ("journal", &["files", "error"]),
@@ -47,6 +49,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "journal",
             "process",
             "files",
+            "migrate",
             "bootcount",
             "device",
             "settings",
