@@ -180,7 +180,7 @@ impl State {
     pub fn decode(bytes: &[u8]) -> Result<State, String> {
         let text = std::str::from_utf8(bytes).map_err(|_| "it is no text")?;
         let (before, crc) = text.rsplit_once("crc = ").ok_or("it has no checksum")?;
-        if crc.trim_end() != format!("{:08x}", crc32fast::hash(before.as_bytes())) {
+        if crc != format!("{:08x}\n", crc32fast::hash(before.as_bytes())) {
             return Err("its checksum is wrong".into());
         }
         let rest = before.strip_prefix(FIRST_LINE).ok_or("another version of bootslot has written it")?;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::decide::{next, Facts, Next, Refusal, Seen, Wanted};
@@ -299,17 +300,26 @@ fn run(files: &SimFiles, boot: &Boot<'_>) -> Result<(), MigrateError> {
 }
 
 /// What the services would find.
-fn data(files: &SimFiles) -> BTreeMap<PathBuf, Vec<u8>> {
+fn data(files: &SimFiles) -> Data {
     let folders = [APP, CONF, NEW].map(|folder| folder.trim_start_matches('/').to_owned());
     let mut found = files.contents();
     found.retain(|path, _| folders.iter().any(|folder| path.starts_with(folder)));
     found
 }
 
-fn after(boot: &Boot<'_>) -> BTreeMap<PathBuf, Vec<u8>> {
-    let files = device();
-    run(&files, boot).unwrap();
-    data(&files)
+type Data = BTreeMap<PathBuf, Vec<u8>>;
+
+/// The data as the system in slot A wants them, or the one in slot B.
+fn after(boot: &Boot<'_>) -> Data {
+    static BOTH: OnceLock<[Data; 2]> = OnceLock::new();
+    let both = BOTH.get_or_init(|| {
+        [old(), new()].map(|boot| {
+            let files = device();
+            run(&files, &boot).unwrap();
+            data(&files)
+        })
+    });
+    both[usize::from(boot.slot == "B")].clone()
 }
 
 /// States of a medium after a cut: all of them, or as many by chance.
@@ -392,6 +402,7 @@ fn a_cut_in_snapshot_and_steps_leaves_old_or_new_data() {
     let files = device();
     let states = survives(&files, &|files| run(files, &new()), &[old(), new()], &right);
     assert!(states > 10_000, "{states}");
+    eprintln!("{states} states");
 }
 
 #[test]
@@ -400,7 +411,8 @@ fn a_cut_in_the_commit_leaves_new_data_or_a_way_back() {
     run(&files, &new()).unwrap();
     files.power_up(0);
     let confirm = |files: &SimFiles| {
-        with_job(files, &confirmed(), &mut Vec::new(), |job| job.confirm()).map(|done| assert!(done))
+        let confirm = |job: &mut Job<'_>| job.confirm().and_then(|done| job.load().map(|_| assert!(done)));
+        with_job(files, &confirmed(), &mut Vec::new(), confirm)
     };
     let (old_data, new_data) = (after(&old()), after(&new()));
     let judge = |boot: &Boot<'_>, ended: &Result<(), MigrateError>, files: &SimFiles| match (boot.slot, ended)
@@ -469,13 +481,10 @@ fn what_a_run_tells_and_what_the_next_migration_removes() {
         ]
     );
     // Nothing more happens, and nothing is written, at the next boots.
+    files.clone().sync_all(Path::new("/data")).unwrap();
     files.power_up(0);
     run(&files, &old()).unwrap();
-    let tidy = files.log();
-    assert!(tidy.iter().all(|line| line.contains("reserve")), "{tidy:?}");
-    files.power_up(0);
-    run(&files, &old()).unwrap();
-    assert_eq!(files.operations(), 0);
+    assert_eq!(files.operations(), 0, "{:?}", files.log());
     events.clear();
     with_job(&files, &new(), &mut events, |job| job.run()).unwrap();
     assert!(!files.contents().keys().any(|path| path.to_string_lossy().contains("rejected")));
