@@ -1,7 +1,7 @@
 //! [pure] What comes next: from where the data stand, what the system wants, and who runs.
 
 use super::state::{Attempt, State, StepId, Why};
-use crate::slot::Name;
+use crate::slot::{self, Name};
 
 /// Who runs, as the boot state tells.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -12,6 +12,19 @@ pub struct Facts {
     pub confirmed: bool,
     /// The id of the update that is on trial in it, where known.
     pub update: Option<String>,
+}
+
+impl Facts {
+    /// What the boot state says of the slot that runs.
+    pub fn new(state: &slot::State, running: Option<&Name>) -> Facts {
+        let on_trial = running.is_some_and(|slot| state.is_on_trial(slot));
+        let update = state.update.as_deref().filter(|_| on_trial);
+        Facts {
+            slot: running.cloned(),
+            confirmed: running.is_some_and(|slot| state.is_confirmed(slot)),
+            update: update.map(|id| String::from_utf8_lossy(id).into_owned()),
+        }
+    }
 }
 
 /// What the system wants.

@@ -67,6 +67,82 @@ pub enum Event {
     Assumed(u64),
 }
 
+impl Event {
+    /// A name for programs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Event::Adopted(_) => "data-adopted",
+            Event::Begins(_) => "migration-begins",
+            Event::SnapshotWhole { .. } => "snapshot-whole",
+            Event::SnapshotGivenUp(_) => "snapshot-given-up",
+            Event::StepBegins(_) => "step-begins",
+            Event::StepDone(_) => "step-done",
+            Event::StepFailed { .. } => "step-failed",
+            Event::Migrated(_) => "migrated",
+            Event::Committed(_) => "data-confirmed",
+            Event::RestoreBegins { .. } => "restore-begins",
+            Event::Restored { .. } => "data-restored",
+            Event::NotKept(_) => "rejected-not-kept",
+            Event::Stays { .. } => "stays",
+            Event::Assumed(_) => "data-assumed",
+        }
+    }
+
+    /// What there is to say of it, by name: `version`, `from` and `to` are numbers.
+    pub fn fields(&self) -> Vec<(&'static str, String)> {
+        let paths = |paths: &[PathBuf]| {
+            let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+            paths.join(" ")
+        };
+        match self {
+            Event::Adopted(version) | Event::Assumed(version) => vec![("version", version.to_string())],
+            Event::Begins(attempt)
+            | Event::SnapshotGivenUp(attempt)
+            | Event::Migrated(attempt)
+            | Event::Committed(attempt) => attempt.fields(),
+            Event::SnapshotWhole { method } => {
+                let method = method.map(|method| match method {
+                    Method::Subvolume => "subvolume",
+                    Method::Shared => "shared",
+                    Method::Copied => "copied",
+                });
+                vec![("method", method.unwrap_or("none").into())]
+            }
+            Event::StepBegins(step) | Event::StepDone(step) => vec![("step", step.to_string())],
+            Event::StepFailed { step, reason, output } => {
+                vec![("step", step.to_string()), ("reason", reason.clone()), ("output", output.clone())]
+            }
+            Event::RestoreBegins { attempt, why } => {
+                let mut fields = attempt.fields();
+                fields.push(("why", why.to_string()));
+                fields
+            }
+            Event::Restored { version, what, kept } => {
+                let mut fields = vec![("version", version.to_string()), ("slot", what.slot.to_string())];
+                fields.extend(what.update.iter().map(|update| ("update", update.clone())));
+                fields.extend([("why", what.why.to_string()), ("kept", paths(kept))]);
+                fields
+            }
+            Event::NotKept(lost) => vec![("paths", paths(lost))],
+            Event::Stays { path, reason } => {
+                vec![("path", path.display().to_string()), ("reason", reason.clone())]
+            }
+        }
+    }
+}
+
+impl Attempt {
+    fn fields(&self) -> Vec<(&'static str, String)> {
+        let mut fields = vec![
+            ("from", self.from.to_string()),
+            ("to", self.to.to_string()),
+            ("slot", self.slot.to_string()),
+        ];
+        fields.extend(self.update.iter().map(|update| ("update", update.clone())));
+        fields
+    }
+}
+
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

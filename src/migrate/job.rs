@@ -209,8 +209,10 @@ impl Job<'_> {
     fn sync(&mut self, attempt: &Attempt) -> Result {
         for folder in &attempt.folders {
             let failed = failed(&folder.path, "syncing the data");
-            if self.files.kind(&folder.path).map_err(&failed)?.is_some() {
-                self.files.sync_all(&folder.path).map_err(&failed)?;
+            // A folder may be new, or gone: that is known by the one that it lies in.
+            let above = parent(&folder.path);
+            if self.files.kind(above).map_err(&failed)?.is_some() {
+                self.files.sync_all(above).map_err(&failed)?;
             }
         }
         Ok(())

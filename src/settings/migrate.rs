@@ -9,6 +9,8 @@ use serde::Deserialize;
 use toml::Spanned;
 
 #[cfg(feature = "settings")]
+use super::duration::duration;
+#[cfg(feature = "settings")]
 use super::wrong::{path, wrong, Wrong};
 
 /// Where a system says which version of the data it wants.
@@ -20,8 +22,12 @@ pub const DEFAULT_STEPS: &str = "/usr/lib/bootslot/migrate.d";
 /// One migration at a time. It lies where nothing survives a reboot, so that a normal boot writes to no medium.
 pub const DEFAULT_LOCK: &str = "/run/bootslot-migrate.lock";
 
-/// How long one step may take, in seconds.
-pub const DEFAULT_STEP_SECONDS: u64 = 600;
+/// How long one step may take.
+pub const DEFAULT_STEP_LIMIT: Duration = Duration::from_secs(600);
+
+/// The longest time that one step may be given: nothing starts while it runs.
+#[cfg(feature = "settings")]
+const LONGEST_STEP: Duration = Duration::from_secs(86400);
 
 /// The folders whose data have a version, and how they come to another one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +53,7 @@ impl Default for Migrate {
             state: None,
             system: Path::new(DEFAULT_SYSTEM).into(),
             steps: Path::new(DEFAULT_STEPS).into(),
-            step_limit: Duration::from_secs(DEFAULT_STEP_SECONDS),
+            step_limit: DEFAULT_STEP_LIMIT,
             lock: Path::new(DEFAULT_LOCK).into(),
         }
     }
@@ -88,7 +94,7 @@ pub(super) struct Section {
     state: Option<Spanned<PathBuf>>,
     system: Option<Spanned<PathBuf>>,
     steps: Option<Spanned<PathBuf>>,
-    step_seconds: Option<Spanned<u64>>,
+    step_limit: Option<Spanned<String>>,
     lock: Option<Spanned<PathBuf>>,
 }
 
@@ -125,11 +131,12 @@ impl Section {
         migrate.system = given(self.system, migrate.system)?;
         migrate.steps = given(self.steps, migrate.steps)?;
         migrate.lock = given(self.lock, migrate.lock)?;
-        if let Some(seconds) = self.step_seconds {
-            if !(1..=86400).contains(seconds.get_ref()) {
-                return Err(wrong(&seconds, "a step may take 1 to 86400 seconds".into()));
+        if let Some(limit) = self.step_limit {
+            let (at, time) = (limit.span().start, duration(limit)?);
+            if time.is_zero() || time > LONGEST_STEP {
+                return Err((at, "a step may take 1s to 1d".into()));
             }
-            migrate.step_limit = Duration::from_secs(seconds.into_inner());
+            migrate.step_limit = time;
         }
         Ok(migrate)
     }

@@ -17,7 +17,7 @@ mod update;
 #[cfg(feature = "settings")]
 mod wrong;
 
-pub use migrate::{wrong_path, Migrate, DEFAULT_LOCK, DEFAULT_STEPS, DEFAULT_STEP_SECONDS, DEFAULT_SYSTEM};
+pub use migrate::{wrong_path, Migrate, DEFAULT_LOCK, DEFAULT_STEPS, DEFAULT_STEP_LIMIT, DEFAULT_SYSTEM};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
