@@ -31,7 +31,7 @@ enum Group {
     Bundle(crate::bundle::Options),
     /// Bring the data to the version that the running system wants; call this before its services start
     #[cfg(feature = "health")]
-    Migrate(crate::migrate::Options),
+    Migrate(crate::migrate::Migration),
     /// The journal: what was recorded of updates and boots
     Journal(crate::journal::Options),
     /// Show what became of the last update, or send it

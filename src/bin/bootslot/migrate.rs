@@ -16,7 +16,7 @@ pub const PROGRAM: &str = "bootslot migrate";
 
 /// The options of the command.
 #[derive(Args)]
-pub struct Options {
+pub struct Migration {
     /// Show where the data stand; exit code 1: not as this system wants them
     #[arg(long, conflicts_with_all = ["dry_run", "assume"])]
     status: bool,
@@ -34,7 +34,7 @@ pub struct Options {
 }
 
 /// Runs the command.
-pub fn run(options: &Options) -> Outcome {
+pub fn run(options: &Migration) -> Outcome {
     let settings = slots::settings(&options.device)?;
     if options.status || options.dry_run {
         let status = migrate::status(&settings.migrate, &facts(options, &settings))?;
@@ -69,7 +69,7 @@ pub fn run(options: &Options) -> Outcome {
 }
 
 /// Who runs. Where the boot state can't be read, nobody is confirmed; on a normal boot that is not asked for.
-fn facts(options: &Options, settings: &Settings) -> Facts {
+fn facts(options: &Migration, settings: &Settings) -> Facts {
     if settings.migrate.data.is_empty() {
         return Facts::default();
     }
@@ -100,7 +100,7 @@ fn event_json(event: &Event) -> Value {
     object.into()
 }
 
-fn show(status: Option<&Status>, options: &Options) -> Outcome {
+fn show(status: Option<&Status>, options: &Migration) -> Outcome {
     let Some(status) = status else {
         return print(&match options.device.json {
             true => to_json(&json!({ "migrates": false })),
