@@ -37,11 +37,18 @@ struct Device {
 
 impl Device {
     fn new() -> Device {
+        let device = Device::without_data();
+        fs::create_dir(&device.data).unwrap();
+        device
+    }
+
+    /// The folder that the data will be in exists, and nothing in it.
+    fn without_data() -> Device {
         let place = Place::redundant(&CONFIRMED_A);
         // A database server runs as a user of its own, who has to get here.
         fs::set_permissions(place.path(""), fs::Permissions::from_mode(0o755)).unwrap();
         let data = place.path("data/app");
-        fs::create_dir_all(&data).unwrap();
+        fs::create_dir(place.path("data")).unwrap();
         let device = Device { place, data };
         device.ships("A", "version = 1\ninitial = 1\n");
         device
@@ -316,6 +323,16 @@ fn a_step_that_fails_or_hangs_is_taken_back_and_shown() {
     );
     // An old system that knows nothing of migrations finds its data, and the status says what was.
     assert_eq!(device.status("A")["taken_back"]["why"], "step 3-fails");
+    // So does the journal, where there is one.
+    let journal = device.place.path("journal");
+    let noted = run(device.command("B", &[]).arg("--state").arg(&journal));
+    assert_eq!(noted.code, Some(25));
+    let noted = fs::read_to_string(journal.join("journal")).unwrap();
+    for expected in
+        ["migration-begins", "step 3-fails failed: exit code 7", "the disk is pink", "data-restored"]
+    {
+        assert!(noted.contains(expected), "{expected}: {noted}");
+    }
 
     device.step("B", "3-fails", "sleep 100 & sleep 100");
     let settings = fs::read_to_string(device.place.path("B.toml")).unwrap();
@@ -404,4 +421,115 @@ fn declared_steps_move_and_copy_and_follow_no_link() {
     assert!(!device.data.join("config").exists());
     device.boot("A", &CONFIRMED_A).ok();
     assert_eq!((read("config"), read("keep")), ("old config".into(), "kept".into()));
+}
+
+/// Real file systems: how each makes a snapshot, and that it comes back.
+#[test]
+fn file_systems_that_can_share_bytes_do_so() {
+    let cases = [
+        ("btrfs", true, "snapshot whole, made by the file system"),
+        ("btrfs", false, "snapshot whole, its bytes are shared"),
+        ("xfs", false, "snapshot whole, its bytes are shared"),
+        ("ext4", false, "snapshot whole, copied and compared"),
+    ];
+    for (kind, subvolume, expected) in cases {
+        let device = Device::without_data();
+        let image = device.place.path("image");
+        let Some(_mount) = support::Mount::made(kind, &image, &device.place.path("data")) else { continue };
+        match subvolume {
+            true => drop(said(Command::new("btrfs").args(["subvolume", "create"]).arg(&device.data))),
+            false => fs::create_dir(&device.data).unwrap(),
+        }
+        let file = device.data.join("file");
+        // More than fits twice, where it has to.
+        let size: usize = if kind == "ext4" { 50 << 20 } else { 300 << 20 };
+        let bytes: Vec<u8> = (0..size / 8)
+            .flat_map(|n| (n as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes())
+            .collect();
+        fs::write(&file, &bytes).unwrap();
+        device.ships("B", "version = 2\ninitial = 1\n");
+        device.step(
+            "B",
+            "2-x",
+            "printf new | dd of=\"$BOOTSLOT_DATA_FOLDER/file\" conv=notrunc bs=1 seek=4096 status=none",
+        );
+        device.boot("A", &CONFIRMED_A).ok();
+        let told = device.boot("B", &TRIAL_OF_B).ok();
+        assert!(told.contains(expected), "{kind}: {told}");
+        assert_eq!(&fs::read(&file).unwrap()[4096..4099], b"new");
+        device.boot("A", &CONFIRMED_A).ok();
+        assert!(fs::read(&file).unwrap() == bytes, "{kind}");
+        assert_eq!(&fs::read(device.rejected().join("file")).unwrap()[4096..4099], b"new");
+        device.boot("B", &TRIAL_OF_B).ok();
+        device.boot("B", &CONFIRMED_B).ok();
+        let names: Vec<_> =
+            fs::read_dir(device.place.path("data")).unwrap().map(|e| e.unwrap().file_name()).collect();
+        let others = ["app", "app.bootslot-state", "lost+found"];
+        assert!(names.iter().all(|name| others.contains(&name.to_str().unwrap())), "{kind}: {names:?}");
+    }
+}
+
+#[test]
+fn a_new_version_that_fills_the_medium_does_not_keep_the_old_one_from_coming_back() {
+    let device = Device::without_data();
+    let data = device.place.path("data");
+    let Some(_mount) = support::Mount::in_ram("8m", &data) else { return };
+    fs::create_dir(&device.data).unwrap();
+    fs::write(device.data.join("file"), vec![7; 1 << 20]).unwrap();
+    device.ships("B", "version = 2\ninitial = 1\n");
+    device.boot("A", &CONFIRMED_A).ok();
+    device.boot("B", &TRIAL_OF_B).ok();
+    let fills = |path: &Path| {
+        let mut file = fs::OpenOptions::new().append(true).create(true).open(path).unwrap();
+        while std::io::Write::write_all(&mut file, &[1; 4096]).is_ok() {}
+    };
+    fills(&device.data.join("log"));
+    let told = device.boot("A", &CONFIRMED_A).ok();
+    assert!(told.contains("the medium is full, so this was not kept: "), "{told}");
+    assert_eq!(fs::read(device.data.join("file")).unwrap(), vec![7; 1 << 20]);
+    assert!(!device.rejected().exists());
+    assert_eq!(device.status("A")["ready"], true);
+    // It is full again, before anything begins.
+    fills(&device.data.join("log"));
+    let full = device.boot("B", &TRIAL_OF_B);
+    assert!(full.code == Some(26) && full.err.contains("(nothing was changed)"), "{full:?}");
+    fs::remove_file(device.data.join("log")).unwrap();
+    // The steps themselves fill it.
+    device.step("B", "2-x", "dd if=/dev/zero of=\"$BOOTSLOT_DATA_FOLDER/log\" bs=4096");
+    let failed = device.boot("B", &TRIAL_OF_B);
+    assert!(failed.code == Some(25) && failed.err.contains("No space left on device"), "{failed:?}");
+    assert_eq!(fs::read(device.data.join("file")).unwrap(), vec![7; 1 << 20]);
+    assert!(!device.data.join("log").exists());
+}
+
+#[test]
+fn a_folder_that_could_not_be_taken_back_is_not_migrated() {
+    let device = Device::new();
+    let Some(_mount) = support::Mount::in_ram("1m", &device.data) else { return };
+    fs::write(device.data.join("file"), "old").unwrap();
+    device.ships("B", "version = 2\ninitial = 1\n");
+    let refused = device.boot("B", &TRIAL_OF_B);
+    assert_eq!(refused.code, Some(4), "{refused:?}");
+    assert!(refused.err.contains("a snapshot could not take its place again"), "{}", refused.err);
+    assert_eq!(fs::read_dir(device.place.path("data")).unwrap().count(), 1);
+}
+
+/// A step whose migration was killed goes on; nobody works beside it.
+#[test]
+fn a_step_that_is_left_keeps_the_lock() {
+    let device = Device::new();
+    device.ships("B", "version = 2\ninitial = 1\n");
+    let (began, ends) = (device.place.path("began"), device.place.path("ends"));
+    fs::write(device.data.join("file"), "old").unwrap();
+    device.step("B", "2-x", &format!("touch {}; sleep 2; touch {}", began.display(), ends.display()));
+    device.environment(&TRIAL_OF_B);
+    let mut running = device.command("B", &[]).stdout(std::process::Stdio::null()).spawn().unwrap();
+    while !began.exists() {
+        thread::sleep(std::time::Duration::from_millis(10));
+    }
+    running.kill().unwrap();
+    running.wait().unwrap();
+    device.boot("A", &CONFIRMED_A).ok();
+    assert!(ends.exists());
+    assert_eq!(device.status("A")["state"], "clean");
 }

@@ -156,11 +156,11 @@ impl Job<'_> {
     /// Everything that can be found out before something is written is found out here.
     fn begin(&mut self, mut attempt: Attempt) -> Result {
         attempt.folders = snapshot::look(self.files, &self.settings.data)?;
-        snapshot::check_movable(self.files, &attempt.folders)?;
         let rooms = snapshot::room(self.files, &attempt.folders, self.system.room, true)?;
         if let Some(room) = rooms.into_iter().find(|room| room.free < room.needed) {
             return Err(MigrateError::Room { path: room.folder, needed: room.needed, free: room.free });
         }
+        snapshot::check_movable(self.files, &attempt.folders)?;
         (self.tell)(&Event::Begins(attempt.clone()));
         self.store(&State::Copying(attempt))
     }

@@ -11,7 +11,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::error::MigrateError;
@@ -108,7 +108,12 @@ pub(super) fn room(
     for Folder { path, .. } in folders.iter().filter(|folder| folder.existed) {
         let failed = failed(path, "measuring the data");
         let size = tree::measure(files, path).map_err(&failed)?;
-        let shared = tries && files.can_share(&probe(path)).map_err(&failed)?;
+        let shared = match tries.then(|| files.can_share(&probe(path))) {
+            None => false,
+            // There is no room to try it, and no room is what is to be said.
+            Some(Err(error)) if error.kind() == ErrorKind::StorageFull => false,
+            Some(shared) => shared.map_err(&failed)?,
+        };
         let needed = if shared { size.entries.saturating_mul(ENTRY) } else { size.bytes };
         let device = files.entry(path).map_err(&failed)?.map(|entry| entry.identity.0).unwrap_or_default();
         if !rooms.contains_key(&device) {

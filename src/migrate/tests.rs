@@ -230,8 +230,12 @@ fn system(version: u64, fails: bool) -> System {
     System { version, initial: Some(1), room: 0, steps }
 }
 
+/// In a folder of its own: what is stored there may reach the medium before the data's names do, or after them.
+const STATE: &str = "/other/version";
+
 fn settings() -> Migrate {
-    Migrate { data: vec![APP.into(), CONF.into(), NEW.into()], ..Migrate::default() }
+    let data = vec![APP.into(), CONF.into(), NEW.into()];
+    Migrate { data, state: Some(STATE.into()), ..Migrate::default() }
 }
 
 /// The data of a device that never heard of versions.
@@ -568,9 +572,9 @@ fn no_room_and_a_lost_state_change_nothing() {
     assert_eq!(files.contents(), before);
 
     let mut files = on_trial();
-    files.remove(Path::new("/data/app.bootslot-state")).unwrap();
+    files.remove(Path::new(STATE)).unwrap();
     assert!(matches!(run(&files, &old()), Err(MigrateError::Refused(Refusal::Lost))));
-    files.write(Path::new("/data/app.bootslot-state"), b"nonsense").unwrap();
+    files.write(Path::new(STATE), b"nonsense").unwrap();
     let error = run(&files, &old()).unwrap_err();
     assert!(matches!(error, MigrateError::Unreadable { .. }) && error.code() == 27, "{error}");
     // A person has looked at it.

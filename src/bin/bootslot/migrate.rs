@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
+use bootslot::device::Device;
+use bootslot::journal;
 use bootslot::migrate::{self, Event, Facts, MigrateError, Next, State, Status};
-use bootslot::settings::Settings;
 use clap::Args;
 use serde_json::{json, Map, Value};
 
@@ -36,14 +37,22 @@ pub struct Migration {
 /// Runs the command.
 pub fn run(options: &Migration) -> Outcome {
     let settings = slots::settings(&options.device)?;
-    if options.status || options.dry_run {
-        let status = migrate::status(&settings.migrate, &facts(options, &settings))?;
-        return show(status.as_ref(), options);
+    let mut device = None;
+    if !settings.migrate.data.is_empty() {
+        // On a normal boot it is asked for nothing, and the services start without it.
+        device = slots::open(&options.device).map_err(|failure| unread(&failure)).ok();
     }
-    let as_json = options.device.json;
+    let facts = device
+        .as_mut()
+        .map_or_else(|| Facts { slot: settings.running.clone(), ..Facts::default() }, |device| facts(device));
+    if options.status || options.dry_run {
+        return show(migrate::status(&settings.migrate, &facts)?.as_ref(), options);
+    }
     let mut printed = Ok(());
     let mut tell = |event: &Event| {
-        let line = match as_json {
+        let failed = matches!(event, Event::StepFailed { .. });
+        note(device.as_mut(), if failed { "failed" } else { event.name() }, &event.to_string());
+        let line = match options.device.json {
             true => print_event(&event_json(event)),
             false => print(format!("{event}\n").as_bytes()),
         };
@@ -54,40 +63,45 @@ pub fn run(options: &Migration) -> Outcome {
     };
     let done: Result<(), MigrateError> = match options.assume {
         Some(version) => migrate::assume(&settings.migrate, version, &mut tell),
-        None => migrate::run(&settings.migrate, &facts(options, &settings), &mut tell).map(drop),
+        None => migrate::run(&settings.migrate, &facts, &mut tell).map(drop),
     };
-    match done {
-        Ok(()) => printed,
+    let Err(error) = done else { return printed };
+    note(device.as_mut(), "failed", &error.to_string());
+    if options.device.json {
+        let failed = json!({ "event": "failed", "code": error.code(), "error": error.to_string() });
+        let _ = print_event(&failed);
+    }
+    Err(error.into())
+}
+
+/// What happens goes to the journal, where there is one. A journal that is full keeps no services from starting.
+fn note(device: Option<&mut Device>, step: &str, detail: &str) {
+    let Some(journal) = device.and_then(Device::journal) else { return };
+    let event = journal::Event::Migration { step: step.into(), detail: detail.into() };
+    if let Err(error) = journal.append(&[event]) {
+        complain(PROGRAM, format_args!("{error}"));
+    }
+}
+
+/// Who runs. Where the boot state can't be read, nobody is confirmed.
+fn facts(device: &mut Device) -> Facts {
+    let running = device.running().cloned();
+    match device.state() {
+        Ok(state) => Facts::new(&state, running.as_ref()),
         Err(error) => {
-            if as_json {
-                let failed = json!({ "event": "failed", "code": error.code(), "error": error.to_string() });
-                let _ = print_event(&failed);
+            // Where no copy is valid, U-Boot boots by its compiled-in variables, which are a trial.
+            if !matches!(error, bootslot::Error::NoValidCopy { .. }) {
+                unread(&error.into());
             }
-            Err(error.into())
+            Facts { slot: running, ..Facts::default() }
         }
     }
 }
 
-/// Who runs. Where the boot state can't be read, nobody is confirmed; on a normal boot that is not asked for.
-fn facts(options: &Migration, settings: &Settings) -> Facts {
-    if settings.migrate.data.is_empty() {
-        return Facts::default();
+fn unread(failure: &Failure) {
+    if let Failure::Error(error) = failure {
+        complain(PROGRAM, format_args!("the boot state can't be read: {error}"));
     }
-    let read = slots::open(&options.device).and_then(|mut device| {
-        let running = device.running().cloned();
-        match device.state() {
-            Ok(state) => Ok(Facts::new(&state, running.as_ref())),
-            // U-Boot boots by its compiled-in variables, which are a trial.
-            Err(bootslot::Error::NoValidCopy { .. }) => Ok(Facts { slot: running, ..Facts::default() }),
-            Err(error) => Err(error.into()),
-        }
-    });
-    read.unwrap_or_else(|failure| {
-        if let Failure::Error(error) = &failure {
-            complain(PROGRAM, format_args!("the boot state can't be read: {error}"));
-        }
-        Facts { slot: settings.running.clone(), ..Facts::default() }
-    })
 }
 
 fn event_json(event: &Event) -> Value {
