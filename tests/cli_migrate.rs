@@ -68,9 +68,11 @@ impl Device {
     }
 
     fn step(&self, slot: &str, name: &str, script: &str) {
-        let path = self.place.path(slot).join("migrate.d").join(name);
-        fs::write(&path, format!("#!/bin/sh\nset -eu\n{script}\n")).unwrap();
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+        let text = self.place.path(slot).join("step");
+        fs::write(&text, format!("#!/bin/sh\nset -eu\n{script}\n")).unwrap();
+        fs::set_permissions(&text, fs::Permissions::from_mode(0o755)).unwrap();
+        // A file that this process has open for writing can't be run.
+        support::copy_of_a_program(&text, &self.place.path(slot).join("migrate.d").join(name));
     }
 
     /// The system of an example in a slot.

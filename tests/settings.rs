@@ -210,6 +210,7 @@ fn folders_with_data_are_named_and_checked() {
         ("data = [\"/data/a\\nb\"]", "2:9: a path here is UTF-8 without control characters"),
         ("data = [\"/a\", \"/a/b\"]", "2:15: this folder and /a are one or contain each other"),
         ("data = [\"/a\"]\nstate = \"/a/s\"", "3:9: it would be migrated with /a"),
+        ("data = [\"/a\"]\nsteps = \"x\"", "3:9: a path here begins with /"),
         ("data = [\"/a\"]\nstep-limit = \"2d\"", "3:14: a step may take 1s to 1d"),
         ("state = \"/a\"", "1:1: missing field `data`"),
     ] {

@@ -9,7 +9,7 @@
 //! | `app.bootslot-rejected` | what the version left that was rolled back |
 //! | `app.bootslot-probe` | for an instant, to try what the file system can do |
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::{BTreeMap, Entry as OfDevice};
 use std::ffi::OsString;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -116,21 +116,22 @@ pub(super) fn room(
         };
         let needed = if shared { size.entries.saturating_mul(ENTRY) } else { size.bytes };
         let device = files.entry(path).map_err(&failed)?.map(|entry| entry.identity.0).unwrap_or_default();
-        if !rooms.contains_key(&device) {
-            let free = files.free(parent(path)).map_err(&failed)?;
-            rooms.insert(device, Room { folder: path.clone(), needed: MARGIN.saturating_add(more), free });
-        }
+        let room = match rooms.entry(device) {
+            OfDevice::Occupied(room) => room.into_mut(),
+            OfDevice::Vacant(new) => {
+                let free = files.free(parent(path)).map_err(&failed)?;
+                new.insert(Room { folder: path.clone(), needed: MARGIN.saturating_add(more), free })
+            }
+        };
         let mut old = 0;
         for path in [before(path), rejected(path)] {
             if files.kind(&path).map_err(&failed)?.is_some() {
                 old += tree::measure(files, &path).map_err(&failed)?.bytes;
             }
         }
-        if let Some(room) = rooms.get_mut(&device) {
-            room.needed = room.needed.saturating_add(needed);
-            // Bytes that are shared are not freed with one of their owners.
-            room.free = room.free.saturating_add(if shared { 0 } else { old });
-        }
+        room.needed = room.needed.saturating_add(needed);
+        // Bytes that are shared are not freed with one of their owners.
+        room.free = room.free.saturating_add(if shared { 0 } else { old });
     }
     Ok(rooms.into_values().collect())
 }

@@ -342,6 +342,9 @@ fn choices(files: &SimFiles, most: u64, seed: &mut u64) -> Vec<u64> {
 /// What may be done to a device.
 type Act<'a> = &'a dyn Fn(&SimFiles) -> Result<(), MigrateError>;
 
+/// What has to hold after a run of this boot that has ended so.
+type Judge<'a> = &'a dyn Fn(&Boot<'_>, &Result<(), MigrateError>, &SimFiles);
+
 /// Every state after a cut at each operation of `act`.
 fn cut_everywhere(before: &SimFiles, most: u64, act: Act<'_>, look: &mut dyn FnMut(SimFiles)) {
     let whole = before.copy();
@@ -361,12 +364,7 @@ fn cut_everywhere(before: &SimFiles, most: u64, act: Act<'_>, look: &mut dyn FnM
 
 /// Cuts in `act`, then one of `boots` comes, is cut as well, and comes again; then another one. `judge` says what a run
 /// that ended may leave.
-fn survives(
-    before: &SimFiles,
-    act: Act<'_>,
-    boots: &[Boot<'_>],
-    judge: &dyn Fn(&Boot<'_>, &Result<(), MigrateError>, &SimFiles),
-) -> u64 {
+fn survives(before: &SimFiles, act: Act<'_>, boots: &[Boot<'_>], judge: Judge<'_>) -> u64 {
     let mut states = 0;
     let check = |boot: &Boot<'_>, found: &SimFiles| {
         let ended = run(found, boot);

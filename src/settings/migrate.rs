@@ -127,7 +127,13 @@ impl Section {
             }
             migrate.state = Some(state.into_inner());
         }
-        let given = |wanted: Option<Spanned<PathBuf>>, default| wanted.map_or(Ok(default), path);
+        // A step's working directory is another one.
+        let given = |wanted: Option<Spanned<PathBuf>>, default| match wanted {
+            Some(relative) if !relative.get_ref().is_absolute() => {
+                Err(wrong(&relative, "a path here begins with /".into()))
+            }
+            wanted => wanted.map_or(Ok(default), path),
+        };
         migrate.system = given(self.system, migrate.system)?;
         migrate.steps = given(self.steps, migrate.steps)?;
         migrate.lock = given(self.lock, migrate.lock)?;
