@@ -391,6 +391,46 @@ fn what_is_wrong_is_said_before_anything_changes() {
     assert_eq!(none.ok(), "");
 }
 
+/// What docs/migrate.md and the examples show of a system is read as they say.
+#[test]
+fn every_system_that_is_shown_is_read() {
+    use bootslot::migrate::{Action, System};
+    let data = ["/data/app".into()];
+    let shown =
+        include_str!("../docs/migrate.md").split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let system = System::parse(Path::new("migrate.toml"), shown.as_bytes(), &data).unwrap();
+    let names: Vec<String> = system.steps.iter().map(|step| step.id.to_string()).collect();
+    assert_eq!(
+        (system.version, system.initial, names),
+        (3, Some(1), vec!["2-10-names".into(), "3-10-defaults".into()])
+    );
+    assert!(matches!(&system.steps[1].action, Action::Copy { optional: false, .. }));
+    for example in [
+        include_str!("../examples/migrate/sqlite/migrate.toml"),
+        include_str!("../examples/migrate/postgresql/migrate.toml"),
+    ] {
+        let system = System::parse(Path::new("migrate.toml"), example.as_bytes(), &data).unwrap();
+        assert_eq!((system.version, system.initial), (2, Some(1)));
+    }
+    for (text, expected) in [
+        ("version = 1\n[[step]]\nto = 2\nname = \"x\"", "2:1: steps lead to the versions 1 to 1"),
+        ("version = 1\n[[step]]\nto = 1\nname = \"x\"", "2:1: a step is one `copy` or one `rename`"),
+        ("version = 1\n[[step]]\nto = 1\nname = \"a b\"", "2:1: a step has a name of [A-Za-z0-9._-]"),
+        (
+            "version = 1\n[[step]]\nto = 1\nname = \"x\"\nrename = { from = \"/data/app/../x\", to = \"/data/app/y\" }",
+            "2:1: /data/app/../x: a path here has no ..",
+        ),
+        (
+            "version = 1\n[[step]]\nto = 1\nname = \"x\"\ncopy = { from = \"/data/app\", to = \"/data/app/y\" }",
+            "2:1: one of the two contains the other",
+        ),
+        ("initial = 1", "1:1: missing field `version`"),
+    ] {
+        let error = System::parse(Path::new("m"), text.as_bytes(), &data).unwrap_err().to_string();
+        assert_eq!(error, format!("m:{expected}"), "{text}");
+    }
+}
+
 #[test]
 fn declared_steps_move_and_copy_and_follow_no_link() {
     let device = Device::new();

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use bootslot::device::Device;
 use bootslot::journal;
 use bootslot::migrate::{self, Event, Facts, MigrateError, Next, State, Status};
+use bootslot::Error;
 use clap::Args;
 use serde_json::{json, Map, Value};
 
@@ -42,9 +43,8 @@ pub fn run(options: &Migration) -> Outcome {
         // On a normal boot it is asked for nothing, and the services start without it.
         device = slots::open(&options.device).map_err(|failure| unread(&failure)).ok();
     }
-    let facts = device
-        .as_mut()
-        .map_or_else(|| Facts { slot: settings.running.clone(), ..Facts::default() }, |device| facts(device));
+    let facts =
+        device.as_mut().map_or_else(|| Facts { slot: settings.running.clone(), ..Facts::default() }, facts);
     if options.status || options.dry_run {
         return show(migrate::status(&settings.migrate, &facts)?.as_ref(), options);
     }
@@ -90,7 +90,7 @@ fn facts(device: &mut Device) -> Facts {
         Ok(state) => Facts::new(&state, running.as_ref()),
         Err(error) => {
             // Where no copy is valid, U-Boot boots by its compiled-in variables, which are a trial.
-            if !matches!(error, bootslot::Error::NoValidCopy { .. }) {
+            if !matches!(error, Error::NoValidCopy { .. }) {
                 unread(&error.into());
             }
             Facts { slot: running, ..Facts::default() }
