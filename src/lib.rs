@@ -26,6 +26,8 @@ pub mod floor;
 pub mod journal;
 pub mod lock;
 #[cfg(feature = "health")]
+pub mod migrate;
+#[cfg(feature = "health")]
 pub mod process;
 #[cfg(feature = "health")]
 pub mod report;

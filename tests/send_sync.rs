@@ -8,8 +8,8 @@ use std::path::Path;
 use bootslot::storage::{self, sim};
 use bootslot::update::{self, bundle, source, target};
 use bootslot::{
-    bootcount, config, device, env, error, files, find, floor, journal, lock, process, report, settings,
-    slot, store,
+    bootcount, config, device, env, error, files, find, floor, journal, lock, migrate, process, report,
+    settings, slot, store,
 };
 
 const fn both<T: Send + Sync + ?Sized>() {}
@@ -54,6 +54,29 @@ const _: () = {
     sent::<dyn files::Files>();
     both::<files::sim::SimFiles>();
     both::<files::sim::Trouble>();
+    both::<migrate::Facts>();
+    both::<migrate::Wanted>();
+    both::<migrate::Seen>();
+    both::<migrate::Refusal>();
+    both::<migrate::Next>();
+    both::<migrate::MigrateError>();
+    both::<migrate::Event>();
+    both::<migrate::Method>();
+    both::<migrate::Room>();
+    both::<migrate::StepId>();
+    both::<migrate::Folder>();
+    both::<migrate::Attempt>();
+    both::<migrate::Why>();
+    both::<migrate::Restored>();
+    both::<migrate::State>();
+    both::<migrate::Action>();
+    both::<migrate::Step>();
+    both::<migrate::System>();
+    both::<migrate::Status>();
+    both::<settings::Migrate>();
+    both::<files::tree::Entry>();
+    both::<files::tree::Size>();
+    sent::<dyn files::tree::Trees>();
     both::<process::Limits>();
     both::<process::End>();
     both::<process::Ran>();

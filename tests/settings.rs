@@ -189,3 +189,31 @@ fn a_file_that_was_named_must_be_there() {
     std::fs::write(&path, "tries = 7").unwrap();
     assert_eq!(Settings::find(Some(&path)).unwrap().board.tries, 7);
 }
+
+#[test]
+fn folders_with_data_are_named_and_checked() {
+    let migrate = |text: &str| parse(&format!("[migrate]\n{text}\n")).map(|settings| settings.migrate);
+    let plain = migrate("data = [\"/data/app/\", \"/data/conf\"]").unwrap();
+    assert_eq!(plain.data, [PathBuf::from("/data/app"), PathBuf::from("/data/conf")]);
+    assert_eq!(plain.state_file(), Some("/data/app.bootslot-state".into()));
+    assert_eq!(plain.system, Path::new("/usr/lib/bootslot/migrate.toml"));
+    assert_eq!(parse("").unwrap().migrate.state_file(), None);
+    let said =
+        migrate("data = [\"/data/app\"]\nstate = \"/data/version\"\nstep-limit = \"2min\"\nsteps = \"/x\"")
+            .unwrap();
+    assert_eq!((said.state_file(), said.steps.as_path()), (Some("/data/version".into()), Path::new("/x")));
+    assert_eq!(said.step_limit.as_secs(), 120);
+    for (text, expected) in [
+        ("data = [\"data\"]", "2:9: a path here begins with /"),
+        ("data = [\"/data/../x\"]", "2:9: a path here has no .."),
+        ("data = [\"/\"]", "2:9: this is no folder that can be given another name"),
+        ("data = [\"/data/a\\nb\"]", "2:9: a path here is UTF-8 without control characters"),
+        ("data = [\"/a\", \"/a/b\"]", "2:15: this folder and /a are one or contain each other"),
+        ("data = [\"/a\"]\nstate = \"/a/s\"", "3:9: it would be migrated with /a"),
+        ("data = [\"/a\"]\nsteps = \"x\"", "3:9: a path here begins with /"),
+        ("data = [\"/a\"]\nstep-limit = \"2d\"", "3:14: a step may take 1s to 1d"),
+        ("state = \"/a\"", "1:1: missing field `data`"),
+    ] {
+        assert_eq!(migrate(text), Err(format!("bootslot.toml:{expected}")), "{text}");
+    }
+}

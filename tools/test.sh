@@ -54,7 +54,7 @@ case "${1:-all}" in
 all)
     # What the tests compare with and measure by.
     step packages tools/need.sh libubootenv-tool valgrind strace time python3 binutils \
-        minisign openssl libssl-dev pkg-config softhsm2 opensc "$(pkcs11)"
+        sqlite3 postgresql btrfs-progs xfsprogs minisign openssl libssl-dev pkg-config softhsm2 opensc "$(pkcs11)"
     lint
     step bindgen tools/need-bindgen.sh
     step c-header tools/regenerate-header.sh --check

@@ -7,11 +7,17 @@
 //! |---|---|
 //! | `mod.rs` | the trait, and how a file is replaced |
 //! | `real.rs` | the system's files |
+//! | `tree.rs` | whole folders: measured, copied, compared, removed (feature `health`) |
+//! | `real_tree.rs` | the system's folders |
 //! | `sim.rs` | simulated ones, with power cuts (feature `sim`) |
 
 mod real;
+#[cfg(feature = "health")]
+mod real_tree;
 #[cfg(feature = "sim")]
 pub mod sim;
+#[cfg(feature = "health")]
+pub mod tree;
 
 pub use real::RealFiles;
 

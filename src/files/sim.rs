@@ -4,6 +4,9 @@
 //! content, empty, in part, as zeros, or whole. The names in one folder reach it in order, as a journal of the file system
 //! keeps them; those of two folders, and names and contents, in no order.
 
+#[cfg(feature = "health")]
+mod tree;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::counter::Bootcount;
+use super::migrate::Section as Migrate;
 use super::wrong::{path, wrong, Wrong};
 use super::{report, update, Settings, DEFAULT_SETTINGS, ROOT_PART};
 use crate::error::{Error, Place, Result};
@@ -30,6 +31,7 @@ struct File {
     update: Option<update::Section>,
     state: Option<Spanned<PathBuf>>,
     report: Option<report::Section>,
+    migrate: Option<Migrate>,
     bootcount: Option<Bootcount>,
 }
 
@@ -147,6 +149,7 @@ impl File {
         if let Some(update) = self.update {
             settings.update = update.update()?;
         }
+        settings.migrate = self.migrate.map(Migrate::check).transpose()?.unwrap_or_default();
         settings.bootcount = self.bootcount.map(Bootcount::source).transpose()?;
         Ok(settings)
     }

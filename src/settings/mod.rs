@@ -9,12 +9,15 @@ mod counter;
 mod duration;
 #[cfg(feature = "settings")]
 mod file;
+mod migrate;
 #[cfg(feature = "settings")]
 mod report;
 #[cfg(feature = "settings")]
 mod update;
 #[cfg(feature = "settings")]
 mod wrong;
+
+pub use migrate::{wrong_path, Migrate, DEFAULT_LOCK, DEFAULT_STEPS, DEFAULT_STEP_LIMIT, DEFAULT_SYSTEM};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -47,6 +50,8 @@ pub struct Settings {
     pub update: Update,
     /// Who hears what became of an update.
     pub report: Report,
+    /// The folders whose data have a version.
+    pub migrate: Migrate,
     /// The configuration of the environment; `None`: see
     /// [`find_environment`](crate::config::find_environment).
     pub env_config: Option<PathBuf>,
@@ -207,6 +212,7 @@ impl Default for Settings {
             parts: BTreeMap::new(),
             update: Update::default(),
             report: Report::default(),
+            migrate: Migrate::default(),
             env_config: None,
             env_namespace: None,
             bootcount: None,

@@ -13,6 +13,8 @@ pub mod mtd;
 pub mod openssl;
 #[cfg(feature = "health")]
 pub mod process;
+#[cfg(feature = "health")]
+pub mod tree;
 pub mod ubi;
 
 use std::ffi::{CStr, CString};
@@ -102,7 +104,7 @@ fn range(offset: u64, len: u64) -> io::Result<(libc::off64_t, libc::off64_t)> {
 }
 
 /// Bytes that are free on the file system of `path`, for who is not root.
-#[cfg(feature = "update")]
+#[cfg(any(feature = "update", feature = "health"))]
 pub fn free_bytes(path: &Path) -> io::Result<u64> {
     let path = c_path(path)?;
     // SAFETY: all-zero bytes are a valid statvfs, a structure of integers.

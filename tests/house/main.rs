@@ -25,6 +25,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("files", &["sys"]),
     ("process", &["sys"]),
     ("floor", &["version", "files"]),
+    // The data's version and the way to the next one; the caller says who runs, and keeps the journal.
+    ("migrate", &["files", "process", "settings", "slot", "sys", "error"]),
     // What a record says is text: the journal knows no slot and no store.
     ("journal", &["files", "error"]),
     ("slot", &["error"]),
@@ -47,6 +49,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "journal",
             "process",
             "files",
+            "migrate",
             "bootcount",
             "device",
             "settings",

@@ -126,6 +126,22 @@ impl Mount {
         Some(Mount { path: path.to_path_buf() })
     }
 
+    /// A file system in RAM of this size at `path`, an empty directory.
+    pub fn in_ram(size: &str, path: &Path) -> Option<Mount> {
+        let options = format!("size={size},mode=755");
+        let arguments = ["-t", "tmpfs", "-o", &options, "tmpfs", path.to_str().unwrap()];
+        is_root().then(|| run("mount", &arguments)).flatten()?;
+        Some(Mount { path: path.to_path_buf() })
+    }
+
+    /// A new file system of this kind in a file, mounted at `path`.
+    pub fn made(kind: &str, file: &Path, path: &Path) -> Option<Mount> {
+        fs::File::create(file).unwrap().set_len(512 << 20).unwrap();
+        is_root().then(|| run(&format!("mkfs.{kind}"), &["-q", file.to_str().unwrap()])).flatten()?;
+        run("mount", &["-o", "loop", file.to_str().unwrap(), path.to_str().unwrap()])?;
+        Some(Mount { path: path.to_path_buf() })
+    }
+
     /// The file `from` once more at `to`, an existing file.
     pub fn bind(from: &Path, to: &Path) -> Option<Mount> {
         let arguments = ["--bind", from.to_str().unwrap(), to.to_str().unwrap()];

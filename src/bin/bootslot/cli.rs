@@ -29,6 +29,9 @@ enum Group {
     /// Bundles: create, sign, inspect, verify
     #[cfg(feature = "update")]
     Bundle(crate::bundle::Options),
+    /// Bring the data to the version that the running system wants; call this before its services start
+    #[cfg(feature = "health")]
+    Migrate(crate::migrate::Migration),
     /// The journal: what was recorded of updates and boots
     Journal(crate::journal::Options),
     /// Show what became of the last update, or send it
@@ -51,6 +54,8 @@ pub fn run() -> ExitCode {
         Group::Install(options) => finish("bootslot install", crate::install::run(&options)),
         #[cfg(feature = "update")]
         Group::Bundle(options) => finish(crate::bundle::PROGRAM, crate::bundle::run(&options)),
+        #[cfg(feature = "health")]
+        Group::Migrate(options) => finish(crate::migrate::PROGRAM, crate::migrate::run(&options)),
         Group::Journal(options) => finish("bootslot journal", crate::journal::run(&options)),
         #[cfg(feature = "health")]
         Group::Report(options) => finish("bootslot report", crate::told::report(&options)),

@@ -22,6 +22,8 @@ mod http;
 mod install;
 #[cfg(feature = "cli")]
 mod journal;
+#[cfg(all(feature = "cli", feature = "health"))]
+mod migrate;
 #[cfg(all(feature = "cli", feature = "update"))]
 mod origin;
 mod outcome;

@@ -8,6 +8,7 @@
 //! | 3 | no copy of the environment is valid |
 //! | 4 | anything else failed; the old environment or, after a failing write or sync, the new one is in force |
 //! | 5 | an order to the slots was refused, since it would endanger the way back; nothing was changed |
+//! | 25 to 27 | the data are not as the system wants them, see `MigrateError::code` |
 //! | 9 to 24 | an update was not installed, see `UpdateError::code` |
 //! | 141 | the reader of the output went away (128 + SIGPIPE, what a shell reports of other programs) |
 
@@ -15,6 +16,8 @@ use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+#[cfg(feature = "health")]
+use bootslot::migrate::MigrateError;
 #[cfg(feature = "update")]
 use bootslot::update::UpdateError;
 use bootslot::{Error, Place};
@@ -47,6 +50,16 @@ pub enum Failure {
     /// The library says why, of an update.
     #[cfg(feature = "update")]
     Update(UpdateError),
+    /// The library says why, of a migration.
+    #[cfg(feature = "health")]
+    Migrate(MigrateError),
+}
+
+#[cfg(feature = "health")]
+impl From<MigrateError> for Failure {
+    fn from(error: MigrateError) -> Self {
+        Failure::Migrate(error)
+    }
 }
 
 #[cfg(feature = "update")]
@@ -96,12 +109,14 @@ pub fn finish(program: &str, outcome: Outcome) -> ExitCode {
         Failure::Error(error) => complain(program, format_args!("{error}")),
         #[cfg(feature = "update")]
         Failure::Update(error) => complain(program, format_args!("{error}")),
+        #[cfg(feature = "health")]
+        Failure::Migrate(error) => complain(program, format_args!("{error}")),
     }
     ExitCode::from(code(&failure))
 }
 
 /// Prints a JSON object as a line of its own: one of several events.
-#[cfg(all(feature = "cli", feature = "update"))]
+#[cfg(all(feature = "cli", any(feature = "update", feature = "health")))]
 pub fn print_event(event: &serde_json::Value) -> Outcome {
     print(format!("{event}\n").as_bytes())
 }
@@ -112,6 +127,8 @@ pub fn with_last_event(outcome: Outcome, prints_events: bool) -> Outcome {
     if let (Err(failure), true) = (&outcome, prints_events) {
         let error = match failure {
             Failure::Update(error) => error.to_string(),
+            #[cfg(feature = "health")]
+            Failure::Migrate(error) => error.to_string(),
             Failure::Error(error) => error.to_string(),
             Failure::Usage(message) | Failure::Taken(message) => message.clone(),
             // Where the output can't be written, there is nobody to tell.
@@ -132,6 +149,8 @@ fn code(failure: &Failure) -> u8 {
         Failure::Error(Error::Refused(_)) => 5,
         #[cfg(feature = "update")]
         Failure::Update(error) => error.code(),
+        #[cfg(feature = "health")]
+        Failure::Migrate(error) => error.code(),
         Failure::Output(error) if error.kind() == ErrorKind::BrokenPipe => 141,
         #[cfg(feature = "cli")]
         Failure::Taken(_) => 4,

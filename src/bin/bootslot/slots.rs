@@ -265,6 +265,12 @@ fn order(options: &Options, give: impl FnOnce(&mut Device) -> bootslot::Result<D
 
 /// The device: the settings, and what the command line says otherwise.
 pub fn open(options: &Options) -> Outcome<Device> {
+    let lock = options.lock.clone().map(LockPath::Directory);
+    Ok(Device::open(&settings(options)?, &StoreOptions { lock, ..StoreOptions::default() })?)
+}
+
+/// The settings, and what the command line says otherwise.
+pub fn settings(options: &Options) -> Outcome<Settings> {
     let mut settings = Settings::find(options.settings.as_deref())?;
     let namespace = options.namespace.as_ref().map(|name| name.to_string_lossy().into_owned());
     settings.choose_environment(options.config.clone(), namespace);
@@ -283,6 +289,5 @@ pub fn open(options: &Options) -> Outcome<Device> {
         }
     }
     settings.script = options.script.or(settings.script);
-    let lock = options.lock.clone().map(LockPath::Directory);
-    Ok(Device::open(&settings, &StoreOptions { lock, ..StoreOptions::default() })?)
+    Ok(settings)
 }

@@ -1,0 +1,226 @@
+//! `bootslot migrate`: the data as the running system wants them, before its services start.
+
+use std::fmt::Write;
+
+use bootslot::device::Device;
+use bootslot::journal;
+use bootslot::migrate::{self, Event, Facts, MigrateError, Next, State, Status};
+use bootslot::Error;
+use clap::Args;
+use serde_json::{json, Map, Value};
+
+use crate::outcome::{complain, print, print_event, Failure, Outcome, NO};
+use crate::report::to_json;
+use crate::slots;
+
+/// How messages begin.
+pub const PROGRAM: &str = "bootslot migrate";
+
+/// The options of the command.
+#[derive(Args)]
+pub struct Migration {
+    /// Show where the data stand; exit code 1: not as this system wants them
+    #[arg(long, conflicts_with_all = ["dry_run", "assume"])]
+    status: bool,
+
+    /// Show what would be done, and change nothing
+    #[arg(long, conflicts_with = "assume")]
+    dry_run: bool,
+
+    /// Say that the data have this version, because you have looked at them; snapshots are removed after that
+    #[arg(long, value_name = "VERSION")]
+    assume: Option<u64>,
+
+    #[command(flatten)]
+    device: slots::Options,
+}
+
+/// Runs the command.
+pub fn run(options: &Migration) -> Outcome {
+    let settings = slots::settings(&options.device)?;
+    let mut device = None;
+    if !settings.migrate.data.is_empty() {
+        // On a normal boot it is asked for nothing, and the services start without it.
+        device = slots::open(&options.device).map_err(|failure| unread(&failure)).ok();
+    }
+    let facts =
+        device.as_mut().map_or_else(|| Facts { slot: settings.running.clone(), ..Facts::default() }, facts);
+    if options.status || options.dry_run {
+        return show(migrate::status(&settings.migrate, &facts)?.as_ref(), options);
+    }
+    let mut printed = Ok(());
+    let mut tell = |event: &Event| {
+        let failed = matches!(event, Event::StepFailed { .. });
+        note(device.as_mut(), if failed { "failed" } else { event.name() }, &event.to_string());
+        let line = match options.device.json {
+            true => print_event(&event_json(event)),
+            false => print(format!("{event}\n").as_bytes()),
+        };
+        // A reader that went away does not end a migration.
+        if printed.is_ok() {
+            printed = line;
+        }
+    };
+    let done: Result<(), MigrateError> = match options.assume {
+        Some(version) => migrate::assume(&settings.migrate, version, &mut tell),
+        None => migrate::run(&settings.migrate, &facts, &mut tell).map(drop),
+    };
+    let Err(error) = done else { return printed };
+    note(device.as_mut(), "failed", &error.to_string());
+    if options.device.json {
+        let failed = json!({ "event": "failed", "code": error.code(), "error": error.to_string() });
+        let _ = print_event(&failed);
+    }
+    Err(error.into())
+}
+
+/// What happens goes to the journal, where there is one. A journal that is full keeps no services from starting.
+fn note(device: Option<&mut Device>, step: &str, detail: &str) {
+    let Some(journal) = device.and_then(Device::journal) else { return };
+    let event = journal::Event::Migration { step: step.into(), detail: detail.into() };
+    if let Err(error) = journal.append(&[event]) {
+        complain(PROGRAM, format_args!("{error}"));
+    }
+}
+
+/// Who runs. Where the boot state can't be read, nobody is confirmed.
+fn facts(device: &mut Device) -> Facts {
+    let running = device.running().cloned();
+    match device.state() {
+        Ok(state) => Facts::new(&state, running.as_ref()),
+        Err(error) => {
+            // Where no copy is valid, U-Boot boots by its compiled-in variables, which are a trial.
+            if !matches!(error, Error::NoValidCopy { .. }) {
+                unread(&error.into());
+            }
+            Facts { slot: running, ..Facts::default() }
+        }
+    }
+}
+
+fn unread(failure: &Failure) {
+    if let Failure::Error(error) = failure {
+        complain(PROGRAM, format_args!("the boot state can't be read: {error}"));
+    }
+}
+
+fn event_json(event: &Event) -> Value {
+    let mut object = Map::new();
+    object.insert("event".into(), event.name().into());
+    for (name, value) in event.fields() {
+        let number = value.parse::<u64>().ok().filter(|_| ["version", "from", "to"].contains(&name));
+        object.insert(name.into(), number.map_or(value.into(), Value::from));
+    }
+    object.into()
+}
+
+fn show(status: Option<&Status>, options: &Migration) -> Outcome {
+    let Some(status) = status else {
+        return print(&match options.device.json {
+            true => to_json(&json!({ "migrates": false })),
+            false => b"the settings name no folders with data: nothing is migrated\n".to_vec(),
+        });
+    };
+    print(&match options.device.json {
+        true => to_json(&status_json(status)),
+        false => status_text(status).into_bytes(),
+    })?;
+    match options.dry_run || status.is_ready() {
+        true => Ok(()),
+        false => Err(Failure::Answer(NO)),
+    }
+}
+
+fn status_text(status: &Status) -> String {
+    let mut text = String::new();
+    let _ = writeln!(text, "system:    wants version {}", status.wanted.version);
+    let _ = writeln!(text, "data:      {}", state_text(status.state.as_ref()));
+    let _ = writeln!(text, "next:      {}", next_text(&status.next));
+    for step in &status.steps {
+        let _ = writeln!(text, "step:      {step}");
+    }
+    for room in &status.room {
+        let (folder, enough) =
+            (room.folder.display(), if room.needed <= room.free { "" } else { ", TOO LITTLE" });
+        let _ =
+            writeln!(text, "room:      {folder}: {} bytes needed, {} free{enough}", room.needed, room.free);
+    }
+    for path in &status.snapshots {
+        let _ = writeln!(text, "snapshot:  {}", path.display());
+    }
+    for path in &status.kept {
+        let _ = writeln!(text, "rejected:  {}", path.display());
+    }
+    text
+}
+
+fn state_text(state: Option<&State>) -> String {
+    match state {
+        None => "nobody has counted them".into(),
+        Some(State::Clean { version, last: None, .. }) => format!("version {version}"),
+        Some(State::Clean { version, last: Some(last), .. }) => {
+            let update = last.update.as_ref().map(|update| format!(", update {update}")).unwrap_or_default();
+            let (slot, why) = (&last.slot, &last.why);
+            format!("version {version}; version {} of slot {slot}{update} was taken back: {why}", last.to)
+        }
+        Some(State::Copying(attempt)) => {
+            format!("version {}, a snapshot is being made: {attempt}", attempt.from)
+        }
+        Some(State::Steps { attempt, done: None }) => format!("steps have begun: {attempt}"),
+        Some(State::Steps { attempt, done: Some(step) }) => format!("steps are done up to {step}: {attempt}"),
+        Some(State::Trial(attempt)) => format!("on trial: {attempt}"),
+        Some(State::Restoring { attempt, why }) => format!("being restored ({why}): {attempt}"),
+    }
+}
+
+fn next_text(next: &Next) -> String {
+    match next {
+        Next::Ready => "nothing, services may start".into(),
+        Next::Adopt(version) => format!("the data are noted as version {version}"),
+        Next::Tidy => "what nobody needs any more is removed".into(),
+        Next::Begin { from, to, .. } => format!("migration from version {from} to {to}"),
+        Next::Snapshot(_) => "the snapshot is made again".into(),
+        Next::Abandon(_) => "the snapshot is given up".into(),
+        Next::Step(_, step) => format!("step {step}"),
+        Next::Migrated(_) => "the trial of the data begins".into(),
+        Next::Commit(_) => "the data are confirmed, the snapshot goes".into(),
+        Next::Restore(_, why) => format!("the snapshot is restored: {why}"),
+        Next::Resume(_, why) => format!("the restoration goes on: {why}"),
+        Next::Refuse(refusal) => format!("NOTHING, {}", MigrateError::Refused(refusal.clone())),
+    }
+}
+
+fn status_json(status: &Status) -> Value {
+    let attempt = status.state.as_ref().and_then(State::attempt);
+    let version = match &status.state {
+        None => None,
+        Some(State::Clean { version, .. }) => Some(*version),
+        Some(State::Trial(attempt)) => Some(attempt.to),
+        Some(State::Copying(attempt)) => Some(attempt.from),
+        Some(State::Steps { .. } | State::Restoring { .. }) => None,
+    };
+    let last = match &status.state {
+        Some(State::Clean { last, .. }) => last.as_ref(),
+        _ => None,
+    };
+    json!({
+        "migrates": true,
+        "ready": status.is_ready(),
+        "state": status.state.as_ref().map_or("none", State::word),
+        "version": version,
+        "wanted": status.wanted.version,
+        "next": next_text(&status.next),
+        "steps": status.steps.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "room": status.room.iter().map(|room| json!({
+            "folder": room.folder, "needed": room.needed, "free": room.free,
+        })).collect::<Vec<_>>(),
+        "migration": attempt.map(|attempt| json!({
+            "from": attempt.from, "to": attempt.to, "slot": attempt.slot.as_str(), "update": attempt.update,
+        })),
+        "taken_back": last.map(|last| json!({
+            "to": last.to, "slot": last.slot.as_str(), "update": last.update, "why": last.why.to_string(),
+        })),
+        "snapshots": status.snapshots,
+        "rejected": status.kept,
+    })
+}

@@ -1,0 +1,184 @@
+//! [pure] What comes next: from where the data stand, what the system wants, and who runs.
+
+use super::state::{Attempt, State, StepId, Why};
+use crate::slot::{self, Name};
+
+/// Who runs, as the boot state tells.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Facts {
+    /// The slot that runs; `None`: unknown.
+    pub slot: Option<Name>,
+    /// Whether it is confirmed.
+    pub confirmed: bool,
+    /// The id of the update that is on trial in it, where known.
+    pub update: Option<String>,
+}
+
+impl Facts {
+    /// What the boot state says of the slot that runs.
+    pub fn new(state: &slot::State, running: Option<&Name>) -> Facts {
+        let on_trial = running.is_some_and(|slot| state.is_on_trial(slot));
+        let update = state.update.as_deref().filter(|_| on_trial);
+        Facts {
+            slot: running.cloned(),
+            confirmed: running.is_some_and(|slot| state.is_confirmed(slot)),
+            update: update.map(|id| String::from_utf8_lossy(id).into_owned()),
+        }
+    }
+}
+
+/// What the system wants.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Wanted {
+    /// The version of the data that it works with.
+    pub version: u64,
+    /// The version of data that nobody has counted yet, if the system says so.
+    pub initial: Option<u64>,
+    /// The steps that it has, in order.
+    pub steps: Vec<StepId>,
+}
+
+impl Wanted {
+    /// The steps between two versions.
+    pub fn between(&self, from: u64, to: u64) -> impl Iterator<Item = &StepId> {
+        self.steps.iter().filter(move |step| step.to > from && step.to <= to)
+    }
+}
+
+/// What lies on the medium, beside the state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Seen {
+    /// Some folder holds something.
+    pub data: bool,
+    /// There is a snapshot, a part of one, or what a rolled back version has left, and the state does not ask for it.
+    pub leftovers: bool,
+}
+
+/// Why nothing can be done without a person, or without another system.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// The data are newer than the system, and there is no snapshot.
+    Newer {
+        /// The version that the data have.
+        data: u64,
+        /// The version that the system wants.
+        wanted: u64,
+    },
+    /// There are data whose version nobody has counted, and the system does not say which one they have.
+    Uncounted,
+    /// There are snapshots, but the file is gone that says of what.
+    Lost,
+    /// It is not known which slot runs.
+    RunningUnknown,
+}
+
+/// What comes next.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Next {
+    /// The data are as the system wants them: services may start.
+    Ready,
+    /// The data get this version without a step: there are none yet, or they have it.
+    Adopt(u64),
+    /// What nobody needs any more is removed.
+    Tidy,
+    /// A migration begins.
+    Begin {
+        /// The version of the data.
+        from: u64,
+        /// The version that the system wants.
+        to: u64,
+        /// The slot that runs.
+        slot: Name,
+    },
+    /// The snapshot is made, from its start.
+    Snapshot(Attempt),
+    /// A snapshot that somebody else has begun is given up.
+    Abandon(Attempt),
+    /// This step runs.
+    Step(Attempt, StepId),
+    /// All steps are done: the trial begins.
+    Migrated(Attempt),
+    /// The slot is confirmed: the snapshot is not needed any more.
+    Commit(Attempt),
+    /// The data are taken back.
+    Restore(Attempt, Why),
+    /// That goes on.
+    Resume(Attempt, Why),
+    /// Nothing can be done.
+    Refuse(Refusal),
+}
+
+/// What comes next. It depends on nothing else.
+pub fn next(state: Option<&State>, wanted: &Wanted, facts: &Facts, seen: Seen) -> Next {
+    match state {
+        None => uncounted(wanted, facts, seen),
+        Some(State::Clean { .. }) if seen.leftovers => Next::Tidy,
+        Some(State::Clean { version, .. }) => clean(*version, wanted, facts),
+        Some(State::Copying(attempt)) => match asks(attempt, wanted, facts) {
+            Ok(()) => Next::Snapshot(attempt.clone()),
+            Err(_) => Next::Abandon(attempt.clone()),
+        },
+        Some(State::Steps { attempt, done }) => match asks(attempt, wanted, facts) {
+            Ok(()) => step(attempt, done.as_ref(), wanted),
+            Err(Some(why)) => Next::Restore(attempt.clone(), why),
+            Err(None) => Next::Refuse(Refusal::RunningUnknown),
+        },
+        Some(State::Trial(attempt)) => match asks(attempt, wanted, facts) {
+            // Also where the system was exchanged in place: it is confirmed, and so are its data.
+            Ok(()) | Err(Some(Why::OtherSystem)) if facts.confirmed => Next::Commit(attempt.clone()),
+            Ok(()) => Next::Ready,
+            Err(Some(why)) => Next::Restore(attempt.clone(), why),
+            Err(None) => Next::Refuse(Refusal::RunningUnknown),
+        },
+        Some(State::Restoring { attempt, why }) => Next::Resume(attempt.clone(), why.clone()),
+    }
+}
+
+/// Whether the running system is the one of this migration. `Err(None)`: it is not known which slot runs.
+fn asks(attempt: &Attempt, wanted: &Wanted, facts: &Facts) -> Result<(), Option<Why>> {
+    let slot = facts.slot.as_ref().ok_or(None)?;
+    // An id that is unknown, as after the loss of the environment, is no other one.
+    let both = attempt.update.as_ref().zip(facts.update.as_ref());
+    match () {
+        () if *slot != attempt.slot => Err(Some(Why::OtherSlot)),
+        () if wanted.version != attempt.to || both.is_some_and(|(one, other)| one != other) => {
+            Err(Some(Why::OtherSystem))
+        }
+        () => Ok(()),
+    }
+}
+
+fn uncounted(wanted: &Wanted, facts: &Facts, seen: Seen) -> Next {
+    match wanted.initial {
+        _ if seen.leftovers => Next::Refuse(Refusal::Lost),
+        // A system that counts nothing has data that are not counted.
+        _ if wanted.version == 0 => Next::Ready,
+        _ if !seen.data => Next::Adopt(wanted.version),
+        Some(version) if version == wanted.version => Next::Adopt(version),
+        Some(version) => clean(version, wanted, facts),
+        None => Next::Refuse(Refusal::Uncounted),
+    }
+}
+
+fn clean(version: u64, wanted: &Wanted, facts: &Facts) -> Next {
+    match &facts.slot {
+        _ if version == wanted.version => Next::Ready,
+        _ if version > wanted.version => {
+            Next::Refuse(Refusal::Newer { data: version, wanted: wanted.version })
+        }
+        Some(slot) => Next::Begin { from: version, to: wanted.version, slot: slot.clone() },
+        None => Next::Refuse(Refusal::RunningUnknown),
+    }
+}
+
+fn step(attempt: &Attempt, done: Option<&StepId>, wanted: &Wanted) -> Next {
+    let mut steps = wanted.between(attempt.from, attempt.to);
+    // A step that was done and is none of this system's: another system has done it.
+    if done.is_some_and(|done| !steps.any(|step| step == done)) {
+        return Next::Restore(attempt.clone(), Why::OtherSystem);
+    }
+    match steps.next() {
+        Some(step) => Next::Step(attempt.clone(), step.clone()),
+        None => Next::Migrated(attempt.clone()),
+    }
+}
