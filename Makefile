@@ -37,6 +37,7 @@ soak: ## millions of random power cuts on simulated media, thousands on disks an
 	BOOTSLOT_SOAK_STATES=$(or $(STATES),5000000) cargo test --locked --release --features sim --test power_cut -- \
 		--ignored soak --nocapture
 	cargo test --locked --release --all-features --test install -- --ignored soak --nocapture
+	cargo test --locked --release --all-features --lib -- --ignored migrate::tests::soak --nocapture
 	qemu/test-disk.sh --stores 250 --states 5000 --recovered 12
 	qemu/test-device.sh --soak --cuts $(or $(CUTS),2000)
 

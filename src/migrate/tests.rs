@@ -588,3 +588,67 @@ fn no_room_and_a_lost_state_change_nothing() {
     assert!(matches!(run(&files, &old()), Err(MigrateError::SnapshotGone { .. })));
     assert_eq!(files.contents(), before);
 }
+
+/// Devices over years: slots boot by chance, services write, and the power fails by chance.
+/// `BOOTSLOT_SOAK_STATES` says how many boots, `BOOTSLOT_SOAK_SEED` where it begins.
+#[test]
+#[ignore = "takes long; make soak"]
+fn soak() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
+    let clock = || std::time::UNIX_EPOCH.elapsed().map_or(1, |time| time.as_nanos() as u64);
+    let mut seed = number("BOOTSLOT_SOAK_SEED").unwrap_or_else(clock);
+    let most = number("BOOTSLOT_SOAK_STATES").unwrap_or(100_000);
+    eprintln!("BOOTSLOT_SOAK_SEED={seed}");
+    let mut chance = |below: u64| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) % below.max(1)
+    };
+    let (fresh, mut states, mut cuts) = (device(), 0, 0);
+    while states < most {
+        let mut files = fresh.copy();
+        let mut is_confirmed = false;
+        for _ in 0..12 {
+            let boot = match chance(5) {
+                0 | 1 => old(),
+                2 | 3 if !is_confirmed => new(),
+                4 if !is_confirmed => of("B", false, system(3, true)),
+                _ => confirmed(),
+            };
+            is_confirmed |= boot.confirmed && boot.slot == "B";
+            match chance(6) {
+                0..3 => files.plan(chance(90), Trouble::Cut),
+                3 => files.plan(chance(90), Trouble::Fails(ErrorKind::Other)),
+                4 => files.plan(chance(90), Trouble::Full),
+                _ => {}
+            }
+            let ended = run(&files, &boot);
+            states += 1;
+            match (&ended, boot.slot) {
+                (Ok(()), "A") => assert_eq!(data(&files), after(&old())),
+                (Ok(()), _) => {
+                    let mut found = data(&files);
+                    found.retain(|path, _| !path.to_string_lossy().starts_with("data/app/log"));
+                    assert_eq!(found, after(&new()));
+                    // Its services write; perhaps the power is off already.
+                    let _ = replace(&mut files, Path::new("/data/app/log"), b"by services");
+                }
+                (Err(MigrateError::Refused(Refusal::Newer { data: 3, wanted: 1 })), "A") => {
+                    assert!(is_confirmed)
+                }
+                (Err(MigrateError::Refused(refusal)), _) => panic!("{refusal:?}"),
+                (Err(MigrateError::Unreadable { .. } | MigrateError::SnapshotGone { .. }), _) => {
+                    panic!("{ended:?}")
+                }
+                (Err(_), _) => cuts += 1,
+            }
+            files.power_up(chance(files.choices()));
+        }
+        // At the end of its life one of both works.
+        match run(&files, &confirmed()) {
+            Ok(()) => assert!(data(&files).contains_key(Path::new("data/new/state"))),
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert!(cuts > states / 10, "{cuts}");
+    eprintln!("{states} boots, {cuts} of them cut or failed");
+}
