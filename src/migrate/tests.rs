@@ -1,4 +1,5 @@
 //! The machine over all its states, and power cuts, errors and a full medium at each operation over simulated files.
+#![cfg(feature = "sim")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};
