@@ -12,6 +12,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::counter::Bootcount;
+use super::health_file::Health;
 use super::wrong::{path, wrong, Wrong};
 use super::{report, update, Settings, DEFAULT_SETTINGS, ROOT_PART};
 use crate::error::{Error, Place, Result};
@@ -30,6 +31,7 @@ struct File {
     update: Option<update::Section>,
     state: Option<Spanned<PathBuf>>,
     report: Option<report::Section>,
+    health: Option<Health>,
     bootcount: Option<Bootcount>,
 }
 
@@ -146,6 +148,9 @@ impl File {
         settings.state = self.state.map(path).transpose()?;
         if let Some(update) = self.update {
             settings.update = update.update()?;
+        }
+        if let Some(health) = self.health {
+            settings.health = health.settings()?;
         }
         settings.bootcount = self.bootcount.map(Bootcount::source).transpose()?;
         Ok(settings)

@@ -14,6 +14,8 @@ pub mod openssl;
 #[cfg(feature = "health")]
 pub mod process;
 pub mod ubi;
+#[cfg(feature = "health")]
+pub mod watchdog;
 
 use std::ffi::{CStr, CString};
 use std::fs::File;
