@@ -190,7 +190,8 @@ mod tests {
         saw(&mut checks[1], 120, 131, Verdict::Passed);
         assert_eq!(decide(131, &LIMITS, &checks), Decision::Healthy);
         // One that has been restarted begins anew.
-        let restarted = Observation { begin: 140, end: 141, verdict: Verdict::Passed, mark: Some("1".into()) };
+        let restarted =
+            Observation { begin: 140, end: 141, verdict: Verdict::Passed, mark: Some("1".into()) };
         checks[1].standing.observe(&Observation { mark: Some("0".into()), ..restarted.clone() });
         checks[1].standing.observe(&restarted);
         assert_eq!(decide(141, &LIMITS, &checks), Decision::Continue);
@@ -261,7 +262,8 @@ mod tests {
     type Story = Vec<(u64, u64, Verdict, u8)>;
 
     fn any_story() -> impl Strategy<Value = Story> {
-        let verdict = prop_oneof![4 => Just(Verdict::Passed), 1 => Just(Verdict::Failed), 1 => Just(Verdict::Hung)];
+        let verdict =
+            prop_oneof![4 => Just(Verdict::Passed), 1 => Just(Verdict::Failed), 1 => Just(Verdict::Hung)];
         proptest::collection::vec((0..200_u64, 0..50_u64, verdict, 0..2_u8), 0..30)
     }
 

@@ -28,6 +28,13 @@ pub struct Evidence {
     pub failure: Option<String>,
 }
 
+impl Evidence {
+    /// Whether its last run passed.
+    pub fn passed(&self) -> bool {
+        self.verdict == Some(Verdict::Passed)
+    }
+}
+
 /// A decision and what it rests on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

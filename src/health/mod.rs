@@ -38,7 +38,7 @@ pub use run::{decide_by, run_once, Caller, Event};
 use std::path::PathBuf;
 
 use crate::process::End;
-
+use crate::settings::Settings;
 use crate::slot::Name;
 
 /// So much of the output of a check is kept, from the end, in bytes.
@@ -78,12 +78,23 @@ pub struct Roots {
     pub sys: PathBuf,
     /// The kernel's log.
     pub kernel_log: PathBuf,
-    /// Where the system tells its version: the first one that is there counts.
+    /// Where the system tells its version: the first file that is there counts.
     pub os_release: Vec<PathBuf>,
     /// The program that asks systemd.
     pub systemctl: PathBuf,
     /// It exists where systemd is process 1.
     pub systemd: PathBuf,
+}
+
+impl Roots {
+    /// Those of the settings; the others are the system's.
+    pub fn of(settings: &Settings) -> Roots {
+        Roots {
+            sys: settings.sysfs.clone(),
+            os_release: vec![settings.os_release.clone(), "/usr/lib/os-release".into()],
+            ..Roots::default()
+        }
+    }
 }
 
 impl Default for Roots {

@@ -97,9 +97,9 @@ pub fn run_once(checks: &[Check], system: &System, caller: &mut Caller<'_>) -> R
         );
         match next {
             None if all.checks.iter().all(|check| check.stop.is_none()) => {
-                let failed: Vec<usize> = (0..).zip(&all.checks).filter_map(|(n, c)| c.fails().then_some(n)).collect();
-                let decision =
-                    if failed.is_empty() { Decision::Healthy } else { Decision::Degraded(failed) };
+                let failed: Vec<usize> =
+                    (0..).zip(&all.checks).filter_map(|(n, c)| c.fails().then_some(n)).collect();
+                let decision = if failed.is_empty() { Decision::Healthy } else { Decision::Degraded(failed) };
                 return all.report(decision, now);
             }
             next => all.wait(next.unwrap_or(u64::MAX), caller),
@@ -252,7 +252,8 @@ impl<'a> Loop<'a> {
         let mut free = AT_ONCE.saturating_sub(self.checks.iter().filter(|check| young(check)).count());
         let mut next: Option<u64> = None;
         let (system, deadline) = (self.system, self.deadline);
-        for (number, running) in self.checks.iter_mut().enumerate().filter(|(_, check)| check.stop.is_none()) {
+        for (number, running) in self.checks.iter_mut().enumerate().filter(|(_, check)| check.stop.is_none())
+        {
             let Some(at) = due(running) else { continue };
             if at > now || free == 0 {
                 next = Some(next.unwrap_or(u64::MAX).min(at.max(now + TICK)));

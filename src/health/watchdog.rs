@@ -91,7 +91,9 @@ impl Feeder {
     pub fn next(&self) -> Option<u64> {
         match self.to {
             To::Nobody => None,
-            To::Systemd(..) | To::Device(_) => Some(self.last.map_or(0, |last| last.saturating_add(self.every))),
+            To::Systemd(..) | To::Device(_) => {
+                Some(self.last.map_or(0, |last| last.saturating_add(self.every)))
+            }
         }
     }
 
@@ -151,8 +153,7 @@ mod tests {
         assert_eq!(Feeder::open(&Watchdog::Systemd, None).err().unwrap().kind(), io::ErrorKind::NotFound);
         // An abstract name.
         let name = format!("@bootslot-test-{}", std::process::id());
-        let listens =
-            UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(&name[1..]).unwrap()).unwrap();
+        let listens = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(&name[1..]).unwrap()).unwrap();
         Feeder::open(&Watchdog::Systemd, Some(name.as_ref())).unwrap().feed(0).unwrap();
         assert_eq!(listens.recv(&mut [0; 100]).unwrap(), 10);
     }

@@ -172,13 +172,8 @@ pub enum OnFailure {
 
 impl OnFailure {
     /// All of them.
-    pub const ALL: [OnFailure; 5] = [
-        OnFailure::RollBack,
-        OnFailure::Retry,
-        OnFailure::Reboot,
-        OnFailure::Degraded,
-        OnFailure::Wait,
-    ];
+    pub const ALL: [OnFailure; 5] =
+        [OnFailure::RollBack, OnFailure::Retry, OnFailure::Reboot, OnFailure::Degraded, OnFailure::Wait];
 
     /// The word in the settings.
     pub fn name(self) -> &'static str {

@@ -29,6 +29,9 @@ enum Group {
     /// Bundles: create, sign, inspect, verify
     #[cfg(feature = "update")]
     Bundle(crate::bundle::Options),
+    /// Decide whether the system that is on trial is healthy
+    #[cfg(feature = "health")]
+    Health(crate::health::Options),
     /// The journal: what was recorded of updates and boots
     Journal(crate::journal::Options),
     /// Show what became of the last update, or send it
@@ -51,6 +54,8 @@ pub fn run() -> ExitCode {
         Group::Install(options) => finish("bootslot install", crate::install::run(&options)),
         #[cfg(feature = "update")]
         Group::Bundle(options) => finish(crate::bundle::PROGRAM, crate::bundle::run(&options)),
+        #[cfg(feature = "health")]
+        Group::Health(options) => finish(crate::health::PROGRAM, crate::health::run(&options)),
         Group::Journal(options) => finish("bootslot journal", crate::journal::run(&options)),
         #[cfg(feature = "health")]
         Group::Report(options) => finish("bootslot report", crate::told::report(&options)),

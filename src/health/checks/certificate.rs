@@ -64,7 +64,8 @@ mod tests {
         run("req -new -x509 -key NAME.key -subj /CN=NAME -days 1 -out NAME.tmp");
         std::fs::write(folder.join("index.txt"), "").unwrap();
         std::fs::write(folder.join("serial"), "01").unwrap();
-        let config = "[ca]\ndefault_ca=c\n[c]\ndatabase=index.txt\nserial=serial\nnew_certs_dir=.\npolicy=p\n\
+        let config =
+            "[ca]\ndefault_ca=c\n[c]\ndatabase=index.txt\nserial=serial\nnew_certs_dir=.\npolicy=p\n\
                       default_md=sha256\n[p]\ncommonName=supplied\n";
         std::fs::write(folder.join("ca.cnf"), config).unwrap();
         run("req -new -key NAME.key -subj /CN=NAME -out NAME.csr");

@@ -34,7 +34,9 @@ fn judge(now: i64, built: Option<i64>, not_before: Option<i64>) -> Result<Findin
         return Err(format!("the clock says {now}: it was never set (seconds since 1970)"));
     }
     if floor > day && now > floor.saturating_add(LIFE) {
-        return Err(format!("the clock says {now}, which is more than 30 years after {floor} (seconds since 1970)"));
+        return Err(format!(
+            "the clock says {now}, which is more than 30 years after {floor} (seconds since 1970)"
+        ));
     }
     Ok(format!("{now} seconds since 1970").into())
 }

@@ -24,7 +24,9 @@ pub(super) fn log(path: &Path, texts: &[String]) -> Result<Finding, String> {
     let mut lines = 0;
     let found = each_record(file, |record| {
         lines += 1;
-        message(record).filter(|message| texts.iter().any(|text| message.contains(text.as_str()))).map(str::to_owned)
+        message(record)
+            .filter(|message| texts.iter().any(|text| message.contains(text.as_str())))
+            .map(str::to_owned)
     })
     .map_err(failed)?;
     match found {
@@ -74,7 +76,9 @@ pub(super) fn pstore(sys: &Path, texts: &[String], since: Option<i64>) -> Result
     let folder = sys.join("fs/pstore");
     let failed = |error: io::Error| format!("{}: {error}", folder.display());
     let entries = match fs::read_dir(&folder) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok("there is no pstore".to_owned().into()),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Ok("there is no pstore".to_owned().into())
+        }
         entries => entries.map_err(failed)?,
     };
     let mut count = 0;
@@ -140,7 +144,10 @@ mod tests {
         let good = "6,1,100,-;Linux version 6.1\n SUBSYSTEM=x\n30,2,200,-;systemd[1]: Oops: no, not really\n";
         assert_eq!(says(good, &["Oops: "]), Ok("none of 3 lines says Oops: ".into()));
         let bad = format!("{good}1,3,300,-;Internal error: Oops: 96000005 [#1] SMP\n");
-        assert_eq!(says(&bad, &["BUG:", "Oops: "]), Err("the kernel says: Internal error: Oops: 96000005 [#1] SMP".into()));
+        assert_eq!(
+            says(&bad, &["BUG:", "Oops: "]),
+            Err("the kernel says: Internal error: Oops: 96000005 [#1] SMP".into())
+        );
         // More than one buffer.
         let long = good.repeat(1000) + "3,4,5,-;end\n";
         assert_eq!(says(&long, &["end"]), Err("the kernel says: end".into()));
@@ -166,7 +173,9 @@ mod tests {
         assert!(pstore(sys.path(), &[], None).is_ok());
         let path = sys.path().join("fs/pstore/dmesg-ramoops-0");
         fs::write(&path, "Panic#1 Part1\n<0>[ 1.0] Kernel panic - not syncing\n").unwrap();
-        let says = |patterns: &[&str], since| pstore(sys.path(), &texts(patterns), since).map(|finding| finding.says);
+        let says = |patterns: &[&str], since| {
+            pstore(sys.path(), &texts(patterns), since).map(|finding| finding.says)
+        };
         assert_eq!(says(&[], None), Err("the kernel has kept dmesg-ramoops-0".into()));
         assert_eq!(
             says(&["Kernel panic"], None),
@@ -176,7 +185,8 @@ mod tests {
         // It is older than the trial.
         let day_ago = SystemTime::now() - Duration::from_secs(86_400);
         File::options().write(true).open(&path).unwrap().set_modified(day_ago).unwrap();
-        let since = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap() - 3600;
+        let since =
+            i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap() - 3600;
         assert!(says(&[], Some(since)).is_ok());
         assert!(says(&[], Some(since - 86_400)).is_err());
     }

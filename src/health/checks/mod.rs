@@ -85,7 +85,9 @@ pub fn perform(kind: &Kind, system: &System, roots: &Roots) -> Result<Finding, S
         return answer;
     }
     match kind {
-        Kind::Version(field) => version::version(&roots.os_release, field.as_deref(), system.version.as_deref()),
+        Kind::Version(field) => {
+            version::version(&roots.os_release, field.as_deref(), system.version.as_deref())
+        }
         Kind::Hardware(file, known) => version::hardware(file, known),
         Kind::Unit(name) => unit::active(roots, name),
         Kind::FailedUnits => unit::none_failed(roots),
@@ -134,9 +136,11 @@ mod tests {
         assert_eq!(says(Kind::Slot, &system(&a, &a)), "slot A");
         assert_eq!(says(Kind::Slot, &system(&a, &b)), "no: slot A runs, and slot B should");
         assert_eq!(says(Kind::Slot, &system(&None, &b)), "no: which slot runs is unknown");
-        let migrated =
-            |done| says(Kind::Migrated, &System { migrated: done, ..System::default() });
-        assert_eq!([Some(true), Some(false), None].map(migrated), ["it is done", "no: it is not done", "there is none"]);
+        let migrated = |done| says(Kind::Migrated, &System { migrated: done, ..System::default() });
+        assert_eq!(
+            [Some(true), Some(false), None].map(migrated),
+            ["it is done", "no: it is not done", "there is none"]
+        );
         assert!(by_facts(&Kind::Route, &System::default()).is_none());
     }
 

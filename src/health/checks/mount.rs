@@ -121,7 +121,8 @@ mod tests {
         fs::create_dir_all(&data).unwrap();
         let escaped = data.to_str().unwrap().replace('\\', "\\134").replace(' ', "\\040");
         let line = format!("30 1 179:7 / {escaped} rw,relatime - ext4 /dev/mmcblk0p7 rw\n");
-        fs::write(proc.join("mountinfo"), format!("26 1 179:2 / / ro - squashfs /dev/root ro\n{line}")).unwrap();
+        fs::write(proc.join("mountinfo"), format!("26 1 179:2 / / ro - squashfs /dev/root ro\n{line}"))
+            .unwrap();
         let says = || check(&root.join("proc"), &data, Writable::Proven).map(|finding| finding.says);
         assert_eq!(says(), Ok("ext4 is mounted and can be written to".into()));
         assert_eq!(fs::read_dir(&data).unwrap().count(), 0);

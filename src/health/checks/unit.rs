@@ -56,7 +56,11 @@ fn judge(name: &str, shown: &str) -> Result<Finding, String> {
     let done = state == "inactive" && value("Type") == "oneshot" && result == "success" && ran;
     if state != "active" && !done {
         let why = if ["success", ""].contains(&result) { "" } else { result };
-        let restarted = if ["", "0"].contains(&restarts) { String::new() } else { format!(", restarted {restarts} times") };
+        let restarted = if ["", "0"].contains(&restarts) {
+            String::new()
+        } else {
+            format!(", restarted {restarts} times")
+        };
         let comma = if why.is_empty() { "" } else { ", " };
         return Err(format!("{name} is {state} ({sub}{comma}{why}{restarted})"));
     }
@@ -77,19 +81,37 @@ mod tests {
 
     #[test]
     fn active_is_active_and_nothing_else() {
-        let running = ["LoadState=loaded", "ActiveState=active", "SubState=running", "Result=success", "NRestarts=2"];
+        let running =
+            ["LoadState=loaded", "ActiveState=active", "SubState=running", "Result=success", "NRestarts=2"];
         assert_eq!(says(&running), Ok(("x.service is active (running)".into(), Some("2".into()))));
-        let again = ["LoadState=loaded", "ActiveState=activating", "SubState=auto-restart", "Result=exit-code", "NRestarts=7"];
-        assert_eq!(says(&again), Err("x.service is activating (auto-restart, exit-code, restarted 7 times)".into()));
-        let failed = ["LoadState=loaded", "ActiveState=failed", "SubState=failed", "Result=watchdog", "NRestarts=0"];
+        let again = [
+            "LoadState=loaded",
+            "ActiveState=activating",
+            "SubState=auto-restart",
+            "Result=exit-code",
+            "NRestarts=7",
+        ];
+        assert_eq!(
+            says(&again),
+            Err("x.service is activating (auto-restart, exit-code, restarted 7 times)".into())
+        );
+        let failed =
+            ["LoadState=loaded", "ActiveState=failed", "SubState=failed", "Result=watchdog", "NRestarts=0"];
         assert_eq!(says(&failed), Err("x.service is failed (failed, watchdog)".into()));
-        assert_eq!(says(&["LoadState=not-found", "ActiveState=inactive", "SubState=dead"]), Err("x.service is not-found".into()));
-        let once = ["LoadState=loaded", "ActiveState=inactive", "SubState=dead", "Type=oneshot", "Result=success"];
+        assert_eq!(
+            says(&["LoadState=not-found", "ActiveState=inactive", "SubState=dead"]),
+            Err("x.service is not-found".into())
+        );
+        let once =
+            ["LoadState=loaded", "ActiveState=inactive", "SubState=dead", "Type=oneshot", "Result=success"];
         assert_eq!(says(&once), Err("x.service is inactive (dead)".into()));
         let ran = [&once[..], &["ExecMainExitTimestampMonotonic=99"]].concat();
         assert_eq!(says(&ran), Ok(("x.service has run".into(), None)));
         // A mount or target has no restarts.
-        assert_eq!(says(&["ActiveState=active", "SubState=mounted"]), Ok(("x.service is active (mounted)".into(), None)));
+        assert_eq!(
+            says(&["ActiveState=active", "SubState=mounted"]),
+            Ok(("x.service is active (mounted)".into(), None))
+        );
         assert!(says(&[]).is_err());
     }
 

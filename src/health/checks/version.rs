@@ -75,11 +75,18 @@ mod tests {
         let files = [folder.path().join("none"), path.clone()];
         let says = |field, expected| version(&files, field, expected).map(|finding| finding.says);
         assert_eq!(says(None, None), Err("there is no os-release".into()));
-        fs::write(&path, "NAME=\"Acme OS\"\n# VERSION_ID=0\nID=acme\nVERSION_ID='1.2'\nIMAGE_VERSION=\"7\\\"x\"\n").unwrap();
+        fs::write(
+            &path,
+            "NAME=\"Acme OS\"\n# VERSION_ID=0\nID=acme\nVERSION_ID='1.2'\nIMAGE_VERSION=\"7\\\"x\"\n",
+        )
+        .unwrap();
         assert_eq!(says(None, Some("9")), Ok("ID=acme VERSION_ID=1.2 IMAGE_VERSION=7\"x".into()));
         assert_eq!(says(Some("VERSION_ID"), None), Ok("VERSION_ID is 1.2".into()));
         assert_eq!(says(Some("VERSION_ID"), Some("1.2")), Ok("VERSION_ID is 1.2".into()));
-        assert_eq!(says(Some("VERSION_ID"), Some("1.3")), Err("VERSION_ID is 1.2, and the update is version 1.3".into()));
+        assert_eq!(
+            says(Some("VERSION_ID"), Some("1.3")),
+            Err("VERSION_ID is 1.2, and the update is version 1.3".into())
+        );
         assert_eq!(says(Some("BUILD_ID"), None), Err("os-release has no BUILD_ID".into()));
         fs::write(&path, "NAME=x\n").unwrap();
         assert_eq!(says(None, None), Err("os-release tells no version".into()));
