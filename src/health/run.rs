@@ -47,9 +47,9 @@ pub enum Event<'a> {
 /// What the loop needs from its caller.
 pub struct Caller<'a> {
     /// The command that makes this check. Its output is kept; exit code 0 is a pass.
-    pub command: &'a dyn Fn(&Check) -> Command,
+    pub command: &'a (dyn Fn(&Check) -> Command + Sync),
     /// Hears what is new.
-    pub on_event: &'a mut dyn FnMut(Event<'_>),
+    pub on_event: &'a mut (dyn FnMut(Event<'_>) + Send),
 }
 
 /// Runs the checks to a decision. It is reached soon after the deadline at the latest, whatever the checks do.

@@ -200,10 +200,12 @@ impl Policy {
         };
         match kind {
             // They do not change any more in this boot.
-            Kind::Slot | Kind::Version(_) | Kind::Hardware(..) => {
+            Kind::Slot | Kind::Version(Some(_)) | Kind::Hardware(..) => {
                 Policy { on_failure: OnFailure::RollBack, baseline: false, ..usual }
             }
             Kind::KernelLog(_) => Policy { on_failure: OnFailure::RollBack, ..usual },
+            // A small system may tell none.
+            Kind::Version(None) => Policy { on_failure: OnFailure::Degraded, ..usual },
             // What came before this boot may have been somebody who pulled a plug, or a chip that calls each reset one of
             // the watchdog.
             Kind::Pstore(_) | Kind::WatchdogReset => Policy { on_failure: OnFailure::Degraded, ..usual },
