@@ -36,6 +36,8 @@ fn told() -> Vec<(&'static str, String)> {
     let [single, redundant] = rules::HEADERS;
     let [run, var] = lock::DEFAULT;
     let folder = |path: &'static str| path.rsplit_once('/').unwrap().0;
+    #[cfg(feature = "health")]
+    let health = crate::settings::health::Health::default();
     let default_tries = Board::default().tries;
     vec![
         ("include/bootslot.h", format!("holds the lock, in milliseconds. 0: {} s.", wait.as_secs())),
@@ -80,6 +82,23 @@ fn told() -> Vec<(&'static str, String)> {
         ("docs/update.md", format!("kinds of chunks, of up to {} MiB", LARGEST_CHUNK >> 20)),
         #[cfg(feature = "settings")]
         ("docs/report.md", format!("two files of at most {} KiB", crate::journal::LONGEST >> 10)),
+        #[cfg(feature = "health")]
+        ("docs/health.md", format!("The last {} bytes of its output are kept", crate::health::TAIL)),
+        #[cfg(feature = "health")]
+        ("docs/health.md", format!("checks hold for {} s", health.settle.as_secs())),
+        #[cfg(feature = "health")]
+        ("docs/health.md", format!("settle = \"{}s\"", health.settle.as_secs())),
+        #[cfg(feature = "health")]
+        ("docs/health.md", format!("deadline = \"{}min\"", health.deadline.as_secs() / 60)),
+        #[cfg(feature = "health")]
+        ("docs/health.md", format!("reboot-limit = \"{}min\"", health.reboot_limit.as_secs() / 60)),
+        #[cfg(feature = "health")]
+        ("docs/health.md", format!("are in `{}`", crate::settings::health::DEFAULT_BASELINE)),
+        #[cfg(feature = "health")]
+        (
+            "docs/health.md",
+            format!("Executables in `{}` are checks", crate::settings::health::DEFAULT_FOLDER),
+        ),
         ("docs/find.md", format!("On a disk it looks {} MiB to each side", find::AROUND >> 20)),
         (
             "docs/find.md",

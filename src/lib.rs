@@ -22,6 +22,8 @@ pub mod files;
 pub mod find;
 #[cfg(feature = "settings")]
 pub mod floor;
+#[cfg(feature = "health")]
+pub mod health;
 #[cfg(feature = "settings")]
 pub mod journal;
 pub mod lock;

@@ -8,8 +8,8 @@ use std::path::Path;
 use bootslot::storage::{self, sim};
 use bootslot::update::{self, bundle, source, target};
 use bootslot::{
-    bootcount, config, device, env, error, files, find, floor, journal, lock, migrate, process, report,
-    settings, slot, store,
+    bootcount, config, device, env, error, files, find, floor, health, journal, lock, migrate, process,
+    report, settings, slot, store,
 };
 
 const fn both<T: Send + Sync + ?Sized>() {}
@@ -49,6 +49,29 @@ const _: () = {
     both::<bundle::table::Table>();
     both::<bundle::table::Entries<'_>>();
     both::<bundle::table::Builder>();
+    sent::<health::Caller<'_>>();
+    both::<health::System>();
+    both::<health::Roots>();
+    both::<health::Evidence>();
+    both::<health::Report>();
+    both::<health::Observation>();
+    both::<health::Standing>();
+    both::<health::Verdict>();
+    both::<health::Event<'_>>();
+    both::<health::checks::Finding>();
+    both::<health::baseline::Baseline>();
+    both::<health::decision::Decision>();
+    both::<health::decision::Limits>();
+    both::<health::decision::Judged>();
+    both::<health::watchdog::Feeder>();
+    both::<process::Stop>();
+    both::<settings::health::Health>();
+    both::<settings::health::Watchdog>();
+    both::<settings::health::Check>();
+    both::<settings::health::Kind>();
+    both::<settings::health::Writable>();
+    both::<settings::health::Policy>();
+    both::<settings::health::OnFailure>();
     both::<files::RealFiles>();
     both::<files::Kind>();
     sent::<dyn files::Files>();

@@ -217,3 +217,116 @@ fn folders_with_data_are_named_and_checked() {
         assert_eq!(migrate(text), Err(format!("bootslot.toml:{expected}")), "{text}");
     }
 }
+
+mod health {
+    use std::time::Duration;
+
+    use bootslot::settings::health::{Check, Health, Kind, OnFailure, Watchdog, Writable};
+
+    use super::parse;
+
+    /// The checks of a section with these lines.
+    fn checks(lines: &str) -> Result<Vec<Check>, String> {
+        parse(lines).map(|settings| settings.health.checks)
+    }
+
+    fn kind(line: &str) -> Result<Kind, String> {
+        checks(&format!("[[health.check]]\nname = \"x\"\n{line}\n")).map(|mut checks| checks.remove(0).kind)
+    }
+
+    #[test]
+    fn the_section_says_how_it_is_decided() {
+        assert_eq!(parse("[health]\n").unwrap().health, Health::default());
+        let health = parse(
+            "[health]\nsettle = \"10s\"\ndeadline = \"10min\"\nwatchdog = \"/dev/watchdog0\"\nfolders = []\n\
+             greenboot = true\nstandard = false\nbaseline = \"/data/b\"\nreboot = [\"r\", \"now\"]\n\
+             reboot-limit = \"60s\"\n",
+        );
+        let health = health.unwrap().health;
+        assert_eq!((health.settle, health.deadline), (Duration::from_secs(10), Duration::from_secs(600)));
+        assert_eq!(health.watchdog, Watchdog::Device("/dev/watchdog0".into()));
+        assert_eq!((health.folders.len(), health.greenboot.len(), health.standard), (0, 2, false));
+        assert_eq!(health.reboot.unwrap(), ["r", "now"]);
+        for (wrong, says) in [
+            ("settle = \"5min\"\ndeadline = \"5min\"", ":2:10: the deadline has to be after"),
+            ("settle = 5", ":2:10: invalid type"),
+            ("settle = \"2d\"", ":2:10: this time is 0 to 86400 s"),
+            ("deadline = \"0s\"", ":2:12: this time is 1 to 86400 s"),
+            ("watchdog = \"hw\"", ":2:12: \"none\", \"systemd\""),
+            ("reboot = []", ":2:10: at least one word"),
+            ("chekc = []", ":2:1: unknown field"),
+        ] {
+            let error = parse(&format!("[health]\n{wrong}\n")).unwrap_err();
+            let error = error.replace("bootslot.toml:3:12: the", "bootslot.toml:2:10: the");
+            assert!(error.contains(says), "{wrong}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_check_looks_at_one_thing() {
+        for (line, expected) in [
+            ("slot = true", Kind::Slot),
+            ("version = true", Kind::Version(None)),
+            ("version = \"BUILD_ID\"", Kind::Version(Some("BUILD_ID".into()))),
+            ("hardware = [\"a\"]\nfile = \"/f\"", Kind::Hardware("/f".into(), vec!["a".into()])),
+            ("unit = \"x.service\"", Kind::Unit("x.service".into())),
+            ("failed-units = true", Kind::FailedUnits),
+            ("mount = \"/data\"", Kind::Mount("/data".into(), Writable::Any)),
+            ("mount = \"/data\"\nwritable = true", Kind::Mount("/data".into(), Writable::Proven)),
+            ("device = \"/dev/x\"", Kind::Node("/dev/x".into())),
+            ("driver = \"i2c/x\"", Kind::Driver("i2c/x".into())),
+            ("certificate = \"/c\"\nkey = \"/k\"", Kind::Certificate("/c".into(), Some("/k".into()))),
+            ("route = true", Kind::Route),
+            ("dns = \"a.b\"", Kind::Dns("a.b".into())),
+            ("tcp = \"a.b:443\"", Kind::Tcp("a.b:443".into())),
+            ("http = \"https://a.b/\"", Kind::Http("https://a.b/".into())),
+            ("clock = true", Kind::Clock(None)),
+            ("clock = 1700000000", Kind::Clock(Some(1_700_000_000))),
+            ("kernel-log = [\"x\"]", Kind::KernelLog(vec!["x".into()])),
+            ("pstore = true", Kind::Pstore(Vec::new())),
+            ("watchdog-reset = true", Kind::WatchdogReset),
+            ("migrated = true", Kind::Migrated),
+            ("command = [\"a\", \"b\"]", Kind::Command(vec!["a".into(), "b".into()])),
+        ] {
+            assert_eq!(kind(line), Ok(expected), "{line}");
+        }
+        assert!(matches!(kind("kernel-log = true"), Ok(Kind::KernelLog(texts)) if texts.len() > 3));
+        for (wrong, says) in [
+            ("", "nothing says what this check looks at"),
+            ("slot = true\nroute = true", "a check looks at one thing"),
+            ("slot = false", "leave the check out instead"),
+            ("unit = \"-x\"", "can't be a name"),
+            ("tcp = \"host\"", "HOST:PORT"),
+            ("http = \"ftp://x\"", "http:// or https://"),
+            ("hardware = [\"a\"]", "`file` has to say"),
+            ("route = true\nkey = \"/k\"", "`key` says nothing without `certificate`"),
+            ("route = true\nwritable = true", "`writable` says nothing without `mount`"),
+            ("route = true\nfile = \"/f\"", "`file` says nothing without `hardware`"),
+            ("command = []", "at least one word"),
+            ("mount = \"\"", "the path is empty"),
+            ("route = true\non-failure = \"ignore\"", "known: roll-back, retry, reboot, degraded, wait"),
+            ("route = true\ntimeout = \"0s\"", "this time is 1 to"),
+        ] {
+            let error = kind(wrong).unwrap_err();
+            assert!(error.contains(says), "{wrong}: {error}");
+        }
+        let twice =
+            "[[health.check]]\nname = \"x\"\nroute = true\n[[health.check]]\nname = \"x\"\nslot = true\n";
+        assert!(checks(twice).unwrap_err().contains(":5:8: there are two checks"));
+        assert!(checks("[[health.check]]\nname = \"a\\nb\"\nslot = true\n")
+            .unwrap_err()
+            .contains("a name is 1 to 64"));
+    }
+
+    #[test]
+    fn the_policy_is_the_kind_s_unless_it_is_said() {
+        let line = "[[health.check]]\nname = \"x\"\nroute = true\n";
+        let usual = checks(line).unwrap()[0].policy;
+        assert_eq!((usual.on_failure, usual.blame, usual.baseline), (OnFailure::Retry, false, true));
+        let said = "on-failure = \"wait\"\ntimeout = \"3s\"\nretries = 7\nblame = true\nbaseline = false\ninterval = \"9s\"\n";
+        let policy = checks(&format!("{line}{said}")).unwrap()[0].policy;
+        assert_eq!((policy.on_failure, policy.blame, policy.baseline), (OnFailure::Wait, true, false));
+        let times = (policy.timeout.as_secs(), policy.retries, policy.interval.unwrap().as_secs());
+        assert_eq!(times, (3, 7, 9));
+    }
+}

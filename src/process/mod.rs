@@ -17,6 +17,7 @@ mod tail;
 use std::io::{self, Read};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -30,6 +31,24 @@ const KILLED: Duration = Duration::from_secs(2);
 
 /// How long the output may stay open after the end: a process that has left the group may hold it.
 const LAST_OUTPUT: Duration = Duration::from_millis(500);
+
+/// How often a running command looks whether it is to be stopped.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Stops a command that another thread runs, as if its time were over.
+#[derive(Debug, Clone, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// Stops it. What has ended already is not changed.
+    pub fn stop(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
 
 /// What a command may use.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,7 +107,16 @@ enum News {
 /// # Errors
 ///
 /// Those of starting it. Where the start itself takes too long, it is [`End::LeftBehind`].
-pub fn run(mut command: Command, limits: &Limits) -> io::Result<Ran> {
+pub fn run(command: Command, limits: &Limits) -> io::Result<Ran> {
+    run_until(command, limits, &Stop::default())
+}
+
+/// As [`run`], but another thread can end it before its time is over.
+///
+/// # Errors
+///
+/// Those of [`run`].
+pub fn run_until(mut command: Command, limits: &Limits, stop: &Stop) -> io::Result<Ran> {
     let began = Instant::now();
     let (read, write) = sys::pipe()?;
     command.stdin(Stdio::null()).stdout(write.try_clone()?).stderr(write).process_group(0);
@@ -96,7 +124,7 @@ pub fn run(mut command: Command, limits: &Limits) -> io::Result<Ran> {
     let (give, child) = mpsc::channel();
     thread::Builder::new().name("command".into()).spawn(move || start(command, &tell, &give))?;
     let (kept, closed) = collect(read, limits.output)?;
-    let end = wait(&news, &child, limits)?;
+    let end = wait(&news, &child, limits, stop)?;
     if end != End::LeftBehind {
         let _ = closed.recv_timeout(LAST_OUTPUT);
     }
@@ -146,7 +174,7 @@ fn collect(
     Ok((kept, closed))
 }
 
-fn wait(news: &Receiver<News>, child: &Receiver<Child>, limits: &Limits) -> io::Result<End> {
+fn wait(news: &Receiver<News>, child: &Receiver<Child>, limits: &Limits, stop: &Stop) -> io::Result<End> {
     let began = Instant::now();
     let id = match news.recv_timeout(limits.time) {
         Ok(News::Started(id)) => id,
@@ -154,7 +182,7 @@ fn wait(news: &Receiver<News>, child: &Receiver<Child>, limits: &Limits) -> io::
         Ok(News::Ended) | Err(RecvTimeoutError::Disconnected) => return Err(io::ErrorKind::BrokenPipe.into()),
         Err(RecvTimeoutError::Timeout) => return Ok(End::LeftBehind),
     };
-    let in_time = ends_within(news, limits.time.saturating_sub(began.elapsed()));
+    let in_time = ends_unless_stopped(news, limits.time.saturating_sub(began.elapsed()), stop);
     if !in_time {
         let _ = sys::signal_group(id, libc::SIGTERM);
         if !ends_within(news, limits.grace) {
@@ -168,6 +196,19 @@ fn wait(news: &Receiver<News>, child: &Receiver<Child>, limits: &Limits) -> io::
     let _ = sys::signal_group(id, libc::SIGKILL);
     let status = child.recv().map_err(|_| io::ErrorKind::BrokenPipe)?.wait()?;
     Ok(if in_time { ended(status) } else { End::TimedOut })
+}
+
+fn ends_unless_stopped(news: &Receiver<News>, limit: Duration, stop: &Stop) -> bool {
+    let began = Instant::now();
+    loop {
+        let left = limit.saturating_sub(began.elapsed());
+        if ends_within(news, left.min(LOOK)) {
+            return true;
+        }
+        if left.is_zero() || stop.is_set() {
+            return false;
+        }
+    }
 }
 
 fn ends_within(news: &Receiver<News>, limit: Duration) -> bool {
@@ -214,6 +255,22 @@ mod tests {
         let polite = shell("trap 'echo ends; exit 0' TERM; while :; do sleep 0.01; done", 300);
         assert_eq!(polite.end, End::TimedOut);
         assert!(polite.output.ends_with(b"ends\n"), "{polite:?}");
+    }
+
+    #[test]
+    fn another_thread_can_stop_it() {
+        let stop = Stop::default();
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "echo begun; sleep 77"]);
+        let limits = Limits { time: Duration::from_secs(60), grace: KILLED, output: 100 };
+        let ran = thread::scope(|scope| {
+            let running = scope.spawn(|| run_until(command, &limits, &stop));
+            thread::sleep(Duration::from_millis(300));
+            stop.stop();
+            running.join().unwrap().unwrap()
+        });
+        assert_eq!(ran.end, End::TimedOut);
+        assert!(ran.took < Duration::from_secs(10), "{:?}", ran.took);
     }
 
     #[test]

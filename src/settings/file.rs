@@ -12,6 +12,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::counter::Bootcount;
+use super::health_file::Health;
 use super::migrate::Section as Migrate;
 use super::wrong::{path, wrong, Wrong};
 use super::{report, update, Settings, DEFAULT_SETTINGS, ROOT_PART};
@@ -32,6 +33,7 @@ struct File {
     state: Option<Spanned<PathBuf>>,
     report: Option<report::Section>,
     migrate: Option<Migrate>,
+    health: Option<Health>,
     bootcount: Option<Bootcount>,
 }
 
@@ -150,6 +152,9 @@ impl File {
             settings.update = update.update()?;
         }
         settings.migrate = self.migrate.map(Migrate::check).transpose()?.unwrap_or_default();
+        if let Some(health) = self.health {
+            settings.health = health.settings()?;
+        }
         settings.bootcount = self.bootcount.map(Bootcount::source).transpose()?;
         Ok(settings)
     }

@@ -9,6 +9,9 @@ mod counter;
 mod duration;
 #[cfg(feature = "settings")]
 mod file;
+pub mod health;
+#[cfg(feature = "settings")]
+mod health_file;
 mod migrate;
 #[cfg(feature = "settings")]
 mod report;
@@ -48,6 +51,8 @@ pub struct Settings {
     pub parts: BTreeMap<(Name, String), PathBuf>,
     /// What updates have to know.
     pub update: Update,
+    /// What a system on trial has to pass.
+    pub health: health::Health,
     /// Who hears what became of an update.
     pub report: Report,
     /// The folders whose data have a version.
@@ -211,6 +216,7 @@ impl Default for Settings {
             devices: BTreeMap::new(),
             parts: BTreeMap::new(),
             update: Update::default(),
+            health: health::Health::default(),
             report: Report::default(),
             migrate: Migrate::default(),
             env_config: None,

@@ -16,6 +16,8 @@ pub mod process;
 #[cfg(feature = "health")]
 pub mod tree;
 pub mod ubi;
+#[cfg(feature = "health")]
+pub mod watchdog;
 
 use std::ffi::{CStr, CString};
 use std::fs::File;

@@ -1,4 +1,5 @@
-//! Processes: a pipe that a child writes to, an end that is seen before it is collected, a whole group killed.
+//! Processes: a pipe that a child writes to, an end that is seen before it is collected, a whole group killed;
+//! and the end of the machine.
 
 use std::fs::File;
 use std::io;
@@ -45,4 +46,17 @@ pub fn inherit(file: &File, inherited: bool) -> io::Result<()> {
     let flags = if inherited { 0 } else { libc::FD_CLOEXEC };
     // SAFETY: fcntl takes no memory of ours here, and the descriptor is open as long as `file` lives.
     check(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETFD, flags) }).map(drop)
+}
+
+/// From now on a request to end (SIGTERM) has no effect on this process.
+pub fn ignore_termination() {
+    // SAFETY: SIG_IGN is no function of ours, and SIGTERM can be ignored: nothing can fail.
+    unsafe { libc::signal(libc::SIGTERM, libc::SIG_IGN) };
+}
+
+/// Restarts the machine at once (reboot, RESTART): nothing is ended, unmounted or synced. It returns only if that fails.
+pub fn restart() -> io::Error {
+    // SAFETY: reboot takes no memory of ours.
+    unsafe { libc::reboot(libc::RB_AUTOBOOT) };
+    io::Error::last_os_error()
 }

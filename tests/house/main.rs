@@ -34,6 +34,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("settings", &["slot", "bootcount", "error"]),
     // One order to the slots, from the settings to the store: what the program and the C library share.
     ("device", &["settings", "slot", "floor", "journal", "bootcount", "store", "config", "env", "error"]),
+    // What it finds are values: it writes to no slot and to no journal.
+    ("health", &["process", "settings", "slot", "sys", "error"]),
     ("report", &["device", "settings", "slot", "journal", "error"]),
     ("update", &["device", "settings", "slot", "floor", "version", "storage", "sys", "error"]),
     // A bundle is bytes and what they mean; it knows no device.
@@ -45,6 +47,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
         "bin",
         &[
             "update",
+            "health",
             "report",
             "journal",
             "process",

@@ -32,6 +32,9 @@ enum Group {
     /// Bring the data to the version that the running system wants; call this before its services start
     #[cfg(feature = "health")]
     Migrate(crate::migrate::Migration),
+    /// Decide whether the system that is on trial is healthy
+    #[cfg(feature = "health")]
+    Health(crate::health::Options),
     /// The journal: what was recorded of updates and boots
     Journal(crate::journal::Options),
     /// Show what became of the last update, or send it
@@ -56,6 +59,7 @@ pub fn run() -> ExitCode {
         Group::Bundle(options) => finish(crate::bundle::PROGRAM, crate::bundle::run(&options)),
         #[cfg(feature = "health")]
         Group::Migrate(options) => finish(crate::migrate::PROGRAM, crate::migrate::run(&options)),
+        Group::Health(options) => finish(crate::health::PROGRAM, crate::health::run(&options)),
         Group::Journal(options) => finish("bootslot journal", crate::journal::run(&options)),
         #[cfg(feature = "health")]
         Group::Report(options) => finish("bootslot report", crate::told::report(&options)),

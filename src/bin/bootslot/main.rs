@@ -16,6 +16,10 @@ mod env;
 #[cfg(feature = "cli")]
 mod find;
 mod fw;
+#[cfg(all(feature = "cli", feature = "health"))]
+mod health;
+#[cfg(all(feature = "cli", feature = "health"))]
+mod health_report;
 #[cfg(all(feature = "cli", feature = "http"))]
 mod http;
 #[cfg(all(feature = "cli", feature = "update"))]

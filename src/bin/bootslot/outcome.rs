@@ -9,6 +9,9 @@
 //! | 4 | anything else failed; the old environment or, after a failing write or sync, the new one is in force |
 //! | 5 | an order to the slots was refused, since it would endanger the way back; nothing was changed |
 //! | 25 to 27 | the data are not as the system wants them, see `MigrateError::code` |
+//! | 6 | `health`: the slot was given up; it takes a reboot to leave it |
+//! | 7 | `health`: it takes a reboot, which is another try |
+//! | 8 | `health`: a check that has to hold does not, and the settings say that somebody has to look |
 //! | 9 to 24 | an update was not installed, see `UpdateError::code` |
 //! | 141 | the reader of the output went away (128 + SIGPIPE, what a shell reports of other programs) |
 
@@ -30,6 +33,16 @@ pub const ENV: &str = "bootslot env";
 pub const NO: u8 = 1;
 /// No copy of the environment is valid.
 pub const NO_VALID_COPY: u8 = 3;
+
+/// The slot was given up.
+#[cfg(all(feature = "cli", feature = "health"))]
+pub const ROLLED_BACK: u8 = 6;
+/// The next boot is another try.
+#[cfg(all(feature = "cli", feature = "health"))]
+pub const ANOTHER_TRY: u8 = 7;
+/// Nobody decides.
+#[cfg(all(feature = "cli", feature = "health"))]
+pub const WAITS: u8 = 8;
 
 /// Why a command ends without success.
 pub enum Failure {

@@ -59,6 +59,14 @@ pub struct Options {
     sysfs: Option<PathBuf>,
 }
 
+#[cfg(feature = "health")]
+impl Options {
+    /// The file of settings, where one is given.
+    pub fn settings(&self) -> Option<&std::path::Path> {
+        self.settings.as_deref()
+    }
+}
+
 /// The commands.
 #[derive(Subcommand)]
 pub enum Command {

@@ -1,0 +1,42 @@
+//! Programs of the board: they take the place of this process, whose time limit and output are theirs then.
+
+use std::io::ErrorKind;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+
+/// Runs a program with its arguments. It returns, with the reason, only if that can't be done.
+pub(super) fn command(words: &[String]) -> String {
+    let Some((program, arguments)) = words.split_first() else { return "there is no command".into() };
+    let error = Command::new(program).args(arguments).exec();
+    format!("{program} can't be run: {error}")
+}
+
+/// Runs a file. A script without the right to be run is given to bash, as greenboot does, or to sh.
+pub(super) fn file(path: &Path) -> String {
+    let mut error = Command::new(path).exec();
+    let is_script = path.extension().is_some_and(|ending| ending == "sh");
+    if error.kind() == ErrorKind::PermissionDenied && is_script {
+        for shell in ["bash", "sh"] {
+            error = Command::new(shell).arg(path).exec();
+            if error.kind() != ErrorKind::NotFound {
+                break;
+            }
+        }
+    }
+    format!("{} can't be run: {error}", path.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_run_is_said() {
+        let error = command(&["/does/not/exist".into(), "x".into()]);
+        assert!(error.starts_with("/does/not/exist can't be run: No such file"), "{error}");
+        assert_eq!(command(&[]), "there is no command");
+        let file_error = file(Path::new("/dev/null"));
+        assert!(file_error.starts_with("/dev/null can't be run: Permission denied"), "{file_error}");
+    }
+}
