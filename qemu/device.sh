@@ -66,9 +66,10 @@ mkdir -p "$files/bin" "$files/usr/bin" "$files/opt/bootslot" "$files/etc" "$file
 ln -s /usr/bin/busybox "$files/bin/busybox"
 install -m 755 "$here/guest/device-init" "$files/init"
 install -m 755 "$program" "$files/opt/bootslot/bootslot"
+install -m 755 "$here/guest/life" "$files/opt/bootslot/life"
 mkdir -p "$files/etc/bootslot/keys"
 "$host" bundle generate-key --public "$files/etc/bootslot/keys/release.pub" --secret "$build/release.key" >&2
-for behaviour in good exits panics hangs; do
+for behaviour in good exits panics hangs sick; do
 	echo $behaviour >"$files/etc/behaviour"
 	# The good one runs from the start; all others are updates.
 	version=2
@@ -96,7 +97,7 @@ in_root "$root" "$build:/build" -- sh -ec '
 		cp "initramfs-$1" initramfs
 		mkimage -E -B 200000 -f system.its -k "$3" -K "$4" -r "$2.itb" >"$2.log" || { cat "$2.log"; exit 1; }
 	}
-	for behaviour in good exits panics hangs update; do sign $behaviour $behaviour keys device.dtb; done
+	for behaviour in good exits panics hangs sick update; do sign $behaviour $behaviour keys device.dtb; done
 	sign good other-key other-keys other.dtb
 	for counter in single-word syscon syscon-short; do
 		cp device.dtb $counter.dtb
@@ -113,7 +114,9 @@ mv "$build"/*.dtb "$build/boot.scr" "$work"
 
 "$host" bundle create -o "$work/update.bundle" --compatible bootslot-device --version 2 --floor 2~rc1 \
 	--level 3 root="$work/systems/update.itb" >&2
-"$host" bundle sign "$work/update.bundle" --key "$build/release.key" >&2
+"$host" bundle create -o "$work/sick.bundle" --compatible bootslot-device --version 2~sick --level 3 \
+	root="$work/systems/sick.itb" >&2
+for bundle in update sick; do "$host" bundle sign "$work/$bundle.bundle" --key "$build/release.key" >&2; done
 
 # The disk: both systems are good, the data partition holds the next update.
 disk=$work/disk.img

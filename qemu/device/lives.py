@@ -1,14 +1,31 @@
 """Whole lives of a device with a data partition: updates that are good, fail, hang or panic, an environment and a data
 partition that are lost, and power cuts anywhere. Each time `bootslot report` and `diagnose` have to tell the true story."""
-import json, os, subprocess, tempfile
+import json, pathlib, subprocess, tempfile, time
 
 import boards
 from cases import Stories
+from machine import Silence
 from server import INSTALL, NETWORK, ONLINE, Server
 
 DATA = boards.SYSTEM["C"]  # the disk's last partition, which holds no system here
 ID = "0123456789abcdef"
 WRONG = "wrong"
+# What the checks of these devices are: the system says itself whether it is sick, and a backend has to answer.
+HEALTH = """[health]
+settle = "1s"
+deadline = "20s"
+standard = false
+[[health.check]]
+name = "fit"
+command = ["/usr/bin/grep", "-q", "good", "/etc/behaviour"]
+on-failure = "roll-back"
+"""
+BACKEND = """[[health.check]]
+name = "backend"
+tcp = "10.0.2.2:%d"
+"""
+HOOK = ("mkdir -p /etc/bootslot/report.d && printf '#!/bin/sh\\ncat $1 >>/data/sent && sync\\n' >/etc/bootslot/report.d/1 && "
+        "chmod +x /etc/bootslot/report.d/1")
 
 
 class Lives(Stories):
@@ -16,16 +33,19 @@ class Lives(Stories):
 
     # ---- what a life is told with ----
 
-    def data(self, size=16 << 20):
-        """An empty file system in the data partition."""
+    def data(self, **files):
+        """A file system with these files in the data partition."""
         with tempfile.TemporaryDirectory() as folder:
-            path = os.path.join(folder, "data")
-            with open(path, "wb") as image:
-                image.truncate(size)
-            subprocess.run(["mkfs.ext4", "-q", "-F", "-O", "^metadata_csum_seed,^orphan_file", path], check=True)
-            with open(path, "rb") as image, open(self.device.folder / "disk.img", "r+b") as disk:
+            root, image = pathlib.Path(folder, "root"), pathlib.Path(folder, "image")
+            root.mkdir()
+            for name, content in files.items():
+                (root / name.replace("_", ".")).write_bytes(content)
+            with open(image, "wb") as data:
+                data.truncate(boards.SYSTEM_SIZE)
+            subprocess.run(["mkfs.ext4", "-q", "-F", "-O", "^metadata_csum_seed,^orphan_file", "-d", root, image], check=True)
+            with open(self.device.folder / "disk.img", "r+b") as disk:
                 disk.seek(DATA)
-                disk.write(image.read())
+                disk.write(image.read_bytes())
 
     def begin(self, system="update"):
         """A confirmed device with an empty journal; slot B gets this system by an installation."""
@@ -52,7 +72,7 @@ class Lives(Stories):
         heard = self.device.boots(timeout=120)
         return heard, json.loads(self.device.run("bootslot journal boot --json"))["finding"]
 
-    def report(self):
+    def report_now(self):
         return json.loads(self.device.run("bootslot report --json"))
 
     def wrong(self):
@@ -62,7 +82,7 @@ class Lives(Stories):
 
     def tells(self, name, verdict, reason, wrong):
         """The true story."""
-        update = self.report()["update"] or {}
+        update = self.report_now()["update"] or {}
         self.is_(f"{name}: the report", (update.get("update"), update.get("verdict"), update.get("reason")),
                  (ID, verdict, reason))
         self.is_(f"{name}: the diagnosis", self.wrong(), wrong)
@@ -76,9 +96,8 @@ class Lives(Stories):
         heard, finding = self.boot()
         self.slots(f"{name}: B is tried", heard, "B")
         self.is_(f"{name}: as recorded", finding, "as-recorded")
-        self.is_(f"{name}: on trial", self.report()["update"]["stage"], "on trial")
-        device.run("mkdir -p /etc/bootslot/report.d && printf '#!/bin/sh\\ncat $1 >>/data/sent\\n' >/etc/bootslot/report.d/1 && "
-                   "chmod +x /etc/bootslot/report.d/1")
+        self.is_(f"{name}: on trial", self.report_now()["update"]["stage"], "on trial")
+        device.run(HOOK)
         self.is_(f"{name}: nothing is sent before", device.run("bootslot report --send"), "")
         before = device.copies()
         device.run("bootslot confirm")
@@ -86,7 +105,7 @@ class Lives(Stories):
         self.tells(name, "confirmed", "confirm", [])
         self.check(f"{name}: sent after it", device.run("bootslot report --send").startswith(f"Sent {ID}."))
         self.is_(f"{name}: sent once", device.run("bootslot report --send"), "")
-        self.is_(f"{name}: the version that runs", self.report()["version"], "2")
+        self.is_(f"{name}: the version that runs", self.report_now()["version"], "2")
         before = device.copies()
         records = device.run("bootslot journal show")
         device.machine.send("reboot -f\n")
@@ -139,7 +158,7 @@ class Lives(Stories):
             heard, finding = self.boot()
             self.slots(f"{name}: the factory's trial of A", heard, "A")
             self.is_(f"{name}: it is told", finding, "environment-lost")
-            found = [finding["finding"] for finding in self.report()["findings"]]
+            found = [finding["finding"] for finding in self.report_now()["findings"]]
             self.is_(f"{name}: in the report", found, ["environment-lost"])
             self.is_(f"{name}: in the diagnosis", self.wrong(), ["boot loader"])
             device.run("bootslot confirm")
@@ -165,7 +184,7 @@ class Lives(Stories):
         device.on()
         _, finding = self.boot()
         self.is_(f"{name}: the journal begins anew", finding, "first")
-        self.is_(f"{name}: still refused", [refused["update"] for refused in self.report()["refused"]], [ID])
+        self.is_(f"{name}: still refused", [refused["update"] for refused in self.report_now()["refused"]], [ID])
         device.run(f"bootslot finish-install B --update {ID}", status=5)
         # Full: nothing more is recorded, and that is said.
         device.run("dd if=/dev/zero of=/data/full bs=64k 2>/dev/null", status=None)
@@ -197,7 +216,7 @@ class Lives(Stories):
         device.run("bootslot rollback --reason health")
         device.machine.send("reboot -f\n")
         self.boot()
-        update = self.report()["update"]
+        update = self.report_now()["update"]
         self.is_(f"{name}: the report", (update["version"], update["verdict"], update["reason"]), ("2", "rolled-back", "health"))
         device.run(ONLINE)
         before = device.copies()
@@ -207,3 +226,147 @@ class Lives(Stories):
         self.check(f"{name}: the diagnosis tells it", "package" in self.wrong())
         device.cut()
 
+    def checks(self):
+        """A sick system is given up by its checks, and leaves its evidence; a good one is confirmed when it has settled."""
+        device, name = self.device, "life, checks"
+        self.begin("sick")
+        device.cut()
+        self.data(health_toml=HEALTH.encode())
+        device.on()
+        _, finding = self.boot()
+        self.is_(f"{name}: the journal begins", finding, "first")
+        said = device.run("bootslot health --confirm", status=6)
+        self.check(f"{name}: it says why", "fit" in said, said)
+        device.run("bootslot health --confirm", status=6)
+        device.machine.send("reboot -f\n")
+        heard, _ = self.boot()
+        self.slots(f"{name}: back to A", heard, "A")
+        self.tells(name, "rolled-back", "health", ["health"])
+        said = device.run("bootslot report")
+        self.check(f"{name}: the report has the evidence", "check fit: " in said, said)
+        self.is_(f"{name}: A has nothing to decide", device.run("bootslot health --confirm").count("confirmed"), 1)
+        device.cut()
+        device.write_system("B", self.systems["good"])
+        device.on()
+        self.boot()
+        device.run("bootslot begin-install B && bootslot finish-install B --update good0")
+        device.machine.send("reboot -f\n")
+        self.boot()
+        before, began = device.copies(), time.monotonic()
+        device.run("bootslot health --confirm")
+        took = time.monotonic() - began
+        self.one_store(f"{name}: confirmed", before)
+        self.report.say(f"# {name}: confirmed after {took:.1f} s, 1 s of them to settle")
+        self.is_(f"{name}: told", self.report_now()["update"]["verdict"], "confirmed")
+        device.cut()
+
+    def network(self):
+        """The backend is down before and after: confirmed, and told. Down only after it: back, and it may come again."""
+        device = self.device
+        backend = Server(b"", 0)
+        port = int(backend.url.split(":")[2].split("/")[0])
+        for before in (False, True):
+            name = f"life, network {'down before as well' if not before else 'down after the update'}"
+            device.cut()
+            device.write_environment(self.confirmed)
+            device.write_system("B", self.systems["good"])
+            health = HEALTH.replace("20s", "6s") + BACKEND % port
+            self.data(health_toml=health.encode())
+            device.on(options=NETWORK)
+            self.boot()
+            if before:
+                device.run(ONLINE)
+            device.run(f"bootslot begin-install B && bootslot finish-install B --update {ID}")
+            said = device.run("bootslot health --record")
+            self.check(f"{name}: the old system's checks", ("backend" in said) and (before or "fail" in said), said)
+            device.machine.send("reboot -f\n")
+            heard, _ = self.boot()
+            self.slots(f"{name}: B is tried", heard, "B")
+            device.run("bootslot health --confirm", status=6 if before else 0)
+            device.machine.send("reboot -f\n")
+            heard, _ = self.boot()
+            self.slots(f"{name}: what boots then", heard, "A" if before else "B")
+            update = self.report_now()["update"]
+            self.is_(f"{name}: the report", (update["verdict"], update["reason"]),
+                     ("rolled-back", "health") if before else ("confirmed", "confirm"))
+            self.check(f"{name}: with the check", any("backend" in found["title"] for found in update["evidence"]), str(update))
+            device.cut()
+
+    def cut_lives(self, lives=4, cuts=10):
+        """Lives with a sick update and then a good one, the power cut again and again at random moments. Each ends with the
+        good one confirmed, and each result told under one id."""
+        device, made = self.device, 0
+        files = {name: (device.work / f"{name}.bundle").read_bytes() for name in ("sick", "update")}
+        for life in range(lives):
+            name = f"life {life} with cuts"
+            device.cut()
+            device.write_environment(self.confirmed)
+            device.write_system("B", b"")
+            device.write_system("A", self.systems["good"])
+            self.data(health_toml=HEALTH.encode(), sick_bundle=files["sick"], update_bundle=files["update"])
+            left, ended = cuts, False
+            for _ in range(4 * cuts):
+                device.on()
+                end = time.monotonic() + (self.random.uniform(1, 9) if left else 200)
+                ended = self.live(end)
+                if ended:
+                    break
+                device.cut()
+                if left:
+                    left, made = left - 1, made + 1
+                    with self.report.lock:
+                        self.report.cuts[device.board.name, "life", self.place()] += 1
+            self.check(f"{name}: it gets there", ended)
+            if not ended:
+                continue
+            state = self.state()
+            self.is_(f"{name}: what runs is confirmed", (state.get("boot_success"), self.report_now()["version"]), ("1", "2"))
+            sent = self.sent()
+            told = {(update["version"], update["verdict"]) for update in sent.values()}
+            self.is_(f"{name}: what was told", told, {("2~sick", "rolled-back"), ("2", "confirmed")})
+            self.is_(f"{name}: under one id each", len(sent), 2)
+            refused = [refused["version"] for refused in self.report_now()["refused"]]
+            self.is_(f"{name}: what is refused", refused, ["2~sick"])
+            found = self.report_now()["findings"]
+            self.is_(f"{name}: nothing was lost", found, [])
+            # The sick one was offered again.
+            self.is_(f"{name}: the diagnosis", self.wrong(), ["package"])
+            device.cut()
+        self.report.say(f"# {device.board.name}: {made} power cuts in {lives} lives")
+
+    def live(self, end):
+        """One boot after the other until the life is done (True) or the time is over (False)."""
+        device = self.device
+        try:
+            while True:
+                device.hears("linux", timeout=max(0.01, end - time.monotonic()))
+                device.machine.send(f"{HOOK}; life\n")
+                found = device.machine.expect(rb"LIFE-DONE|U-Boot 2\d{3}|LINUX-EXIT [1-9]", max(0.01, end - time.monotonic()))
+                if found[0] == b"LIFE-DONE":
+                    device.machine.expect(rb"LINUX-EXIT 0", 30)
+                    return True
+                if found[0].startswith(b"LINUX-EXIT"):
+                    self.check("a life goes on", False, device.machine.unread[-500:])
+                    return False
+        except Silence:
+            return False
+
+    def place(self):
+        """Where the update was when the power failed."""
+        state = self.state()
+        if state.get("slot_B") == "bad" or state.get("slot_A") == "bad":
+            return "installing"
+        return "trial" if state.get("boot_success") == "0" else "decided"
+
+    def sent(self):
+        """What the hook was given: each update by its id, which is always told the same."""
+        text = self.device.run("cat /data/sent")
+        decoder, told, at = json.JSONDecoder(), {}, 0
+        while at < len(text.rstrip()):
+            message, at = decoder.raw_decode(text, at)
+            while at < len(text) and text[at].isspace():
+                at += 1
+            update = message.get("update", {"version": message.get("kind"), "verdict": "finding"})
+            self.check("a result is told the same each time", told.get(message["id"], update)["verdict"] == update["verdict"])
+            told[message["id"]] = update
+        return told

@@ -11,7 +11,7 @@ use super::system::{pstore, System};
 use super::Device;
 use crate::env::Environment;
 use crate::error::Result;
-use crate::journal::{Event, Finding, Story};
+use crate::journal::{Event, Finding, Story, Verdict};
 use crate::slot::{leads, Board, Standing, State};
 use crate::store::Snapshot;
 
@@ -82,6 +82,17 @@ impl Device {
             story.learn(result);
         }
         Ok(Some(story))
+    }
+
+    /// Whether the running slot is confirmed and holds this update, by what the journal knows. Where the
+    /// journal is lost, that is not known, and it is `false`.
+    pub fn runs_update(&mut self, update: &str) -> bool {
+        let (Ok(Some(story)), Ok(state)) = (self.story(), self.state()) else { return false };
+        let Some(running) = self.running().filter(|running| state.is_confirmed(running)) else {
+            return false;
+        };
+        let last = story.attempts.iter().rev().find(|attempt| attempt.slot == running.as_str());
+        last.is_some_and(|last| last.update == update && last.verdict == Some(Verdict::Confirmed))
     }
 
     /// What a boot state means that was found.

@@ -80,8 +80,10 @@ pub struct Installed {
     pub slot: Name,
     /// The update id.
     pub id: String,
-    /// It was there and on trial already; nothing was done.
+    /// It was there already, on trial or confirmed; nothing was done.
     pub already: bool,
+    /// It runs, and was confirmed before.
+    pub confirmed: bool,
     /// Bytes of all images, and what became of them. After a dry run: what there is to do.
     pub done: Done,
 }
@@ -122,6 +124,18 @@ fn install_lent(
     let state = device.state()?;
     let id = bundle.id();
     let there = on_trial(&state, &id);
+    if let Some(running) = device.running().cloned().filter(|_| options.target.is_none() && !options.again) {
+        // A server that offers it again is told so, and the way back is not written over.
+        if device.runs_update(&id) {
+            return Ok(Installed {
+                slot: running,
+                id,
+                already: true,
+                confirmed: true,
+                done: Done::default(),
+            });
+        }
+    }
     let target = match (&options.target, &there) {
         (Some(target), _) | (None, Some(target)) => target.clone(),
         (None, None) => choose(&state, device.running())?,
@@ -131,7 +145,7 @@ fn install_lent(
         return Err(UpdateError::FailedBefore(refused));
     }
     let already = there.as_ref() == Some(&target);
-    let mut installed = Installed { slot: target, id, already, done: Done::default() };
+    let mut installed = Installed { slot: target, id, already, confirmed: false, done: Done::default() };
     if already {
         return Ok(installed);
     }

@@ -72,10 +72,11 @@ fn install(options: &Install) -> Outcome {
 }
 
 fn done_text(installed: &Installed, version: &str, dry_run: bool) -> String {
-    let Installed { slot, id, already, done } = installed;
+    let Installed { slot, id, already, confirmed, done } = installed;
     match (already, dry_run) {
         (true, _) => {
-            format!("Already done, nothing stored: version {version} ({id}) is in slot {slot}, on trial\n")
+            let stands = if *confirmed { "confirmed" } else { "on trial" };
+            format!("Already done, nothing stored: version {version} ({id}) is in slot {slot}, {stands}\n")
         }
         (false, true) => {
             format!("Nothing was changed: version {version} ({id}) can be installed to slot {slot}\n")
@@ -89,7 +90,7 @@ fn done_text(installed: &Installed, version: &str, dry_run: bool) -> String {
 }
 
 fn done_json(installed: &Installed, version: &str, dry_run: bool) -> serde_json::Value {
-    let Installed { slot, id, already, done } = installed;
+    let Installed { slot, id, already, confirmed, done } = installed;
     json!({
         "event": "done",
         "code": 0,
@@ -97,6 +98,7 @@ fn done_json(installed: &Installed, version: &str, dry_run: bool) -> serde_json:
         "update": id,
         "version": version,
         "already": already,
+        "confirmed": confirmed,
         "dry_run": dry_run,
         "bytes": done.all,
         "written": done.written,
