@@ -34,7 +34,7 @@ enum Group {
     Migrate(crate::migrate::Migration),
     /// Decide whether the system that is on trial is healthy
     #[cfg(feature = "health")]
-    Health(crate::health::Options),
+    Health(crate::health::Health),
     /// The journal: what was recorded of updates and boots
     Journal(crate::journal::Options),
     /// Show what became of the last update, or send it

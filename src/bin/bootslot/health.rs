@@ -33,7 +33,7 @@ pub const PROGRAM: &str = "bootslot health";
 
 /// The options of the command.
 #[derive(Args)]
-pub struct Options {
+pub struct Health {
     /// Run each check once and show what it says; decide nothing, store nothing
     #[arg(long, conflicts_with_all = ["record", "confirm", "reboot"])]
     check: bool,
@@ -75,7 +75,7 @@ pub struct Options {
 }
 
 /// Runs the command.
-pub fn run(options: &Options) -> Outcome {
+pub fn run(options: &Health) -> Outcome {
     match &options.run_check {
         Some(name) => make(options, name),
         None => decide(options),
@@ -83,7 +83,7 @@ pub fn run(options: &Options) -> Outcome {
 }
 
 /// One check, in the process that was started for it.
-fn make(options: &Options, name: &str) -> Outcome {
+fn make(options: &Health, name: &str) -> Outcome {
     let settings = Settings::find(options.device.settings())?;
     let check = plan(&settings.health)?.into_iter().find(|check| check.name == name);
     let check = check.ok_or_else(|| Failure::Usage(format!("there is no check {name:?}")))?;
@@ -98,7 +98,7 @@ fn make(options: &Options, name: &str) -> Outcome {
     }
 }
 
-fn decide(options: &Options) -> Outcome {
+fn decide(options: &Health) -> Outcome {
     let mut device = slots::open(&options.device)?;
     let settings = device.settings().clone();
     let checks = plan(&settings.health)?;
@@ -156,7 +156,7 @@ fn decide(options: &Options) -> Outcome {
 
 /// Confirms or rolls back. The exit code, if the end is not the good one.
 fn carry_out(
-    options: &Options,
+    options: &Health,
     device: &mut Device,
     running: &Name,
     decision: &Decision,
@@ -198,7 +198,7 @@ fn nothing_to_decide(state: &State, running: &Name) -> Option<NoTrial> {
 }
 
 /// The results of a single round: shown, or recorded.
-fn once(options: &Options, settings: &Settings, state: &State, checks: &[Check], report: &Report) -> Outcome {
+fn once(options: &Health, settings: &Settings, state: &State, checks: &[Check], report: &Report) -> Outcome {
     if !options.record {
         print(&shown::report(report, options.device.json))?;
         return if report.decision == Decision::Healthy { Ok(()) } else { Err(Failure::Answer(NO)) };
@@ -217,12 +217,12 @@ fn update(state: &State) -> Option<String> {
     state.update.as_ref().map(|update| String::from_utf8_lossy(update).into_owned())
 }
 
-fn baseline_path(options: &Options, settings: &Settings) -> PathBuf {
+fn baseline_path(options: &Health, settings: &Settings) -> PathBuf {
     options.baseline.clone().unwrap_or_else(|| settings.health.baseline.clone())
 }
 
 /// What the old system passed. One of another update says nothing, and one that can't be read excuses nothing.
-fn baseline(options: &Options, settings: &Settings, state: &State) -> Option<Baseline> {
+fn baseline(options: &Health, settings: &Settings, state: &State) -> Option<Baseline> {
     let path = baseline_path(options, settings);
     let bytes = match fs::read(&path) {
         Ok(bytes) => bytes,
@@ -256,7 +256,7 @@ fn feeder(settings: &Settings) -> Feeder {
 }
 
 /// This program, which makes the check. It is found even if its file has been replaced.
-fn command_of(options: &Options, check: &Check) -> Command {
+fn command_of(options: &Health, check: &Check) -> Command {
     let mut command = Command::new("/proc/self/exe");
     // By another name it would be another tool.
     command.arg0("bootslot").arg("health");
@@ -314,7 +314,7 @@ fn failures(report: &Report, baseline: bool) -> Vec<journal::Event> {
 }
 
 /// Reboots, if that is allowed. The exit code tells of the decision.
-fn leave(options: &Options, settings: &Settings, code: u8) -> Outcome {
+fn leave(options: &Health, settings: &Settings, code: u8) -> Outcome {
     if !options.reboot {
         return Err(Failure::Answer(code));
     }
