@@ -329,4 +329,23 @@ mod health {
         let times = (policy.timeout.as_secs(), policy.retries, policy.interval.unwrap().as_secs());
         assert_eq!(times, (3, 7, 9));
     }
+
+    /// The blocks of settings in a page.
+    fn blocks(page: &str) -> Vec<String> {
+        page.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn what_the_pages_show_can_be_read_and_is_short() {
+        let readme = blocks(include_str!("../README.md"));
+        let settings = readme.iter().find(|block| block.contains("[[health.check]]")).unwrap();
+        assert!(settings.lines().count() <= 15, "{settings}");
+        let found = parse(settings).unwrap();
+        assert_eq!((found.devices.len(), found.health.checks.len()), (2, 2));
+        let page = blocks(include_str!("../docs/health.md"));
+        assert_eq!(page.len(), 2);
+        assert_eq!(checks(&page[0]).unwrap().len(), 3);
+        // The times on the page are those that hold without settings.
+        assert_eq!(parse(&page[1]).unwrap().health, Health::default());
+    }
 }

@@ -14,9 +14,9 @@ pub(super) fn version(
     let text = files.iter().find_map(|path| fs::read_to_string(path).ok());
     let text = text.ok_or("there is no os-release")?;
     let value = |key: &str| {
-        let lines = text.lines().filter_map(|line| line.trim().split_once('='));
+        let mut lines = text.lines().filter_map(|line| line.trim().split_once('='));
         // As for a shell, the last one counts.
-        lines.filter(|(found, _)| *found == key).next_back().map(|(_, value)| unquote(value))
+        lines.rfind(|(found, _)| *found == key).map(|(_, value)| unquote(value))
     };
     if let Some(field) = field {
         let found = value(field).ok_or_else(|| format!("os-release has no {field}"))?;
