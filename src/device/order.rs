@@ -42,6 +42,7 @@ impl Done {
 /// What an order is about, beside the state.
 pub(super) struct Order<'a> {
     /// Its name, as the journal has it.
+    #[cfg_attr(not(feature = "settings"), allow(dead_code))]
     pub name: &'static str,
     /// The slot that it names.
     pub target: Option<&'a Name>,

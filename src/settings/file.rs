@@ -152,8 +152,11 @@ impl File {
             settings.update = update.update()?;
         }
         settings.migrate = self.migrate.map(Migrate::check).transpose()?.unwrap_or_default();
+        if let Some(state) = &settings.state {
+            settings.health.baseline = state.join("baseline");
+        }
         if let Some(health) = self.health {
-            settings.health = health.settings()?;
+            settings.health = health.settings(settings.health)?;
         }
         settings.bootcount = self.bootcount.map(Bootcount::source).transpose()?;
         Ok(settings)

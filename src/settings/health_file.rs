@@ -87,8 +87,8 @@ struct Check {
 }
 
 impl Health {
-    pub(super) fn settings(self) -> Result<health::Health, Wrong> {
-        let mut settings = health::Health::default();
+    /// What it says, over these settings.
+    pub(super) fn settings(self, mut settings: health::Health) -> Result<health::Health, Wrong> {
         let at = self.deadline.as_ref().or(self.settle.as_ref()).map_or(0, |place| place.span().start);
         if let Some(settle) = self.settle {
             settings.settle = time(settle, 0)?;

@@ -106,10 +106,11 @@ fn decide(options: &Health) -> Outcome {
     let system = System {
         running: running.clone(),
         expected: state.active.known().cloned(),
-        version: options.update_version.clone(),
+        version: options.update_version.clone().or_else(|| version_of(&mut device, &state)),
         ..System::default()
     };
-    let command = |check: &Check| command_of(options, check);
+    let version = system.version.clone();
+    let command = |check: &Check| command_of(options, version.as_deref(), check);
     let mut on_event = |event: Event<'_>| hear(event, options.device.json);
     let mut caller = Caller { command: &command, on_event: &mut on_event };
     if options.check || options.record {
@@ -154,6 +155,14 @@ fn decide(options: &Health) -> Outcome {
     }
 }
 
+/// The version of the update on trial, where its installation has told the journal.
+fn version_of(device: &mut Device, state: &State) -> Option<String> {
+    let story = device.journal()?.story().ok()?;
+    let update = update(state)?;
+    let version = story.pending().filter(|attempt| attempt.update == update)?.version.clone();
+    Some(version).filter(|version| !version.is_empty())
+}
+
 /// Confirms or rolls back. The exit code, if the end is not the good one.
 fn carry_out(
     options: &Health,
@@ -165,6 +174,7 @@ fn carry_out(
         Decision::Healthy | Decision::Degraded(_) => {
             if options.confirm {
                 device.confirm(Some(running))?;
+                crate::migrate::keep(device);
             }
             None
         }
@@ -256,7 +266,7 @@ fn feeder(settings: &Settings) -> Feeder {
 }
 
 /// This program, which makes the check. It is found even if its file has been replaced.
-fn command_of(options: &Health, check: &Check) -> Command {
+fn command_of(options: &Health, version: Option<&str>, check: &Check) -> Command {
     let mut command = Command::new("/proc/self/exe");
     // By another name it would be another tool.
     command.arg0("bootslot").arg("health");
@@ -266,7 +276,7 @@ fn command_of(options: &Health, check: &Check) -> Command {
     if let Some(settings) = options.device.settings() {
         command.arg("--settings").arg(settings);
     }
-    if let Some(version) = &options.update_version {
+    if let Some(version) = version {
         command.arg(format!("--update-version={version}"));
     }
     command
@@ -285,8 +295,14 @@ fn hear(event: Event<'_>, quiet: bool) {
 
 /// The evidence and the decision, before anything is done about it. A journal that can't be written holds nobody up.
 fn write_down(device: &mut Device, state: &State, running: &Name, report: &Report) {
-    let Some(journal) = device.journal() else { return };
     let mut events = failures(report, false);
+    if matches!(report.decision, Decision::RollBack(_) | Decision::Reboot(_)) {
+        events.push(journal::Event::Evidence {
+            source: "kernel-log".into(),
+            slot: running.to_string(),
+            text: checks::end_of_kernel_log(&Roots::of(device.settings())),
+        });
+    }
     let names: Vec<&str> = report.because_of().map(|evidence| evidence.name.as_str()).collect();
     events.push(journal::Event::Decision {
         decision: report.decision.name().to_owned(),
@@ -295,6 +311,7 @@ fn write_down(device: &mut Device, state: &State, running: &Name, report: &Repor
         blame: report.blames_update(),
         checks: names.join(" "),
     });
+    let Some(journal) = device.journal() else { return };
     if let Err(error) = journal.append(&events) {
         complain(PROGRAM, format_args!("{error}"));
     }

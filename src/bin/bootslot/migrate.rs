@@ -74,6 +74,21 @@ pub fn run(options: &Migration) -> Outcome {
     Err(error.into())
 }
 
+/// The slot was confirmed: the data stay as they are. Where that fails, the next boot's migration does the same.
+pub fn keep(device: &mut Device) {
+    let settings = device.settings().migrate.clone();
+    if settings.data.is_empty() {
+        return;
+    }
+    let facts = facts(device);
+    let kept = migrate::confirm(&settings, &facts, &mut |event| {
+        note(Some(&mut *device), event.name(), &event.to_string());
+    });
+    if let Err(error) = kept {
+        complain(PROGRAM, format_args!("{error}; the next boot tries again"));
+    }
+}
+
 /// What happens goes to the journal, where there is one. A journal that is full keeps no services from starting.
 fn note(device: Option<&mut Device>, step: &str, detail: &str) {
     let Some(journal) = device.and_then(Device::journal) else { return };

@@ -243,7 +243,14 @@ pub fn run(command: &Command) -> Outcome {
         Command::Try { target, tries, again, options } => {
             order(options, |device| device.try_slot(target, tries.tries, *again))
         }
-        Command::Confirm { expected, options } => order(options, |device| device.confirm(expected.as_ref())),
+        Command::Confirm { expected, options } => order(options, |device| {
+            let done = device.confirm(expected.as_ref());
+            #[cfg(feature = "health")]
+            if done.is_ok() {
+                crate::migrate::keep(device);
+            }
+            done
+        }),
         Command::Rollback { reason, options } => {
             let reason = match reason {
                 Why::Health => Reason::Health,

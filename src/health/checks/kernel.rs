@@ -1,5 +1,6 @@
 //! What the kernel tells of its own troubles: its log, what it kept of an earlier boot, and who reset the device.
 
+use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::OpenOptionsExt;
@@ -32,6 +33,29 @@ pub(super) fn log(path: &Path, texts: &[String]) -> Result<Finding, String> {
     match found {
         Some(line) => Err(format!("the kernel says: {line}")),
         None => Ok(format!("none of {} lines says {}", lines, any_of(texts)).into()),
+    }
+}
+
+/// The end of what the kernel has said in this boot, at most so many bytes; empty where its log can't be read.
+pub(super) fn end_of_log(path: &Path, longest: usize) -> String {
+    let mut lines: VecDeque<String> = VecDeque::new();
+    let mut length = 0;
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path);
+    let read = file.and_then(|file| {
+        each_record(file, |record| {
+            if let Some(message) = message(record) {
+                length += message.len() + 1;
+                lines.push_back(message.to_owned());
+            }
+            while length > longest {
+                length -= lines.pop_front().map_or(length, |line| line.len() + 1);
+            }
+            None::<()>
+        })
+    });
+    match read {
+        Ok(_) => lines.into_iter().map(|line| line + "\n").collect(),
+        Err(_) => String::new(),
     }
 }
 
@@ -152,6 +176,18 @@ mod tests {
         let long = good.repeat(1000) + "3,4,5,-;end\n";
         assert_eq!(says(&long, &["end"]), Err("the kernel says: end".into()));
         assert!(super::log(Path::new("/does/not/exist"), &[]).is_err());
+    }
+
+    #[test]
+    fn the_end_of_the_log_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kmsg");
+        let records: String =
+            (0..100).map(|n| format!("6,{n},0,-;line {n}\n12,{n},0,-;of user space\n")).collect();
+        fs::write(&path, records).unwrap();
+        assert_eq!(end_of_log(&path, 16), "line 98\nline 99\n");
+        assert_eq!(end_of_log(&path, 1 << 20).lines().count(), 100);
+        assert_eq!(end_of_log(&folder.path().join("none"), 16), "");
     }
 
     #[test]

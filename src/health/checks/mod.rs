@@ -116,6 +116,11 @@ fn any_of(words: &[String]) -> String {
     words.join(" or ")
 }
 
+/// The end of what the kernel has said in this boot, for the other slot to read; empty where its log can't be read.
+pub fn end_of_kernel_log(roots: &Roots) -> String {
+    kernel::end_of_log(&roots.kernel_log, super::TAIL)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
