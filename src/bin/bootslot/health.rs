@@ -116,6 +116,9 @@ fn decide(options: &Health) -> Outcome {
         // The old system's slot is the right one, whichever boots next.
         let system = System { expected: running, ..system };
         let report = run_once(&checks, &system, &mut caller);
+        if options.record {
+            append(&mut device, &failures(&report, true));
+        }
         return once(options, &settings, &state, &checks, &report);
     }
     let running = match device.running() {
@@ -209,7 +212,7 @@ fn once(options: &Health, settings: &Settings, state: &State, checks: &[Check], 
     }
     let path = baseline_path(options, settings);
     files::replace(&mut RealFiles::default(), &path, baseline.to_text().as_bytes())
-        .map_err(|error| Error::from(Place::new(&path, "recording what the system passes").io(error)))?;
+        .map_err(|error| Place::new(&path, "recording what the system passes").io(error))?;
     print(&shown::report(report, options.device.json))
 }
 
@@ -285,7 +288,6 @@ fn hear(event: Event<'_>, quiet: bool) {
 
 /// The evidence and the decision, before anything is done about it. A journal that can't be written holds nobody up.
 fn write_down(device: &mut Device, state: &State, running: &Name, report: &Report) {
-    let Some(journal) = device.journal() else { return };
     let mut events = failures(report, false);
     let names: Vec<&str> = report.because_of().map(|evidence| evidence.name.as_str()).collect();
     events.push(journal::Event::Decision {
@@ -295,7 +297,12 @@ fn write_down(device: &mut Device, state: &State, running: &Name, report: &Repor
         blame: report.blames_update(),
         checks: names.join(" "),
     });
-    if let Err(error) = journal.append(&events) {
+    append(device, &events);
+}
+
+fn append(device: &mut Device, events: &[journal::Event]) {
+    let Some(journal) = device.journal().filter(|_| !events.is_empty()) else { return };
+    if let Err(error) = journal.append(events) {
         complain(PROGRAM, format_args!("{error}"));
     }
 }
