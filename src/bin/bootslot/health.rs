@@ -117,6 +117,9 @@ fn decide(options: &Health) -> Outcome {
         // The old system's slot is the right one, whichever boots next.
         let system = System { expected: running, ..system };
         let report = run_once(&checks, &system, &mut caller);
+        if options.record {
+            append(&mut device, &failures(&report, true));
+        }
         return once(options, &settings, &state, &checks, &report);
     }
     let running = match device.running() {
@@ -219,7 +222,7 @@ fn once(options: &Health, settings: &Settings, state: &State, checks: &[Check], 
     }
     let path = baseline_path(options, settings);
     files::replace(&mut RealFiles::default(), &path, baseline.to_text().as_bytes())
-        .map_err(|error| Error::from(Place::new(&path, "recording what the system passes").io(error)))?;
+        .map_err(|error| Place::new(&path, "recording what the system passes").io(error))?;
     print(&shown::report(report, options.device.json))
 }
 
@@ -311,8 +314,12 @@ fn write_down(device: &mut Device, state: &State, running: &Name, report: &Repor
         blame: report.blames_update(),
         checks: names.join(" "),
     });
-    let Some(journal) = device.journal() else { return };
-    if let Err(error) = journal.append(&events) {
+    append(device, &events);
+}
+
+fn append(device: &mut Device, events: &[journal::Event]) {
+    let Some(journal) = device.journal().filter(|_| !events.is_empty()) else { return };
+    if let Err(error) = journal.append(events) {
         complain(PROGRAM, format_args!("{error}"));
     }
 }
