@@ -176,6 +176,74 @@ fn every_file_of_settings_shown_is_read() {
     assert!(files >= 1, "no file of settings found");
 }
 
+/// What is wrong with the sources of a page that compares programs: a cell without a note, a note that is missing or
+/// not used, a cell about us whose note is not ours, and a note of ours that names a file or a test that is not there.
+fn without_source(page: &str) -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let inside = |text: &str, open: &str, close: &str| -> Vec<String> {
+        let parts = text.split(open).skip(1).filter_map(|rest| rest.split_once(close));
+        parts.map(|(inner, _)| inner.to_string()).collect()
+    };
+    let notes: Vec<(&str, &str)> =
+        page.lines().filter_map(|line| line.strip_prefix("[^")?.split_once("]: ")).collect();
+    let rest: Vec<&str> = page.lines().filter(|line| !line.starts_with("[^")).collect();
+    let mut wrong = Vec::new();
+    for line in rest.iter().filter(|line| line.starts_with('|')) {
+        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+        // The head of a table begins with an empty cell, and a table of other things has not these columns.
+        let [question, .., ours] = cells[..] else { continue };
+        if cells.len() != 7 || question.is_empty() || question.starts_with("---") {
+            continue;
+        }
+        for cell in cells.iter().skip(1).filter(|cell| **cell != "–" && !cell.contains("[^")) {
+            wrong.push(format!("{question}: no source: {cell}"));
+        }
+        if !inside(ours, "[^", "]").iter().all(|name| name.starts_with("b-")) {
+            wrong.push(format!("{question}: not our source: {ours}"));
+        }
+    }
+    let used = inside(&rest.join("\n"), "[^", "]");
+    let unknown = used.iter().filter(|name| !notes.iter().any(|(note, _)| note == name));
+    wrong.extend(unknown.map(|name| format!("{name}: there is no such note")));
+    let idle = notes.iter().filter(|(name, _)| !used.iter().any(|other| other == name));
+    wrong.extend(idle.map(|(name, _)| format!("{name}: not used")));
+    for (name, text) in notes.iter().filter(|(name, _)| name.starts_with("b-")) {
+        let quoted = text.split('`').skip(1).step_by(2);
+        let (files, tests): (Vec<&str>, Vec<&str>) = quoted.partition(|word| word.contains(['/', '.']));
+        let links = inside(text, "](", ")");
+        let linked =
+            links.iter().map(|link| root.join("docs").join(link.split('#').next().unwrap_or_default()));
+        let named: Vec<PathBuf> = files.iter().map(|file| root.join(file)).chain(linked).collect();
+        wrong.extend(
+            named.iter().filter(|path| !path.exists()).map(|path| format!("{name}: {}", path.display())),
+        );
+        let code: String = named.iter().filter_map(|path| fs::read_to_string(path).ok()).collect();
+        let missing = tests.iter().filter(|test| !code.contains(&format!("fn {test}(")));
+        wrong.extend(missing.map(|test| format!("{name}: no test {test}")));
+    }
+    wrong
+}
+
+#[test]
+fn each_cell_of_the_comparison_has_a_source() {
+    let page = include_str!("../docs/compare.md");
+    assert_eq!(without_source(page), Vec::<String>::new());
+    let rows = page.lines().filter(|line| line.starts_with('|') && line.contains("[^b-")).count();
+    assert!(rows > 25, "only {rows} rows found");
+    for (from, to, told) in [
+        (" [^b-env] |", " |", "no source"),
+        ("[^b-env] |", "[^x-flows] |", "not our source"),
+        ("[^r-boot] |", "[^r-boat] |", "r-boat: there is no such note"),
+        ("[^env] |", "[^r-env] |", "env: not used"),
+        ("`no_power_cut_loses_the_environment`", "`no_cut_loses_it`", "no test no_cut_loses_it"),
+        ("`tests/power_cut/main.rs`", "`tests/power_cut/gone.rs`", "gone.rs"),
+        ("(slots.md#", "(slot.md#", "slot.md"),
+    ] {
+        let wrong = without_source(&page.replace(from, to));
+        assert!(wrong.iter().any(|line| line.contains(told)), "{told}: {wrong:?}");
+    }
+}
+
 #[test]
 fn the_block_finder_finds_only_its_language() {
     let text = "a\n```x\n1\n```\n```y\n2\n```\n```x\n3\n4\n```\n";
