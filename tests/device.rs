@@ -669,3 +669,29 @@ fn the_last_resort_is_never_installed_to_and_installs_into_the_others() {
         assert!(state(&place).starts_with(&format!("active_slot={slot} boot_success=0 boot_try_count=3")));
     }
 }
+
+#[test]
+fn a_late_fall_back_can_be_forbidden() {
+    let place = place(&["active_slot=A", "boot_success=1", "slot_A=good"]);
+    let settings = |slot: &str| {
+        let mut settings = running(slot);
+        settings.update.prevent_late_fallback = true;
+        settings
+    };
+    let update = |slot: &str, other: &str| {
+        open(&place, &settings(slot)).begin_install(&name(other)).unwrap();
+        let finished = open(&place, &settings(slot)).finish_install(&name(other), None, None, false).unwrap();
+        // Until it is confirmed there is a way back.
+        assert_eq!(finished.after.mark(&name(slot)), Some(Mark::Good));
+        open(&place, &settings(other)).confirm(None).unwrap()
+    };
+    let done = update("A", "B");
+    assert!(done.stored());
+    assert_eq!(state(&place), "active_slot=B boot_success=1 boot_try_count=0 slot_A=bad slot_B=good");
+    let next = open(&place, &settings("B")).next_boot().unwrap();
+    assert_eq!(next.order, [name("B")], "only B is tried");
+    assert!(open(&place, &settings("B")).try_slot(&name("A"), None, true).is_err());
+    // The next update goes to A as always.
+    update("B", "A");
+    assert_eq!(state(&place), "active_slot=A boot_success=1 boot_try_count=0 slot_A=good slot_B=bad");
+}

@@ -346,8 +346,11 @@ impl Device {
         let source = self.desk.settings.bootcount.clone();
         let in_store = source == Some(Source::Environment);
         let order = Order { target: slot, resets_counter: in_store, ..Order::new("confirm") };
-        let confirm =
-            |state: &State, running: &Name, _: &Board| state.confirm(slot.unwrap_or(running), running);
+        let for_good = self.desk.settings.update.prevent_late_fallback;
+        let confirm = |state: &State, running: &Name, _: &Board| match for_good {
+            true => state.confirm_for_good(slot.unwrap_or(running), running),
+            false => state.confirm(slot.unwrap_or(running), running),
+        };
         let mut done = self.order(order, &confirm);
         let stored = matches!(done, Ok(_) | Err(Error::FloorNotStored(_)));
         if let Some(mut counter) = source.as_ref().filter(|_| stored).and_then(Source::open) {

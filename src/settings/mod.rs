@@ -98,6 +98,8 @@ pub struct Update {
     pub certificates: Certificates,
     /// The file that holds the lowest version that is installed, beside the environment; `None`: there is none.
     pub floor: Option<PathBuf>,
+    /// Whether no other slot boots any more once one is confirmed, until something is installed to it.
+    pub prevent_late_fallback: bool,
     /// What is refused once an update has failed here.
     pub refuse: Refuse,
     /// How often an update may be installed again that failed through no fault of its own.
@@ -178,6 +180,7 @@ impl Default for Update {
             keys: Path::new(DEFAULT_KEYS).into(),
             certificates: Certificates::default(),
             floor: None,
+            prevent_late_fallback: false,
             refuse: Refuse::default(),
             retries: 0,
             retry_after: 60 * 60,

@@ -19,6 +19,7 @@ pub(super) struct Section {
     floor: Option<Spanned<PathBuf>>,
     certificate_purpose: Option<PurposeName>,
     certificate_time: Option<TimeName>,
+    prevent_late_fallback: Option<bool>,
     refuse_failed: Option<RefuseName>,
     retries: Option<u32>,
     retry_after: Option<Spanned<String>>,
@@ -63,6 +64,7 @@ impl Section {
             Some(TimeName::Ignored) => CertificateTime::Ignored,
             Some(TimeName::Clock) | None => CertificateTime::Clock,
         };
+        update.prevent_late_fallback = self.prevent_late_fallback.unwrap_or_default();
         update.refuse = match self.refuse_failed {
             Some(RefuseName::Version) => Refuse::Version,
             Some(RefuseName::Update) | None => Refuse::Update,

@@ -160,6 +160,19 @@ impl State {
         Ok(next)
     }
 
+    /// As [`confirm`](State::confirm), and no other slot boots from now on: they are as if they were being written, until
+    /// something is installed to them. Where the confirmed slot does not load, the last resort and the recovery are left.
+    pub fn confirm_for_good(&self, slot: &Name, running: &Name) -> Outcome {
+        let mut next = self.confirm(slot, running)?;
+        if next.active.known() == Some(slot) {
+            let others: Vec<Name> = next.ordinary().map(|other| other.name.clone()).collect();
+            for other in others.iter().filter(|other| *other != slot) {
+                next.set_mark(other, Field::Is(Mark::Writing));
+            }
+        }
+        Ok(next)
+    }
+
     /// The last failure was heard of: it is no longer on record.
     pub fn acknowledge(&self) -> State {
         State { failed: None, ..self.clone() }

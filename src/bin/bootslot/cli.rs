@@ -58,7 +58,7 @@ pub fn run() -> ExitCode {
         #[cfg(feature = "update")]
         Group::Bundle(options) => finish(crate::bundle::PROGRAM, crate::bundle::run(&options)),
         #[cfg(feature = "health")]
-        Group::Migrate(options) => finish(crate::migrate::PROGRAM, crate::migrate::run(&options)),
+        Group::Migrate(options) => finish(crate::kept::PROGRAM, crate::migrate::run(&options)),
         Group::Health(options) => finish(crate::health::PROGRAM, crate::health::run(&options)),
         Group::Journal(options) => finish("bootslot journal", crate::journal::run(&options)),
         #[cfg(feature = "health")]

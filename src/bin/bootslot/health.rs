@@ -177,7 +177,7 @@ fn carry_out(
         Decision::Healthy | Decision::Degraded(_) => {
             if options.confirm {
                 device.confirm(Some(running))?;
-                crate::migrate::keep(device);
+                crate::kept::keep(device);
             }
             None
         }

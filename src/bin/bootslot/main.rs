@@ -27,6 +27,8 @@ mod install;
 #[cfg(feature = "cli")]
 mod journal;
 #[cfg(all(feature = "cli", feature = "health"))]
+mod kept;
+#[cfg(all(feature = "cli", feature = "health"))]
 mod migrate;
 #[cfg(all(feature = "cli", feature = "update"))]
 mod origin;

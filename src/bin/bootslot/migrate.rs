@@ -2,19 +2,14 @@
 
 use std::fmt::Write;
 
-use bootslot::device::Device;
-use bootslot::journal;
 use bootslot::migrate::{self, Event, Facts, MigrateError, Next, State, Status};
-use bootslot::Error;
 use clap::Args;
 use serde_json::{json, Map, Value};
 
-use crate::outcome::{complain, print, print_event, Failure, Outcome, NO};
+use crate::kept::{facts, note, unread};
+use crate::outcome::{print, print_event, Outcome, NO};
 use crate::report::to_json;
 use crate::slots;
-
-/// How messages begin.
-pub const PROGRAM: &str = "bootslot migrate";
 
 /// The options of the command.
 #[derive(Args)]
@@ -72,51 +67,6 @@ pub fn run(options: &Migration) -> Outcome {
         let _ = print_event(&failed);
     }
     Err(error.into())
-}
-
-/// The slot was confirmed: the data stay as they are. Where that fails, the next boot's migration does the same.
-pub fn keep(device: &mut Device) {
-    let settings = device.settings().migrate.clone();
-    if settings.data.is_empty() {
-        return;
-    }
-    let facts = facts(device);
-    let kept = migrate::confirm(&settings, &facts, &mut |event| {
-        note(Some(&mut *device), event.name(), &event.to_string());
-    });
-    if let Err(error) = kept {
-        complain(PROGRAM, format_args!("{error}; the next boot tries again"));
-    }
-}
-
-/// What happens goes to the journal, where there is one. A journal that is full keeps no services from starting.
-fn note(device: Option<&mut Device>, step: &str, detail: &str) {
-    let Some(journal) = device.and_then(Device::journal) else { return };
-    let event = journal::Event::Migration { step: step.into(), detail: detail.into() };
-    if let Err(error) = journal.append(&[event]) {
-        complain(PROGRAM, format_args!("{error}"));
-    }
-}
-
-/// Who runs. Where the boot state can't be read, nobody is confirmed.
-fn facts(device: &mut Device) -> Facts {
-    let running = device.running().cloned();
-    match device.state() {
-        Ok(state) => Facts::new(&state, running.as_ref()),
-        Err(error) => {
-            // Where no copy is valid, U-Boot boots by its compiled-in variables, which are a trial.
-            if !matches!(error, Error::NoValidCopy { .. }) {
-                unread(&error.into());
-            }
-            Facts { slot: running, ..Facts::default() }
-        }
-    }
-}
-
-fn unread(failure: &Failure) {
-    if let Failure::Error(error) = failure {
-        complain(PROGRAM, format_args!("the boot state can't be read: {error}"));
-    }
 }
 
 fn event_json(event: &Event) -> Value {

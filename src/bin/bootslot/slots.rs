@@ -247,7 +247,7 @@ pub fn run(command: &Command) -> Outcome {
             let done = device.confirm(expected.as_ref());
             #[cfg(feature = "health")]
             if done.is_ok() {
-                crate::migrate::keep(device);
+                crate::kept::keep(device);
             }
             done
         }),
