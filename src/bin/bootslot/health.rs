@@ -18,13 +18,15 @@ use bootslot::health::plan::plan;
 use bootslot::health::watchdog::Feeder;
 use bootslot::health::{checks, decide_by, reboot, run_once, Caller, Event, Evidence, Report, Roots, System};
 use bootslot::journal;
-use bootslot::settings::health::Check;
+use bootslot::migrate;
+use bootslot::settings::health::{Check, Kind};
 use bootslot::settings::Settings;
 use bootslot::slot::{Field, Mark, Name, Reason, State};
 use bootslot::{Error, Place};
 use clap::Args;
 
 use crate::health_report as shown;
+use crate::kept;
 use crate::outcome::{complain, print, Failure, Outcome, ANOTHER_TRY, NO, ROLLED_BACK, WAITS};
 use crate::slots;
 
@@ -87,8 +89,8 @@ fn make(options: &Health, name: &str) -> Outcome {
     let settings = Settings::find(options.device.settings())?;
     let check = plan(&settings.health)?.into_iter().find(|check| check.name == name);
     let check = check.ok_or_else(|| Failure::Usage(format!("there is no check {name:?}")))?;
-    let system =
-        System { version: options.update_version.clone(), since: options.since, ..System::default() };
+    let (version, since) = (options.update_version.clone(), options.since);
+    let system = System { version, since, ..System::default() };
     match checks::perform(&check.kind, &system, &Roots::of(&settings)) {
         Ok(finding) => print(finding.to_output().as_bytes()),
         Err(says) => {
@@ -98,19 +100,32 @@ fn make(options: &Health, name: &str) -> Outcome {
     }
 }
 
+/// Whether the data are as this system wants them; `None`: there are none that have a version.
+fn migrated(device: &mut Device) -> Outcome<Option<bool>> {
+    let facts = kept::facts(device);
+    let status = migrate::status(&device.settings().migrate, &facts)?;
+    Ok(status.map(|status| status.is_ready()))
+}
+
 fn decide(options: &Health) -> Outcome {
     let mut device = slots::open(&options.device)?;
     let settings = device.settings().clone();
     let checks = plan(&settings.health)?;
     let (state, running) = (device.state()?, device.running().cloned());
+    let on_trial = on_trial(&mut device, &state);
+    let migrated = match checks.iter().any(|check| check.kind == Kind::Migrated) {
+        true => migrated(&mut device)?,
+        false => None,
+    };
     let system = System {
         running: running.clone(),
         expected: state.active.known().cloned(),
-        version: options.update_version.clone().or_else(|| version_of(&mut device, &state)),
-        ..System::default()
+        version: options.update_version.clone().or_else(|| on_trial.clone().map(|(version, _)| version)),
+        since: on_trial.map(|(_, since)| since),
+        migrated,
     };
-    let version = system.version.clone();
-    let command = |check: &Check| command_of(options, version.as_deref(), check);
+    let (version, since) = (system.version.clone(), system.since);
+    let command = |check: &Check| command_of(options, version.as_deref(), since, check);
     let mut on_event = |event: Event<'_>| hear(event, options.device.json);
     let mut caller = Caller { command: &command, on_event: &mut on_event };
     if options.check || options.record {
@@ -158,12 +173,13 @@ fn decide(options: &Health) -> Outcome {
     }
 }
 
-/// The version of the update on trial, where its installation has told the journal.
-fn version_of(device: &mut Device, state: &State) -> Option<String> {
+/// The version of the update on trial, and when it was begun, where its installation has told the journal.
+fn on_trial(device: &mut Device, state: &State) -> Option<(String, i64)> {
     let story = device.journal()?.story().ok()?;
     let update = update(state)?;
-    let version = story.pending().filter(|attempt| attempt.update == update)?.version.clone();
-    Some(version).filter(|version| !version.is_empty())
+    let attempt =
+        story.pending().filter(|attempt| attempt.update == update && !attempt.version.is_empty())?;
+    Some((attempt.version.clone(), i64::try_from(attempt.begun).ok()?))
 }
 
 /// Confirms or rolls back. The exit code, if the end is not the good one.
@@ -177,7 +193,7 @@ fn carry_out(
         Decision::Healthy | Decision::Degraded(_) => {
             if options.confirm {
                 device.confirm(Some(running))?;
-                crate::kept::keep(device);
+                kept::keep(device);
             }
             None
         }
@@ -269,7 +285,7 @@ fn feeder(settings: &Settings) -> Feeder {
 }
 
 /// This program, which makes the check. It is found even if its file has been replaced.
-fn command_of(options: &Health, version: Option<&str>, check: &Check) -> Command {
+fn command_of(options: &Health, version: Option<&str>, since: Option<i64>, check: &Check) -> Command {
     let mut command = Command::new("/proc/self/exe");
     // By another name it would be another tool.
     command.arg0("bootslot").arg("health");
@@ -278,6 +294,9 @@ fn command_of(options: &Health, version: Option<&str>, check: &Check) -> Command
     command.arg(name);
     if let Some(settings) = options.device.settings() {
         command.arg("--settings").arg(settings);
+    }
+    if let Some(since) = since {
+        command.arg(format!("--since={since}"));
     }
     if let Some(version) = version {
         command.arg(format!("--update-version={version}"));

@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::{json, Map, Value};
 
 use crate::kept::{facts, note, unread};
-use crate::outcome::{print, print_event, Outcome, NO};
+use crate::outcome::{print, print_event, Failure, Outcome, NO};
 use crate::report::to_json;
 use crate::slots;
 
