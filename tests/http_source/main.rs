@@ -127,7 +127,7 @@ fn there_are_no_more_requests_than_the_limit() {
     }
     // A fifth is left for what nobody expected, which then costs what it needs.
     assert_eq!(server.asked().len(), 17);
-    for at in (200_000..500_000).step_by(100_000) {
+    for at in (900_000..960_000).step_by(20_000) {
         assert!(read(&mut source, at..at + 10).unwrap() == bytes[at..at + 10]);
         assert_eq!(server.asked().last().unwrap().range(bytes.len()), at..at + 10);
     }
@@ -138,7 +138,7 @@ fn there_are_no_more_requests_than_the_limit() {
         let range = range.start as usize..range.end as usize;
         assert!(read(&mut source, range.clone()).unwrap() == bytes[range]);
     }
-    assert!(server.asked().len() <= 40, "{}", server.asked().len());
+    assert!(server.asked().len() <= 41, "{}", server.asked().len());
 }
 
 /// A server of which each answer takes a while. It counts how many are asked for at a time, and refuses more than it
@@ -180,7 +180,8 @@ fn small_ranges_are_asked_for_a_few_at_a_time() {
         } else {
             let most = most.load(Ordering::SeqCst);
             assert!((3..=6).contains(&most), "{most}");
-            assert!(server.connections() <= 6, "{}", server.connections());
+            // The first request was not read to its end, so that its connection could not be used again.
+            assert!(server.connections() <= 7, "{}", server.connections());
         }
     }
 }
