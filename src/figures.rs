@@ -134,7 +134,7 @@ const OTHERS: &[&str] = &[
     "8 KiB on average",
     "1288900 bytes: 1288900 written",
     // Options and a constant of the source over HTTP, which not every build has.
-    "a gap of up to 1 KiB is read along",
+    "a gap of up to 4 KiB is read along",
     "no more than 256 KiB are on their way",
     "at most 32 KiB of each",
     "double from 1 s to 60 s",

@@ -100,7 +100,7 @@ impl State {
         let mut literals = skip_literals(&mut block)?;
         let count = match *take(&mut block, 1)? {
             [first @ 0..=127] => usize::from(first),
-            [first @ 128..=254] => (usize::from(first) - 128 << 8) + little_endian(take(&mut block, 1)?),
+            [first @ 128..=254] => ((usize::from(first) - 128) << 8) + little_endian(take(&mut block, 1)?),
             _ => little_endian(take(&mut block, 2)?) + 0x7f00,
         };
         if count > 0 {
