@@ -153,7 +153,7 @@ fn the_bundle_is_the_same_on_any_number_of_processors() {
     let text = place.read("root.img");
     let image: Vec<u8> = (0..12u32)
         .flat_map(|n| {
-            [&vec![n as u8; 100], &text[..390_000 - n as usize * 999], &vec![0; 3 << (2 * n)]].concat()
+            [&[n as u8; 100][..], &text[..390_000 - n as usize * 999], &vec![0; 3 << (2 * n)]].concat()
         })
         .collect();
     place.write("root.img", &image);
