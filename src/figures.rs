@@ -12,6 +12,8 @@ use crate::settings::{self, DEFAULT_SETTINGS};
 use crate::slot::{Board, Name, MAX_TRIES};
 use crate::storage::{exclusive, mtd, region, rename};
 use crate::store::{find, StoreOptions};
+#[cfg(feature = "bundle")]
+use crate::update::bundle::create::Compression;
 #[cfg(feature = "update")]
 use crate::update::bundle::table::{LARGEST_CHUNK, LONGEST_OLD};
 
@@ -99,6 +101,8 @@ fn told() -> Vec<(&'static str, String)> {
             "docs/health.md",
             format!("Executables in `{}` are checks", crate::settings::health::DEFAULT_FOLDER),
         ),
+        #[cfg(feature = "bundle")]
+        ("docs/update.md", format!("these bytes, up to {} MiB back", Compression::default().window >> 20)),
         ("docs/find.md", format!("On a disk it looks {} MiB to each side", find::AROUND >> 20)),
         (
             "docs/find.md",
@@ -130,9 +134,9 @@ const OTHERS: &[&str] = &[
     "8 KiB on average",
     "1288900 bytes: 1288900 written",
     // Options and a constant of the source over HTTP, which not every build has.
-    "a gap of up to 32 KiB is read along",
-    "when 256 KiB of the last one are left",
-    "at most 64 KiB of each",
+    "a gap of up to 4 KiB is read along",
+    "no more than 256 KiB are on their way",
+    "at most 32 KiB of each",
     "double from 1 s to 60 s",
     "silence for 60 s",
     // docs.rs runs the session in docs/integrate/no-rebuild.md that compares it.
@@ -144,6 +148,8 @@ const OTHERS: &[&str] = &[
     "kinds of chunks, of up to 1 MiB",
     #[cfg(not(feature = "settings"))]
     "two files of at most 128 KiB",
+    #[cfg(not(feature = "bundle"))]
+    "these bytes, up to 1 MiB back",
     #[cfg(not(feature = "libubootenv"))]
     "such a file has more than 64 MiB",
     "make each copy 16 KiB or more",

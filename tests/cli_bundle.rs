@@ -143,6 +143,38 @@ fn equal_images_give_equal_bundles() {
     assert_eq!(names.filter(|name| name.to_string_lossy().starts_with("u.bundle")).count(), 1);
 }
 
+/// An image of several stretches, with runs of zeros of all lengths in between.
+#[test]
+fn the_bundle_is_the_same_on_any_number_of_processors() {
+    if !have("taskset") {
+        return;
+    }
+    let place = place();
+    let text = place.read("root.img");
+    let image: Vec<u8> = (0..12u32)
+        .flat_map(|n| {
+            [&[n as u8; 100][..], &text[..390_000 - n as usize * 999], &vec![0; 3 << (2 * n)]].concat()
+        })
+        .collect();
+    place.write("root.img", &image);
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let allowed = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap().trim();
+    let first = allowed.split(['-', ',']).next().unwrap();
+    let mut bundles = Vec::new();
+    for alone in [true, false] {
+        let mut command = place.command("bootslot");
+        if alone {
+            command = Command::new("taskset");
+            command.current_dir(place.path(".")).args(["-c", first]).arg(place.path("bin/bootslot"));
+        }
+        run(command.args(CREATE)).ok();
+        bundles.push(place.read("u.bundle"));
+    }
+    assert!(bundles[0] == bundles[1]);
+    bootslot(&place, &["bundle", "sign", "u.bundle", "--key", "release.key"]).ok();
+    bootslot(&place, &["bundle", "verify", "u.bundle", "--key", "keys/release.pub"]).ok();
+}
+
 #[test]
 fn signatures_of_minisign_itself() {
     let place = place();

@@ -1,5 +1,5 @@
 //! System calls that std does not offer: MTD and UBI ioctls, mapped memory, flock, holes, page cache, extended
-//! attributes; and calls of OpenSSL that its crate does not offer.
+//! attributes; and calls of OpenSSL and zstd that their crates do not offer.
 //!
 //! Together with the C interface this is the crate's only `unsafe`: each function here is safe to
 //! call, and none of them knows what it is used for.
@@ -18,6 +18,8 @@ pub mod tree;
 pub mod ubi;
 #[cfg(feature = "health")]
 pub mod watchdog;
+#[cfg(feature = "bundle")]
+pub mod zstd;
 
 use std::ffi::{CStr, CString};
 use std::fs::File;

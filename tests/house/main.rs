@@ -43,6 +43,9 @@ const IMPORTS: &[(&str, &[&str])] = &[
     // Except for whom the device trusts.
     ("update/bundle/signature", &["update/bundle", "update/error", "settings", "error"]),
     ("update/bundle/cms", &["update/error", "settings", "sys"]),
+    // The encoder for sequences is a call of C.
+    ("update/bundle/press", &["update/bundle", "sys"]),
+    ("update/bundle/sequences", &["sys"]),
     (
         "bin",
         &[

@@ -68,7 +68,7 @@ pub struct Create {
     #[arg(long, value_name = "PART=FILE", value_parser = image)]
     against: Vec<(String, PathBuf)>,
 
-    /// How hard to compress, 1 to 19 [default: 15, of patches 19]
+    /// How hard to compress, 1 to 19 [default: 19]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..=19))]
     level: Option<i32>,
 
@@ -156,9 +156,9 @@ pub fn create(options: &Create) -> Outcome {
         free: options.free.clone(),
         payloads: Vec::new(),
     };
-    let usual = if options.against.is_empty() { Compression::default().level } else { PATCH_LEVEL };
-    let level = options.level.unwrap_or(usual);
-    let compression = Compression { level, average: options.chunk_size, ..Compression::default() };
+    let usual = Compression::default();
+    let level = options.level.unwrap_or(usual.level);
+    let compression = Compression { level, average: options.chunk_size, ..usual };
     let known = |(part, _): &&(String, PathBuf)| options.images.iter().any(|(other, _)| other == part);
     if let Some((part, _)) = options.against.iter().find(|old| !known(old)) {
         return Err(Failure::Usage(format!("--against {part}: there is no new image for this part")));
@@ -182,9 +182,6 @@ pub fn create(options: &Create) -> Outcome {
     let (file, id, size) = (options.output.display(), bundle.id(), bundle.size());
     print(format!("{file}: update {id}, {size} bytes, not signed\n").as_bytes())
 }
-
-/// A patch is made for a link on which each byte counts.
-const PATCH_LEVEL: i32 = 19;
 
 /// The file of an old image, which goes at the end if it was made for this.
 struct OldImage {

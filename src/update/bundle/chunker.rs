@@ -11,7 +11,7 @@ use fastcdc::v2020::FastCDC;
 const BLOCK: usize = 4096;
 
 /// How much is read at once.
-const BUFFER: usize = 4 << 20;
+const BUFFER: usize = 1 << 20;
 
 /// The sizes of chunks in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,7 +91,10 @@ impl<R: Read> Chunker<R> {
     /// A run of zeros that starts at `start`, where no data are.
     fn zeros(&mut self) -> io::Result<Option<Piece<'_>>> {
         let mut run = 0;
-        while let Some(block) = self.block(self.start)? {
+        loop {
+            // An image may have a run of many GiB, which is not to be in memory.
+            self.forget();
+            let Some(block) = self.block(self.start)? else { break };
             if !is_zero(self.buffer.get(block.clone()).unwrap_or_default()) {
                 break;
             }
@@ -185,6 +188,20 @@ mod tests {
             });
         }
         pieces
+    }
+
+    #[test]
+    fn a_long_run_of_zeros_is_not_in_memory() {
+        let image = io::repeat(0).take(50 << 20).chain(&[7; 98_304][..]).chain(io::repeat(0).take(9 << 20));
+        let mut chunker = Chunker::new(image, Sizes { average: 8192 });
+        let mut zeros = 0;
+        while let Some(piece) = chunker.next_piece().unwrap() {
+            if let Piece::Zeros(len) = piece {
+                zeros += len;
+            }
+            assert!(chunker.buffer.capacity() <= 4 * BUFFER, "{}", chunker.buffer.capacity());
+        }
+        assert_eq!(zeros, 59 << 20);
     }
 
     #[test]

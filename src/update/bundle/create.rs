@@ -13,9 +13,10 @@ use std::path::{Path, PathBuf};
 
 use super::chunker::{Chunker, Piece, Sizes};
 use super::container::{signatures_to_bytes, Head, Signature};
-use super::frame::{history, prefix, Encoder};
+use super::frame::history;
 use super::manifest::{Manifest, Payload};
 use super::patch::{self, Pair};
+use super::press::Press;
 use super::table::{Builder, Digest};
 use super::{sha256, WholeHash};
 use crate::error::Place;
@@ -35,7 +36,7 @@ pub struct Compression {
 
 impl Default for Compression {
     fn default() -> Self {
-        Compression { level: 15, window: 64 << 10, average: None }
+        Compression { level: 19, window: 1 << 20, average: None }
     }
 }
 
@@ -152,23 +153,29 @@ fn length(bytes: usize) -> Result<u32> {
 
 /// Pieces of an image that are worked on together.
 struct Batch {
-    encoder: Encoder,
+    press: Press,
     /// Before the pieces there are up to [`Compression::window`] bytes of the image.
     bytes: Vec<u8>,
-    /// Where each chunk lies in `bytes`, and runs of zeros between them, which do as well.
+    /// Where the pieces start in `bytes`.
+    lead: usize,
+    /// Where each chunk and each short run of zeros lies in `bytes`.
     pieces: Vec<(Range<usize>, Done)>,
-    /// So many zeros follow, of which `bytes` holds the last ones only.
+    /// So many zeros follow, of which `bytes` holds none.
     zeros: u64,
 }
 
 enum Done {
     Not,
+    Zeros,
     Plain(Digest),
     Compressed(Digest, Vec<u8>),
 }
 
 /// So much of an image is worked on together.
 const BATCH: usize = 1 << 20;
+
+/// A run of zeros of up to so many bytes is gone through as any others. A longer one ends a batch.
+const SHORT_RUN: u64 = 64 << 10;
 
 fn add(
     part: &str,
@@ -191,10 +198,15 @@ fn add(
         batch.zeros = 0;
         batch.bytes.clear();
         batch.bytes.append(&mut before);
-        let lead = batch.bytes.len();
-        while batch.bytes.len() < lead + BATCH && batch.zeros == 0 {
+        batch.lead = batch.bytes.len();
+        while batch.bytes.len() < batch.lead + BATCH && batch.zeros == 0 {
             match chunker.next_piece().map_err(failed)? {
                 None => break,
+                Some(Piece::Zeros(len)) if len <= SHORT_RUN => {
+                    let start = batch.bytes.len();
+                    batch.bytes.resize(start + len as usize, 0);
+                    batch.pieces.push((start..batch.bytes.len(), Done::Zeros));
+                }
                 Some(Piece::Zeros(len)) => batch.zeros = len,
                 Some(Piece::Chunk(chunk)) => {
                     let start = batch.bytes.len();
@@ -207,12 +219,14 @@ fn add(
         Ok(!batch.pieces.is_empty() || batch.zeros > 0)
     };
     let work = |batch: &mut Batch| {
-        let Batch { encoder, bytes, pieces, .. } = batch;
-        for (place, done) in pieces {
-            let before = prefix(bytes.get(..place.start).unwrap_or_default(), window);
-            let chunk = bytes.get(place.clone()).unwrap_or_default();
-            let digest = sha256(chunk);
-            *done = match encoder.encode(before, chunk, compression.level) {
+        let Batch { press, bytes, lead, pieces, .. } = batch;
+        let chunks =
+            || pieces.iter().filter(|(_, done)| matches!(done, Done::Not)).map(|(place, _)| place.clone());
+        let frames = press.frames(bytes, *lead, chunks());
+        let chunks = pieces.iter_mut().filter(|(_, done)| matches!(done, Done::Not));
+        for ((place, done), frame) in chunks.zip(frames) {
+            let digest = sha256(bytes.get(place.clone()).unwrap_or_default());
+            *done = match frame {
                 Some(frame) => Done::Compressed(digest, frame),
                 None => Done::Plain(digest),
             };
@@ -226,11 +240,14 @@ fn add(
     let consume = |batch: &mut Batch| {
         for (place, done) in &batch.pieces {
             let chunk = batch.bytes.get(place.clone()).unwrap_or_default();
-            whole.update(chunk);
-            largest = largest.max(chunk.len());
-            at += chunk.len() as u64;
             let len = chunk.len() as u64;
+            whole.update(chunk);
+            at += len;
             let bytes = match done {
+                Done::Zeros => {
+                    table.zeros(len);
+                    continue;
+                }
                 Done::Compressed(digest, frame) => {
                     table.chunk(len, Some(frame.len() as u64), *digest);
                     frame
@@ -241,6 +258,7 @@ fn add(
                 }
                 Done::Not => return Err(UpdateError::Format("a chunk was not worked on".into())),
             };
+            largest = largest.max(chunk.len());
             stored += bytes.len() as u64;
             out.write_all(bytes).map_err(|error| Place::new(path, "writing its chunks").io(error))?;
         }
@@ -252,7 +270,10 @@ fn add(
         progress(at);
         Ok(())
     };
-    let buffer = || Batch { encoder: Encoder::new(), bytes: Vec::new(), pieces: Vec::new(), zeros: 0 };
+    let buffer = || {
+        let press = Press::new(compression.level, window);
+        Batch { press, bytes: Vec::new(), lead: 0, pieces: Vec::new(), zeros: 0 }
+    };
     let buffers = (0..2 * pipe::workers() + 1).map(|_| buffer()).collect();
     pipe::run(buffers, fill, work, consume)?;
     out.flush().map_err(|error| Place::new(path, "writing its chunks").io(error))?;

@@ -9,6 +9,8 @@
 //! | `table.rs` | the chunks of an image and their hashes |
 //! | `frame.rs` | one chunk, compressed |
 //! | `create.rs` | images -> bundle (feature `bundle`) |
+//! | `press.rs` | a stretch of an image -> the frames of its chunks |
+//! | `sequences.rs` | which copies a zstd frame consists of |
 //! | `patch.rs` | an image and an older one -> a patch |
 //! | `compare.rs` | what the two have in common |
 //! | `chunker.rs` | where an image is cut into chunks |
@@ -28,6 +30,10 @@ pub(super) mod frame;
 pub mod manifest;
 #[cfg(feature = "bundle")]
 mod patch;
+#[cfg(feature = "bundle")]
+mod press;
+#[cfg(feature = "bundle")]
+mod sequences;
 pub mod signature;
 pub mod table;
 

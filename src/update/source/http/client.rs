@@ -24,6 +24,9 @@ use super::trouble::Trouble;
 use super::url::Url;
 use crate::error::{Error, Place};
 
+/// So many connections are kept, which is as many as there are requests at a time.
+const CONNECTIONS: usize = 6;
+
 /// So many redirects are followed for one request.
 const REDIRECTS: usize = 10;
 
@@ -307,9 +310,10 @@ impl Client {
             .timeout_send_request(Some(self.options.stall))
             .timeout_recv_response(Some(self.options.stall))
             .timeout_per_read(Some(self.options.stall))
-            .input_buffer_size(64 << 10)
+            .input_buffer_size(32 << 10)
             .output_buffer_size(16 << 10)
-            .max_idle_connections(2)
+            .max_idle_connections(CONNECTIONS)
+            .max_idle_connections_per_host(CONNECTIONS)
             .build();
         let agent = config.new_agent();
         agents.push((way, agent.clone()));

@@ -23,6 +23,7 @@ pub mod ranges;
 mod trouble;
 pub mod url;
 
+use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::ops::Range;
 use std::sync::atomic::Ordering;
@@ -47,9 +48,15 @@ use url::Url;
 /// where the last one ended for twice as many.
 const FIRST: u64 = 64 << 10;
 
-/// When so many bytes of a planned request are left, the next one is sent, on a second connection: so the way there
-/// and back costs no time. Not earlier: a server does not wait for ever until its bytes are taken.
+/// As long as no more bytes than these are on their way, the next planned request is sent, on another connection: so
+/// the way there and back costs no time. Not earlier: a server does not wait for ever until its bytes are taken.
 const AHEAD: u64 = 256 << 10;
+
+/// So many requests are sent ahead at most. With the one that is read there are as many connections as a browser has.
+const MOST_AHEAD: usize = 5;
+
+/// Of the requests that are left, one in so many is for what nobody could foresee.
+const RESERVE: usize = 5;
 
 /// Bytes that nobody wants are read in such pieces.
 const PIECE: usize = 16 << 10;
@@ -65,6 +72,12 @@ struct Stream {
     ends_there: bool,
 }
 
+/// A request that was sent ahead.
+struct Ahead {
+    range: Range<u64>,
+    thread: JoinHandle<Option<Answer>>,
+}
+
 /// A bundle on a server.
 pub struct HttpSource {
     client: Client,
@@ -74,8 +87,10 @@ pub struct HttpSource {
     /// The requests that are to be made, in ascending order.
     plan: Vec<Range<u64>>,
     stream: Option<Stream>,
-    /// The planned request that was sent already, by its first byte.
-    ahead: Option<(u64, JoinHandle<Option<Answer>>)>,
+    /// The planned requests that were sent already, in ascending order.
+    ahead: VecDeque<Ahead>,
+    /// How many of them the server seems to bear.
+    most_ahead: usize,
     /// Requests that were made, of which none was to be repeated.
     requests: usize,
     /// All requests.
@@ -100,7 +115,8 @@ impl HttpSource {
             version: None,
             plan: Vec::new(),
             stream: None,
-            ahead: None,
+            ahead: VecDeque::new(),
+            most_ahead: MOST_AHEAD,
             requests: 0,
             attempts: 0,
             sends_all: false,
@@ -221,27 +237,38 @@ impl HttpSource {
         self.requests >= self.options.requests
     }
 
-    /// Sends the next planned request as soon as the end of this one is near.
+    /// Sends the next planned requests as soon as the end of what is on its way is near.
     fn ask_ahead(&mut self, stream: &Stream) {
-        if self.ahead.is_some() || self.sends_all || stream.end - stream.at > AHEAD {
+        if self.sends_all || self.planned(stream.at).is_none() {
             return;
         }
-        let next = self.plan.partition_point(|request| request.start < stream.end);
-        let Some(next) = self.plan.get(next).cloned() else { return };
-        if self.planned(stream.at).is_none() || self.total().is_none_or(|total| next.end > total) {
-            return;
-        }
-        if let Some(thread) = self.client.ahead(next.start, next.end - 1) {
+        let mut coming = stream.end - stream.at;
+        coming += self.ahead.iter().map(|ahead| ahead.range.end - ahead.range.start).sum::<u64>();
+        while coming <= AHEAD && self.ahead.len() < self.most_ahead {
+            let end = self.ahead.back().map_or(stream.end, |last| last.range.end);
+            let next = self.plan.partition_point(|request| request.start < end);
+            let next = self.plan.get(next).filter(|next| self.total().is_some_and(|total| next.end <= total));
+            let Some(range) = next.cloned() else { return };
+            let Some(thread) = self.client.ahead(range.start, range.end - 1) else { return };
             self.requests += 1;
             self.attempts += 1;
-            self.ahead = Some((next.start, thread));
+            coming += range.end - range.start;
+            self.ahead.push_back(Ahead { range, thread });
         }
     }
 
-    /// The answer to the request that was sent ahead, if that is the one for this byte.
-    fn came_ahead(&mut self, at: u64) -> Option<Answer> {
-        let (_, thread) = self.ahead.take().filter(|(first, _)| *first == at)?;
-        thread.join().ok()?
+    /// What became of the request that was sent ahead for this byte, if there is one.
+    fn came_ahead(&mut self, at: u64) -> Option<Option<Answer>> {
+        while self.ahead.front().is_some_and(|first| first.range.start < at) {
+            self.ahead.pop_front();
+        }
+        self.ahead.front().filter(|first| first.range.start == at)?;
+        let answer = self.ahead.pop_front()?.thread.join().ok().flatten();
+        if answer.is_none() {
+            // A server may allow for a few connections only.
+            self.most_ahead = (self.most_ahead / 2).max(1);
+        }
+        Some(answer)
     }
 
     /// Asks for the bytes from `at` on, of which so many are wanted at once.
@@ -264,7 +291,9 @@ impl HttpSource {
         };
         let end = end.min(total);
         let last = (end != u64::MAX).then(|| end - 1);
-        if let Some(answer) = self.came_ahead(at) {
+        let ahead = self.came_ahead(at);
+        let again = again || ahead.is_some();
+        if let Some(answer) = ahead.flatten() {
             return self.check(answer, at, end);
         }
         self.requests += usize::from(!again);
@@ -347,8 +376,8 @@ impl Source for HttpSource {
 
     fn announce(&mut self, ranges: &[Range<u64>]) {
         let left = self.options.requests.saturating_sub(self.requests);
-        self.ahead = None;
-        self.plan = ranges::merge(ranges, self.options.gap, left);
+        self.ahead.clear();
+        self.plan = ranges::merge(ranges, self.options.gap, left - left / RESERVE);
     }
 
     fn fetch(&mut self, offset: u64, buf: &mut [u8]) -> Result<()> {
