@@ -124,7 +124,7 @@ step() { printf '#!/bin/sh\n%s\n' "$1" >"$layer/usr/lib/bootslot/migrate.d/2-ste
 # A reboot that only leaves a file, so that there is something to look at. Then the restart must not be forced either.
 stub='reboot = ["touch", "/case/rebooted"]'
 stub_only() {
-    mkdir "$layer/etc/systemd/system/bootslot-health.service.d"
+    mkdir -p "$layer/etc/systemd/system/bootslot-health.service.d"
     printf '[Service]\nExecStart=\nExecStart=/usr/bin/bootslot health --reboot\n' \
         >"$layer/etc/systemd/system/bootslot-health.service.d/stub.conf"
 }
@@ -271,8 +271,67 @@ forced() {
     init=
 }
 
+# A shutdown that does not hang is not held up by the program that would force it.
+orderly() {
+    begin orderly '[[health.check]]' 'name = "no"' 'command = ["false"]' 'on-failure = "roll-back"' 'interval = "1s"' \
+        'retries = 2'
+    sed -i 's|^state = .*|state = "/case/state"|; s|^reboot-limit = .*|reboot-limit = "1min"|' \
+        "$layer/etc/bootslot/bootslot.toml"
+    mkdir "$folder/state"
+    on
+    local began=$SECONDS
+    is "restarted" wait_for 20 no kill -0 "$init"
+    init=
+}
+# A program that hangs is ended by systemd's watchdog, and begins anew.
+watchdog() {
+    begin watchdog "$stub" 'watchdog = "systemd"' '[[health.check]]' 'name = "no"' 'command = ["false"]'
+    mkdir "$layer/etc/systemd/system/bootslot-health.service.d"
+    printf '[Service]\nWatchdogSec=3s\n' >"$layer/etc/systemd/system/bootslot-health.service.d/watchdog.conf"
+    on
+    is "begun" wait_for 10 no has bootslot-health.service MainPID 0
+    is "hangs" inside kill -STOP "$(value bootslot-health.service MainPID)"
+    is "begins anew" wait_for 15 has bootslot-health.service NRestarts 1
+    given_up 6
+    is "old slot next" is_stored active_slot A
+}
+# The scripts of other init systems: a good trial, and one whose migration fails.
+script() {
+    local start=$2 status=$3
+    begin "$1" "$stub"
+    # No systemd, so no unit to ask for.
+    sed -i '/^\[\[health.check/,$d' "$layer/etc/bootslot/bootslot.toml"
+    printf '[[health.check]]\nname = "migrated"\nmigrated = true\n' >>"$layer/etc/bootslot/bootslot.toml"
+    : >"$layer/etc/insserv.conf"
+    mkdir -p "$layer/etc/init.d"
+    DESTDIR=$layer PREFIX=/usr OPENRCDIR=/etc/openrc.d RCSDIR=/etc/init.d tools/install-units.sh
+    mv "$layer/etc/openrc.d/bootslot" "$layer/etc/init.d/bootslot"
+    cat >"$folder/run" <<SH
+mkdir -p /run/lock
+for state in exclusive starting started stopping inactive wasinactive failed hotplugged daemons options scheduled init.d tmp; do
+    mkdir -p /run/openrc/\$state
+done
+: >/run/openrc/softlevel
+$start; echo "start \$?"
+n=0; until [ -e /run/bootslot-health.code ] || [ \$n = 100 ]; do sleep 0.1; n=\$((n + 1)); done
+$status; echo "status \$?"
+fw_printenv -n slot_B; cat /var/lib/app/data
+SH
+    # A forced restart would end the machine before it has told.
+    sed -i 's/ --force$//' "$layer/etc/init.d/bootslot" "$layer/etc/init.d/S03bootslot"
+    packaging/machine.sh "$root" "$folder" sh /case/run >"$folder/console" 2>&1 </dev/null || :
+    is "started" grep -qx "start 0" "$folder/console"
+    is "good" grep -qx "status 0" "$folder/console"
+    is "confirmed" grep -qx good "$folder/console"
+    is "new data" grep -qx new "$folder/console"
+    cat "$folder/console"
+}
+openrc() { script openrc 'rc-service bootslot start' 'rc-service bootslot status'; }
+busybox() { script busybox 'busybox sh /etc/init.d/S03bootslot start' 'busybox sh /etc/init.d/S03bootslot status'; }
+
 cases=("$@")
-[ ${#cases[@]} -gt 0 ] || cases=(healthy failing hung waiting greenboot migration required_unit forced)
+[ ${#cases[@]} -gt 0 ] || cases=(healthy failing hung waiting greenboot migration required_unit forced orderly watchdog
+    openrc busybox)
 for one in "${cases[@]}"; do
     began=$SECONDS
     "$one"
