@@ -9,7 +9,7 @@ help: ## this text
 build: ## the program, optimised: target/release/bootslot
 	cargo build --locked --release
 
-install: build ## program, C library, headers, pkg-config files: DESTDIR= PREFIX=/usr/local LIBDIR=
+install: build ## program, C library, headers, pkg-config files: DESTDIR= PREFIX=/usr/local LIBDIR=; units: SYSTEMDUNITDIR= OPENRCDIR= RCSDIR=
 	@libraries=$$(tools/build-capi.sh) && tools/install.sh target/release/bootslot "$$libraries"
 
 demo: build ## an update, a bad one rolled back, power cuts in stores: shown in a minute

@@ -53,3 +53,8 @@ crate=$(sed -n '/^\[package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 pc bootslot "$crate" "U-Boot environments and A/B slots, safe against power cuts" \
     >"$root$libdir/pkgconfig/bootslot.pc"
 pc libubootenv 0.3.7 "libubootenv's interface, served by bootslot" >"$root$libdir/pkgconfig/libubootenv.pc"
+
+# Where the init system looks for what it starts, if that is named.
+if [ -n "${SYSTEMDUNITDIR:-}${OPENRCDIR:-}${RCSDIR:-}" ]; then
+    tools/install-units.sh
+fi

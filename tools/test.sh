@@ -29,6 +29,7 @@ quick() {
 # Two lanes of about the same length, for two processors: each step keeps one busy most of the time.
 libraries() {
     step c-library ffi-tests/run.sh
+    step units packaging/test.sh
     step dependencies tools/deny.sh
     # Rust 1.85 builds the aarch64 program here, so that this step proves the oldest supported version too.
     step qemu-media qemu/test-media.sh

@@ -1,0 +1,340 @@
+#!/usr/bin/env bash
+# packaging/test.sh [CASE...]: boots a Debian system with systemd as process 1 and bootslot's units, once for each case,
+# and looks at what became of them: packaging/machine.sh. Then OpenRC's and busybox's scripts. Needs to be root.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+program=${BOOTSLOT_PROGRAM:-${CARGO_TARGET_DIR:-$PWD/target}/debug/bootslot}
+[ -n "${BOOTSLOT_PROGRAM:-}" ] || cargo build --locked --all-features --bin bootslot >&2
+if [ "$(id -u)" != 0 ]; then
+    sudo -n true 2>/dev/null || { echo "needs root, for a machine of its own"; exit 77; }
+    exec sudo -n -H env BOOTSLOT_PROGRAM="$program" BOOTSLOT_MIRROR="${BOOTSLOT_MIRROR:-}" "$0" "$@"
+fi
+root=$(packaging/root.sh)
+work=$(mktemp -d)
+machine= init=
+# Process 1 takes all others of its machine along.
+off() {
+    [ -z "$init" ] || kill -9 "$init" 2>/dev/null || :
+    [ -z "$machine" ] || { kill -9 "$machine" 2>/dev/null || :; wait "$machine" 2>/dev/null || :; }
+    [ -z "$machine" ] || rmdir /sys/fs/cgroup/{unified/,}"bootslot-units.$machine" 2>/dev/null || :
+    machine= init=
+}
+trap 'off; rm -rf "$work"' EXIT
+passed=0 failed=0
+
+# is NAME COMMAND...: one check. What the machine's journal says is shown if it fails.
+is() {
+    local name=$1
+    shift
+    if "$@" >"$work/said" 2>&1; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "NOT OK $case: $name"
+        tail -n 5 "$work/said"
+        [ -z "$init" ] || inside journalctl -b --no-pager -u 'bootslot*' | tail -n 25 || :
+    fi
+}
+inside() { timeout 20 nsenter -t "$init" -a "$@"; }
+no() { ! "$@"; }
+# value UNIT PROPERTY
+value() { inside systemctl show --value -p "$2" "$1"; }
+has() { [ "$(value "$1" "$2")" = "$3" ] || { echo "$1: $2 is $(value "$1" "$2")"; false; }; }
+# in_order UNIT PROPERTY UNIT PROPERTY...: these instants, each one after the one before.
+in_order() {
+    local last=0 now
+    while [ $# -gt 0 ]; do
+        now=$(value "$1" "$2Monotonic")
+        [ "$now" -gt 0 ] && [ "$now" -ge "$last" ] || { echo "$1: $2 at $now, after $last"; return 1; }
+        last=$now
+        shift 2
+    done
+}
+# stored VARIABLE: what U-Boot would find.
+stored() { inside fw_printenv -n "$1" 2>/dev/null || :; }
+is_stored() { [ "$(stored "$1")" = "$2" ] || { echo "$1 is $(stored "$1")"; false; }; }
+# wait_for SECONDS COMMAND...
+wait_for() {
+    local end=$((SECONDS + $1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        [ $SECONDS -lt $end ] || { echo "still not: $*"; return 1; }
+        sleep 0.2
+    done
+}
+settled() { ! value "$1" ActiveState | grep -q activating && [ -z "$(value "$1" Job)" ]; }
+
+# begin CASE [SETTING...]: an empty machine on trial in slot B, with these checks.
+begin() {
+    case=$1
+    folder=$work/$case layer=$work/$case/layer
+    mkdir -p "$layer"/{usr/bin,etc/bootslot/report.d,var/lib/bootslot,var/lib/app,usr/lib/bootslot/migrate.d}
+    mkdir -p "$layer/etc/systemd/system" "$layer/etc/greenboot/check/required.d"
+    echo "quiet bootslot.slot=B bootslot.script=2" >"$folder/cmdline"
+    install -m 755 "$program" "$layer/usr/bin/bootslot"
+    ln -s bootslot "$layer/usr/bin/fw_printenv"
+    DESTDIR=$layer PREFIX=/usr SYSTEMDUNITDIR=/usr/lib/systemd/system tools/install-units.sh
+    head -c 32768 /dev/zero >"$layer/var/lib/env.img"
+    printf '/var/lib/env.img 0x0 0x4000\n/var/lib/env.img 0x4000 0x4000\n' >"$layer/etc/fw_env.config"
+    cat >"$layer/etc/bootslot/bootslot.toml" <<TOML
+state = "/var/lib/bootslot"
+[migrate]
+data = ["/var/lib/app"]
+[report]
+[health]
+settle = "1s"
+deadline = "4s"
+reboot-limit = "2s"
+standard = false
+$(printf '%s\n' "${@:2}")
+[[health.check]]
+name = "booted"
+unit = "multi-user.target"
+[[health.check]]
+name = "migrated"
+migrated = true
+TOML
+    printf 'version = 2\ninitial = 1\n' >"$layer/usr/lib/bootslot/migrate.toml"
+    echo old >"$layer/var/lib/app/data"
+    step 'echo new >/var/lib/app/data'
+    printf '#!/bin/sh\ncat "$1" >>/case/reported\n' >"$layer/etc/bootslot/report.d/own"
+    chmod 755 "$layer/etc/bootslot/report.d/own"
+    # A service that uses the data, as `systemctl add-requires` would have it.
+    unit gateway 'Type=oneshot' 'RemainAfterExit=yes' 'ExecStart=/bin/cp /var/lib/app/data /case/used'
+    link gateway multi-user.target.wants
+    mkdir "$layer/etc/systemd/system/gateway.service.requires"
+    ln -s /usr/lib/systemd/system/bootslot-migrate.service "$layer/etc/systemd/system/gateway.service.requires"
+    # Its image has no modules for this kernel.
+    ln -s /dev/null "$layer/etc/systemd/system/systemd-modules-load.service"
+    # On trial: B was installed, and the boot script has counted the first boot.
+    local device=(--settings "$folder/none.toml" -c "$folder/env.config" -l "$folder" --script 2
+        --state "$layer/var/lib/bootslot")
+    sed "s|/var/lib|$layer/var/lib|" "$layer/etc/fw_env.config" >"$folder/env.config"
+    : >"$folder/none.toml"
+    printf 'bootcmd=run bootslot\n' >"$folder/defaults"
+    "$program" init -f "$folder/defaults" "${device[@]}" --slot A >/dev/null
+    "$program" confirm "${device[@]}" --slot A >/dev/null
+    "$program" begin-install B "${device[@]}" --slot A >/dev/null
+    "$program" finish-install B --update 1.2.3 "${device[@]}" --slot A >/dev/null
+}
+# unit NAME LINE...
+unit() { printf '[Unit]\n[Service]\n%s\n' "$(printf '%s\n' "${@:2}")" >"$layer/etc/systemd/system/$1.service"; }
+link() { mkdir -p "$layer/etc/systemd/system/$2" && ln -sf "../$1.service" "$layer/etc/systemd/system/$2"; }
+step() {
+    local file=$layer/usr/lib/bootslot/migrate.d/2-step
+    printf "#!/bin/sh\n%s\n" "$1" >"$file" && chmod 755 "$file"
+}
+# A reboot that only leaves a file, so that there is something to look at. Then the restart must not be forced either.
+stub='reboot = ["touch", "/case/rebooted"]'
+stub_only() {
+    mkdir -p "$layer/etc/systemd/system/bootslot-health.service.d"
+    printf '[Service]\nExecStart=\nExecStart=/usr/bin/bootslot health --reboot\n' \
+        >"$layer/etc/systemd/system/bootslot-health.service.d/stub.conf"
+}
+required() {
+    local file=$layer/etc/greenboot/check/required.d/10-own
+    printf "#!/bin/sh\n%s\n" "$1" >"$file" && chmod 755 "$file"
+}
+
+# on: boots it, until the trial is decided.
+on() {
+    ! grep -q '^reboot = ' "$layer/etc/bootslot/bootslot.toml" || stub_only
+    chroot_enable
+    packaging/machine.sh "$root" "$folder" /sbin/init >"$folder/console" 2>&1 </dev/null &
+    machine=$!
+    local end=$((SECONDS + 20))
+    until init=$(cat "/proc/$machine/task/$machine/children" 2>/dev/null | tr -d ' ') && [ -n "$init" ] &&
+        [ "$(tr '\0' ' ' 2>/dev/null <"/proc/$init/cmdline")" = "/sbin/init " ] && inside systemctl show -p Version >/dev/null 2>&1; do
+        [ $SECONDS -lt $end ] || { cat "$folder/console"; echo "the machine does not start"; exit 1; }
+        sleep 0.1
+    done
+}
+# What `systemctl enable` makes of the units' [Install].
+chroot_enable() {
+    local units
+    units=$(cd packaging/systemd && ls | grep -v report.service)
+    # shellcheck disable=SC2086  # a list
+    systemctl --root="$layer" enable $units 2>/dev/null
+}
+decided() {
+    wait_for 25 settled bootslot-health.service
+    wait_for 25 settled bootslot-confirm.service
+}
+
+healthy() {
+    begin healthy "$stub"
+    on
+    is decided decided
+    is "health ended well" has bootslot-health.service ActiveState active
+    is "boot complete" has boot-complete.target ActiveState active
+    is "confirm ran" has bootslot-confirm.service ActiveState active
+    is "confirmed" is_stored boot_success 1
+    is "slot good" is_stored slot_B good
+    is "no reboot" no test -e "$folder/rebooted"
+    is "the services had the new data" grep -qx new "$folder/used"
+    is "order" in_order bootslot-journal.service ActiveEnterTimestamp bootslot-migrate.service ActiveEnterTimestamp \
+        sysinit.target ActiveEnterTimestamp bootslot-health.service InactiveExitTimestamp \
+        multi-user.target ActiveEnterTimestamp bootslot-health.service ActiveEnterTimestamp \
+        boot-complete.target ActiveEnterTimestamp bootslot-confirm.service InactiveExitTimestamp
+    is "services after the migration" in_order bootslot-migrate.service ActiveEnterTimestamp \
+        gateway.service InactiveExitTimestamp
+    is "no cycle" no inside journalctl -b -g 'ordering cycle|job .* deleted to break'
+    is "no failed unit" test -z "$(inside systemctl --failed --no-legend)"
+    is "running" wait_for 10 eval '[ "$(inside systemctl is-system-running)" = running ]'
+    is "timer" has bootslot-report.timer ActiveState active
+    inside systemctl start bootslot-report.service || :
+    is "reported" grep -q 1.2.3 "$folder/reported"
+    is "report ended well" has bootslot-report.service Result success
+    is "verify" inside systemd-analyze verify --man=no default.target
+    for each in journal:2.5 migrate:4.0 health:7.5 confirm:2.5 report:3.2; do
+        is "hardened: $each" inside systemd-analyze security --threshold="$(tr -d . <<<"${each#*:}")" \
+            "bootslot-${each%:*}.service"
+        echo "exposure of bootslot-${each%:*}.service: $(sed -n 's/.*level for [^:]*: *//p' "$work/said")"
+    done
+    # The same boot once more: it is confirmed, and stores nothing.
+    local before
+    before=$(inside sha256sum /var/lib/env.img)
+    is "again" inside systemctl restart bootslot-journal bootslot-migrate bootslot-health bootslot-confirm
+    is "nothing stored" test "$before" = "$(inside sha256sum /var/lib/env.img)"
+}
+given_up() {
+    is decided decided
+    is "failed unit" has bootslot-health.service ActiveState failed
+    is "exit code" has bootslot-health.service ExecMainStatus "$1"
+    is "boot not complete" has boot-complete.target ActiveState inactive
+    is "confirm not run" has bootslot-confirm.service ExecMainStartTimestampMonotonic 0
+    is "not confirmed" no is_stored slot_B good
+}
+failing() {
+    begin failing "$stub" '[[health.check]]' 'name = "no"' 'command = ["false"]' 'on-failure = "roll-back"'
+    on
+    given_up 6
+    is "rebooted" test -e "$folder/rebooted"
+    is "old slot next" is_stored active_slot A
+}
+hung() {
+    begin hung "$stub"
+    unit hung 'Type=oneshot' 'ExecStart=/bin/sleep infinity' 'TimeoutStartSec=infinity'
+    link hung multi-user.target.wants
+    on
+    given_up 6
+    is "rebooted" test -e "$folder/rebooted"
+    is "old slot next" is_stored active_slot A
+    is "still hung" has hung.service ActiveState activating
+}
+waiting() {
+    begin waiting "$stub" '[[health.check]]' 'name = "no"' 'command = ["false"]' 'on-failure = "wait"'
+    on
+    given_up 8
+    is "no reboot" no test -e "$folder/rebooted"
+    is "still on trial" is_stored active_slot B
+    is "degraded system" eval '[ "$(inside systemctl is-system-running)" != running ]'
+    is "status says so" eval 'inside bootslot status | tee "$folder/status" | grep -q "slot B.* on trial"; r=$?; cat "$folder/status"; [ $r = 0 ]'
+}
+greenboot() {
+    begin greenboot "$stub" 'greenboot = true'
+    required 'exit 1'
+    on
+    given_up 7
+    is "another try" test -e "$folder/rebooted"
+    is "still on trial" is_stored active_slot B
+}
+migration() {
+    begin migration "$stub"
+    step 'echo half >/var/lib/app/data; exit 1'
+    on
+    given_up 6
+    is "failed unit of the migration" has bootslot-migrate.service ActiveState failed
+    is "its exit code" has bootslot-migrate.service ExecMainStatus 25
+    is "no service without its data" no test -e "$folder/used"
+    is "service not started" has gateway.service ActiveState inactive
+    is "old data" eval '[ "$(inside cat /var/lib/app/data)" = old ]'
+    is "old slot next" is_stored active_slot A
+}
+# Another unit that boot-complete.target requires has a word.
+required_unit() {
+    begin required_unit "$stub"
+    unit other 'Type=oneshot' 'ExecStart=/bin/false'
+    sed -i 's/^\[Unit\]/[Unit]\nBefore=boot-complete.target/' "$layer/etc/systemd/system/other.service"
+    link other boot-complete.target.requires
+    on
+    is decided decided
+    is "health ended well" has bootslot-health.service ActiveState active
+    is "boot not complete" has boot-complete.target ActiveState inactive
+    is "not confirmed" no is_stored slot_B good
+    is "visible" has other.service ActiveState failed
+}
+# A shutdown that hangs is forced: a service does not end for 90 seconds.
+forced() {
+    begin forced '[[health.check]]' 'name = "no"' 'command = ["false"]' 'on-failure = "roll-back"'
+    unit stuck 'ExecStart=/bin/sleep infinity' 'ExecStop=/bin/sleep infinity' 'TimeoutStopSec=90s'
+    link stuck multi-user.target.wants
+    sed -i 's/^on-failure = "roll-back"/&\ninterval = "1s"\nretries = 2/' "$layer/etc/bootslot/bootslot.toml"
+    on
+    local began=$SECONDS
+    is "restarted" wait_for 40 no kill -0 "$init"
+    echo "a shutdown that hangs was cut short after $((SECONDS - began)) s"
+    init=
+}
+
+# A program that hangs is ended by systemd's watchdog, and begins anew.
+watchdog() {
+    begin watchdog "$stub" 'watchdog = "systemd"' '[[health.check]]' 'name = "no"' 'command = ["false"]'
+    mkdir "$layer/etc/systemd/system/bootslot-health.service.d"
+    printf '[Service]\nWatchdogSec=3s\n' >"$layer/etc/systemd/system/bootslot-health.service.d/watchdog.conf"
+    on
+    is "begun" wait_for 10 no has bootslot-health.service MainPID 0
+    is "hangs" inside systemctl kill --kill-whom=main --signal=STOP bootslot-health.service
+    is "begins anew" wait_for 15 has bootslot-health.service NRestarts 1
+    given_up 6
+    is "old slot next" is_stored active_slot A
+}
+# The scripts of other init systems: a good trial.
+script() {
+    local start=$2 status=$3 before=$failed
+    begin "$1" "$stub"
+    mkdir -p "$layer/etc/init.d"
+    # No systemd, so no unit to ask for.
+    sed -i '/^\[\[health.check/,$d' "$layer/etc/bootslot/bootslot.toml"
+    printf '[[health.check]]\nname = "migrated"\nmigrated = true\n' >>"$layer/etc/bootslot/bootslot.toml"
+    : >"$layer/etc/insserv.conf"
+    # Debian leaves the services that mount to others.
+    printf '#!/sbin/openrc-run\nstart() { :; }\n' >"$layer/etc/init.d/localmount"
+    chmod 755 "$layer/etc/init.d/localmount"
+    mkdir -p "$layer/etc/init.d"
+    DESTDIR=$layer PREFIX=/usr OPENRCDIR=/etc/openrc.d RCSDIR=/etc/init.d tools/install-units.sh
+    mv "$layer/etc/openrc.d/bootslot" "$layer/etc/init.d/bootslot"
+    cat >"$folder/run" <<SH
+mkdir -p /run/lock
+for state in exclusive starting started stopping inactive wasinactive failed hotplugged daemons options scheduled init.d tmp; do
+    mkdir -p /run/openrc/\$state
+done
+: >/run/openrc/softlevel
+$start; echo "start \$?"
+n=0; until [ -e /run/bootslot-health.code ] || [ \$n = 100 ]; do sleep 0.1; n=\$((n + 1)); done
+$status; echo "status \$?"
+fw_printenv -n slot_B; cat /var/lib/app/data
+SH
+    # A forced restart would end the machine before it has told.
+    sed -i 's/ --force$//' "$layer/etc/init.d/bootslot" "$layer/etc/init.d/S03bootslot"
+    packaging/machine.sh "$root" "$folder" sh /case/run >"$folder/console" 2>&1 </dev/null || :
+    is "started" grep -qx "start 0" "$folder/console"
+    is "good" grep -qx "status 0" "$folder/console"
+    is "confirmed" grep -qx good "$folder/console"
+    is "new data" grep -qx new "$folder/console"
+    [ $failed = "$before" ] || cat "$folder/console"
+}
+openrc() { script openrc 'rc-service bootslot start' 'rc-service bootslot status'; }
+busybox() { script busybox 'busybox sh /etc/init.d/S03bootslot start' 'busybox sh /etc/init.d/S03bootslot status'; }
+
+cases=("$@")
+[ ${#cases[@]} -gt 0 ] || cases=(healthy failing hung waiting greenboot migration required_unit forced watchdog
+    openrc busybox)
+for one in "${cases[@]}"; do
+    began=$SECONDS
+    "$one"
+    off
+    echo "-- $one: $((SECONDS - began)) s"
+done
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
