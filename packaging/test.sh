@@ -16,7 +16,15 @@ machine= init=
 off() {
     [ -z "$init" ] || kill -9 "$init" 2>/dev/null || :
     [ -z "$machine" ] || { kill -9 "$machine" 2>/dev/null || :; wait "$machine" 2>/dev/null || :; }
-    [ -z "$machine" ] || rmdir /sys/fs/cgroup/{unified/,}"bootslot-units.$machine" 2>/dev/null || :
+    # Its control groups: the inner ones first, as soon as the last of its processes is gone.
+    local group _
+    for group in /sys/fs/cgroup/{unified/,}"bootslot-units.${machine:-none}"; do
+        for _ in 1 2 3 4 5 6 7 8 9 10; do
+            [ -d "$group" ] || break
+            find "$group" -depth -type d -exec rmdir {} \; 2>/dev/null || :
+            sleep 0.1
+        done
+    done
     machine= init=
 }
 trap 'off; rm -rf "$work"' EXIT
