@@ -325,7 +325,9 @@ fw_printenv -n slot_B; cat /var/lib/app/data
 SH
     # A forced restart would end the machine before it has told.
     sed -i 's/ --force$//' "$layer/etc/init.d/bootslot" "$layer/etc/init.d/S03bootslot"
-    packaging/machine.sh "$root" "$folder" sh /case/run >"$folder/console" 2>&1 </dev/null || :
+    packaging/machine.sh "$root" "$folder" sh /case/run >"$folder/console" 2>&1 </dev/null &
+    machine=$!
+    wait "$machine" || :
     is "started" grep -qx "start 0" "$folder/console"
     is "good" grep -qx "status 0" "$folder/console"
     is "confirmed" grep -qx good "$folder/console"
