@@ -139,6 +139,9 @@ const OTHERS: &[&str] = &[
     "at most 32 KiB of each",
     "double from 1 s to 60 s",
     "silence for 60 s",
+    // Of the units in packaging/systemd.
+    "2 minutes after the boot, and every 15 minutes",
+    "at most 3 times in 15 minutes",
     // docs.rs runs the session in docs/integrate/no-rebuild.md that compares it.
     "about 9 KiB",
     // Compared where that part is built.
