@@ -57,7 +57,7 @@ impl Device {
     ///
     /// # Errors
     ///
-    /// [`Error::BootState`], and [`Error::Io`] of the journal.
+    /// [`Error::BootState`](crate::Error::BootState), and [`Error::Io`](crate::Error::Io) of the journal.
     pub fn refused(&mut self) -> Result<Vec<Refused>> {
         let story = self.desk.journal.as_mut().map(Journal::story).transpose()?.unwrap_or_default();
         let variables = self.store.load()?.environment();
@@ -71,7 +71,7 @@ impl Device {
     ///
     /// # Errors
     ///
-    /// [`Error::NoValidCopy`], [`Error::BootState`].
+    /// [`Error::NoValidCopy`](crate::Error::NoValidCopy), [`Error::BootState`](crate::Error::BootState).
     pub fn refuses(&mut self, update: &str, version: &str, now: u64) -> Result<Option<Refused>> {
         let story = self.desk.journal.as_mut().and_then(|journal| journal.story().ok()).unwrap_or_default();
         let variables = self.store.load()?.environment();

@@ -35,7 +35,7 @@ impl From<String> for Finding {
 const MARK: &str = "mark ";
 
 impl Finding {
-    /// What the program prints for it, for [`heard`].
+    /// What the program prints for it, for `heard`.
     pub fn to_output(&self) -> String {
         match &self.mark {
             Some(mark) => format!("{MARK}{mark}\n{}\n", self.says),
