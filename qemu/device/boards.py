@@ -110,8 +110,7 @@ class Guarded(Flash):
 class Living(Flash):
     """As Flash, with a data partition, and somebody who watches over its updates."""
 
-    stories = Flash.stories + ["good_update", "bad_updates", "lost_environment", "lost_data", "same_bundle",
-                               "checks", "network", "cut_lives"]
+    stories = Flash.stories + ["bad_updates", "lost_environment", "same_bundle", "checks"]
 
 
 class Scripted(Flash):

@@ -24,7 +24,7 @@ BACKEND = """[[health.check]]
 name = "backend"
 tcp = "10.0.2.2:%d"
 """
-HOOK = ("mkdir -p /etc/bootslot/report.d && printf '#!/bin/sh\\ncat $1 >>/data/sent && sync\\n' >/etc/bootslot/report.d/1 && "
+HOOK = ("mkdir -p /etc/bootslot/report.d && printf '#!/bin/busybox sh\\ncat $1 >>/data/sent && sync\\n' >/etc/bootslot/report.d/1 && "
         "chmod +x /etc/bootslot/report.d/1")
 
 
@@ -160,7 +160,8 @@ class Lives(Stories):
             self.is_(f"{name}: it is told", finding, "environment-lost")
             found = [finding["finding"] for finding in self.report_now()["findings"]]
             self.is_(f"{name}: in the report", found, ["environment-lost"])
-            self.is_(f"{name}: in the diagnosis", self.wrong(), ["boot loader"])
+            # One copy is valid again so far: the factory's trial was stored once.
+            self.is_(f"{name}: in the diagnosis", self.wrong(), ["boot loader", "power cuts"])
             device.run("bootslot confirm")
             device.machine.send("reboot -f\n")
             heard, finding = self.boot()
