@@ -110,7 +110,8 @@ class Guarded(Flash):
 class Living(Flash):
     """As Flash, with a data partition, and somebody who watches over its updates."""
 
-    stories = Flash.stories + ["bad_updates", "lost_environment", "same_bundle", "checks"]
+    stories = Flash.stories + ["good_update", "bad_updates", "lost_environment", "lost_data", "same_bundle",
+                               "checks", "network", "cut_lives"]
 
 
 class Scripted(Flash):

@@ -81,7 +81,7 @@ def tell(board, work, tools, report, seed, cuts, soak):
             guarded("a power cut", cutter.one, ACTIONS[number % len(ACTIONS)])
         if not soak and board.last_resort_cuts:
             guarded("cuts on the way to the last resort", cutter.last_resort, board.last_resort_cuts)
-    made = sum(count for (name, *_), count in report.cuts.items() if name == board.name)
+    made = sum(count for (name, action, _), count in report.cuts.items() if name == board.name and action != "life")
     report.say(f"# {board.name}: {made} power cuts {time.monotonic() - began:.1f} s")
 
 
@@ -108,7 +108,8 @@ def main():
                        for board in wanted]:
             future.result()
     print(report.table())
-    made = sum(report.cuts.values())
+    # Those in lives are counted where they are made.
+    made = sum(count for (_, action, _), count in report.cuts.items() if action != "life")
     due = each * are_cut
     if options.cuts and not options.soak:
         due += sum(board.last_resort_cuts for board in wanted)
