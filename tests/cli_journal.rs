@@ -285,3 +285,17 @@ fn a_damaged_journal_is_told_and_read_as_far_as_it_goes() {
     assert!(shown.ends_with("1 lines are damaged\n") && shown.contains(" order "), "{shown}");
     assert!(life.wrong().contains(&"power cuts".to_owned()));
 }
+
+#[test]
+fn a_way_back_that_is_closed_is_no_installation_that_was_cut() {
+    let mut life = Life::new();
+    life.place.write("bootslot.toml", b"state = \"state\"\n[update]\nprevent-late-fallback = true\n");
+    life.install("B", "id1");
+    life.boot();
+    life.run(&["confirm"]).ok();
+    assert!(life.place.stored().unwrap().contains(&"slot_A=bad".to_owned()));
+    assert_eq!(life.wrong(), [""; 0]);
+    // Without this setting the same mark is what a cut has left of an installation.
+    life.place.write("bootslot.toml", b"state = \"state\"\n");
+    assert_eq!(life.wrong(), ["write target"]);
+}

@@ -66,7 +66,7 @@ pub fn diagnose(device: &mut Device) -> Result<Vec<Answer>> {
     let story = story.unwrap_or_default();
     let mut answers = vec![
         package(&story, refused.last().map(ToString::to_string)),
-        write_target(&story, &status),
+        write_target(&story, &status, device.settings().update.prevent_late_fallback),
         boot_loader(&story, &status),
         boot(&story, &status),
         health(&story),
@@ -116,9 +116,13 @@ fn package(story: &Story, refused: Option<String>) -> Answer {
     answer
 }
 
-fn write_target(story: &Story, status: &Status) -> Answer {
+fn write_target(story: &Story, status: &Status, closes: bool) -> Answer {
     const QUESTION: &str = "write target";
     let writing = status.state.slots.iter().find(|slot| slot.mark.known() == Some(&Mark::Writing));
+    // Where late fall backs are forbidden, a confirmation leaves the other slots with the same mark.
+    let decided = last(story).is_none_or(|attempt| attempt.verdict.is_some());
+    let confirmed = matches!(status.state.standing(), Standing::Confirmed(_));
+    let writing = writing.filter(|_| !(closes && confirmed && decided));
     match (last(story), writing) {
         (Some(attempt), _) if attempt.verdict == Some(Verdict::NotInstalled) => Answer::new(
             QUESTION,
