@@ -27,6 +27,8 @@ pub mod health;
 #[cfg(feature = "settings")]
 pub mod journal;
 pub mod lock;
+#[cfg(feature = "settings")]
+mod machine;
 #[cfg(feature = "health")]
 pub mod migrate;
 #[cfg(feature = "health")]

@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
+mod support;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Mutex;
@@ -16,11 +18,10 @@ use bootslot::journal::{Finding, Journal, Verdict};
 use bootslot::report::{self, About};
 use bootslot::settings::Settings;
 use bootslot::slot::{next_boot, Chosen, Mark, Name, Reason, Script, Standing, Working};
-use bootslot::storage::region::{RegionCopy, RegionSpec};
 use bootslot::storage::sim::{mix, Board, Cut, Moment, SimMedium, Torn};
-use bootslot::storage::EnvCopy;
 use bootslot::store::{LockPath, Store, StoreOptions};
 use bootslot::Result;
+use support::{copy_on, number, soak_seed};
 
 const SIZE: usize = 1024;
 const BAD: &str = "bad0";
@@ -43,11 +44,9 @@ struct World {
     running: String,
     boots: u32,
     /// What the server has heard: each id, and what it was told of it.
-    heard: BTreeMap<String, BTreeSet<(String, Verdict2)>>,
+    heard: BTreeMap<String, BTreeSet<(String, &'static str)>>,
     findings: Vec<Finding>,
 }
-
-type Verdict2 = &'static str;
 
 impl World {
     fn new() -> World {
@@ -70,21 +69,7 @@ impl World {
     }
 
     fn device(&self) -> Device {
-        let copies: Vec<Box<dyn EnvCopy>> = [512, 4096]
-            .map(|offset| {
-                let spec = RegionSpec {
-                    offset,
-                    size: SIZE as u64,
-                    sector_size: 0,
-                    sectors: 0,
-                    limit: u64::MAX,
-                    disable_lock: false,
-                };
-                let geometry = self.medium.geometry();
-                let copy = RegionCopy::new(Box::new(self.medium.clone()), "/dev/env", geometry, spec);
-                Box::new(copy.unwrap()) as Box<dyn EnvCopy>
-            })
-            .into();
+        let copies = [512, 4096].map(|offset| copy_on(&self.medium, offset, SIZE)).into();
         let options = StoreOptions { lock: Some(LockPath::None), ..StoreOptions::default() };
         let settings = Settings {
             running: Some(name(&self.running)),
@@ -317,9 +302,7 @@ fn every_cut_in_the_environment() {
 /// Random lives with two cuts. `BOOTSLOT_SOAK_LIVES` and `BOOTSLOT_SOAK_SEED` choose how many, and which.
 #[test]
 fn random_lives_with_two_cuts() {
-    let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse().ok());
-    let lives: u64 = number("BOOTSLOT_SOAK_LIVES").unwrap_or(400);
-    let seed: u64 = number("BOOTSLOT_SOAK_SEED").unwrap_or_else(|| u64::from(std::process::id()));
+    let (lives, seed) = (number("BOOTSLOT_SOAK_LIVES").unwrap_or(400), soak_seed());
     let (files, environment) = whole();
     println!("BOOTSLOT_SOAK_SEED={seed}");
     for life in 0..lives {

@@ -7,6 +7,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
+mod support;
+
 use std::collections::BTreeMap;
 
 use bootslot::bootcount::{Layout as Counter, Source};
@@ -17,12 +19,12 @@ use bootslot::env::Environment;
 use bootslot::floor::Change;
 use bootslot::settings::Settings;
 use bootslot::slot::{Name, Reason, Script, Standing, State};
-use bootslot::storage::region::{RegionCopy, RegionSpec};
 use bootslot::storage::sim::{mix, Board, Cut, Entry, Moment, SimMedium, SimVolume, Torn};
 use bootslot::storage::volume::VolumeCopy;
 use bootslot::storage::EnvCopy;
 use bootslot::store::{LockPath, Store, StoreOptions};
 use bootslot::Result;
+use support::copy_on;
 
 const SIZE: usize = 1024;
 
@@ -164,7 +166,7 @@ impl Rig {
 
     fn with(&self, running: &str, settings: Settings) -> Device {
         let copies: Vec<Box<dyn EnvCopy>> = match &self.copies {
-            Copies::Regions(medium, at) => at.map(|offset| region(medium, offset)).into(),
+            Copies::Regions(medium, at) => at.map(|offset| copy_on(medium, offset, SIZE)).into(),
             Copies::Volumes(volumes) => volumes.clone().map(volume).into(),
         };
         let options = StoreOptions { lock: Some(LockPath::None), ..StoreOptions::default() };
@@ -175,18 +177,6 @@ impl Rig {
     fn state(&self) -> State {
         self.device("A").state().unwrap()
     }
-}
-
-fn region(medium: &SimMedium, offset: u64) -> Box<dyn EnvCopy> {
-    let spec = RegionSpec {
-        offset,
-        size: SIZE as u64,
-        sector_size: 0,
-        sectors: 0,
-        limit: u64::MAX,
-        disable_lock: false,
-    };
-    Box::new(RegionCopy::new(Box::new(medium.clone()), "/dev/env", medium.geometry(), spec).unwrap())
 }
 
 fn volume(volume: SimVolume) -> Box<dyn EnvCopy> {

@@ -3,28 +3,19 @@
 
 #![cfg(feature = "sim")]
 
+mod support;
+
 use bootslot::env::Environment;
 use bootslot::lock::LockPath;
-use bootslot::storage::region::{RegionCopy, RegionSpec};
 use bootslot::storage::sim::{Board, Cut, Moment, SimMedium};
 use bootslot::storage::EnvCopy;
 use bootslot::store::{Store, StoreOptions};
+use support::copy_on;
 
 const SIZE: usize = 2048;
 
 fn copies(medium: &SimMedium, offset: u64) -> Vec<Box<dyn EnvCopy>> {
-    let copy = |offset| -> Box<dyn EnvCopy> {
-        let spec = RegionSpec {
-            offset,
-            size: SIZE as u64,
-            sector_size: 0,
-            sectors: 0,
-            limit: u64::MAX,
-            disable_lock: false,
-        };
-        Box::new(RegionCopy::new(Box::new(medium.clone()), "sim", medium.geometry(), spec).unwrap())
-    };
-    vec![copy(offset), copy(offset + 4096)]
+    vec![copy_on(medium, offset, SIZE), copy_on(medium, offset + 4096, SIZE)]
 }
 
 fn open(medium: &SimMedium, offset: u64) -> Store {

@@ -126,9 +126,15 @@ impl Device {
     ///
     /// [`Error::NoValidCopy`], [`Error::BootState`].
     pub fn state(&mut self) -> Result<State> {
+        Ok(self.loaded()?.1)
+    }
+
+    /// What is stored, and the boot state that it says.
+    fn loaded(&mut self) -> Result<(Environment, State)> {
         let variables = self.store.load()?.environment();
         let board = self.board(&self.script(&variables));
-        self.desk.settings.dialect.decode(&variables, &board)
+        let state = self.desk.settings.dialect.decode(&variables, &board)?;
+        Ok((variables, state))
     }
 
     /// The version of the boot script that U-Boot runs, as far as these variables and the command line tell.

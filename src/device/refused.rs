@@ -60,9 +60,7 @@ impl Device {
     /// [`Error::BootState`](crate::Error::BootState), and [`Error::Io`](crate::Error::Io) of the journal.
     pub fn refused(&mut self) -> Result<Vec<Refused>> {
         let story = self.desk.journal.as_mut().map(Journal::story).transpose()?.unwrap_or_default();
-        let variables = self.store.load()?.environment();
-        let board = self.board(&self.script(&variables));
-        let state = self.desk.settings.dialect.decode(&variables, &board)?;
+        let (variables, state) = self.loaded()?;
         Ok(all(&self.desk.settings, &variables, &story, &state))
     }
 
@@ -74,9 +72,7 @@ impl Device {
     /// [`Error::NoValidCopy`](crate::Error::NoValidCopy), [`Error::BootState`](crate::Error::BootState).
     pub fn refuses(&mut self, update: &str, version: &str, now: u64) -> Result<Option<Refused>> {
         let story = self.desk.journal.as_mut().and_then(|journal| journal.story().ok()).unwrap_or_default();
-        let variables = self.store.load()?.environment();
-        let board = self.board(&self.script(&variables));
-        let state = self.desk.settings.dialect.decode(&variables, &board)?;
+        let (variables, state) = self.loaded()?;
         let refused = all(&self.desk.settings, &variables, &story, &state);
         Ok(refusal(&self.desk.settings, refused, update, version, now))
     }

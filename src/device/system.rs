@@ -3,10 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::machine::{os_release, watchdogs};
 use crate::settings::Settings;
 
-/// The watchdog has reset the machine (`WDIOF_CARDRESET`, `include/uapi/linux/watchdog.h`).
-const CARD_RESET: u64 = 0x20;
 /// How many bytes of a file in pstore are kept: its end.
 const TAIL: usize = 4096;
 /// How many files of pstore are kept.
@@ -28,26 +27,13 @@ impl System {
     /// Asks the system. What can't be read is empty.
     pub fn ask(settings: &Settings) -> System {
         let text = fs::read_to_string(&settings.os_release).unwrap_or_default();
-        let version = Some(value(&text, "IMAGE_VERSION")).filter(|version| !version.is_empty());
+        let value = |name| os_release(&text, name).filter(|value| !value.is_empty());
         System {
-            version: version.unwrap_or_else(|| value(&text, "VERSION_ID")),
-            build: value(&text, "BUILD_ID"),
-            watchdog_reset: names(&settings.sysfs.join("class/watchdog")).iter().any(|path| has_reset(path)),
+            version: value("IMAGE_VERSION").or_else(|| value("VERSION_ID")).unwrap_or_default(),
+            build: value("BUILD_ID").unwrap_or_default(),
+            watchdog_reset: watchdogs(&settings.sysfs).iter().any(|(_, has_reset)| *has_reset),
         }
     }
-}
-
-/// The value of a variable in os-release, without its quotes (os-release(5)).
-fn value(text: &str, name: &str) -> String {
-    let found = text.lines().rev().find_map(|line| line.trim().strip_prefix(name)?.strip_prefix('='));
-    let value = found.unwrap_or_default().trim();
-    let quoted = |quote: char| value.strip_prefix(quote).and_then(|value| value.strip_suffix(quote));
-    quoted('"').or_else(|| quoted('\'')).unwrap_or(value).to_owned()
-}
-
-fn has_reset(watchdog: &Path) -> bool {
-    let status = fs::read_to_string(watchdog.join("bootstatus")).unwrap_or_default();
-    status.trim().parse::<u64>().is_ok_and(|status| status & CARD_RESET != 0)
 }
 
 /// What the kernel has kept of a boot that ended badly: the name of each file in pstore, and the end of its text.

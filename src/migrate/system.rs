@@ -29,7 +29,7 @@ use toml::Spanned;
 use super::decide::Wanted;
 use super::state::{step_id, StepId};
 use crate::error::{Error, Place, Result};
-use crate::settings::{wrong_path, Migrate};
+use crate::settings::{read_toml, wrong_path, Migrate};
 
 /// What a step does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,12 +139,7 @@ impl System {
     /// [`Error::Config`] with line and column.
     pub fn parse(path: &Path, text: &[u8], data: &[PathBuf]) -> Result<System> {
         let fail = |at: usize, message: String| Error::in_config(path, text, at, message);
-        let text =
-            std::str::from_utf8(text).map_err(|error| fail(error.valid_up_to(), "expected UTF-8".into()))?;
-        let file: File = toml::from_str(text).map_err(|error| {
-            let at = error.span().map_or(text.len(), |span| span.start);
-            fail(at, error.message().to_owned())
-        })?;
+        let file: File = read_toml(path, text)?;
         if let Some(initial) = file.initial.as_ref().filter(|initial| *initial.get_ref() > file.version) {
             return Err(fail(initial.span().start, "this is newer than `version`".into()));
         }

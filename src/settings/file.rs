@@ -14,7 +14,7 @@ use toml::Spanned;
 use super::counter::Bootcount;
 use super::health_file::Health;
 use super::migrate::Section as Migrate;
-use super::wrong::{path, wrong, Wrong};
+use super::wrong::{path, read_toml, wrong, Wrong};
 use super::{report, update, Settings, DEFAULT_SETTINGS, ROOT_PART};
 use crate::error::{Error, Place, Result};
 use crate::slot::dialect::Dialect;
@@ -94,14 +94,8 @@ impl Settings {
     /// [`Error::Config`] with the line and column of what is wrong.
     pub fn parse(path: impl AsRef<Path>, text: &[u8]) -> Result<Settings> {
         let path = path.as_ref();
-        let fail = |at: usize, message: String| Error::in_config(path, text, at, message);
-        let text =
-            std::str::from_utf8(text).map_err(|error| fail(error.valid_up_to(), "expected UTF-8".into()))?;
-        let file: File = toml::from_str(text).map_err(|error| {
-            let at = error.span().map_or(text.len(), |span| span.start);
-            fail(at, error.message().to_owned())
-        })?;
-        file.check().map_err(|(at, message)| fail(at, message))
+        let file: File = read_toml(path, text)?;
+        file.check().map_err(|(at, message)| Error::in_config(path, text, at, message))
     }
 }
 

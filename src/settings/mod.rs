@@ -21,6 +21,8 @@ mod update;
 mod wrong;
 
 pub use migrate::{wrong_path, Migrate, DEFAULT_LOCK, DEFAULT_STEPS, DEFAULT_STEP_LIMIT, DEFAULT_SYSTEM};
+#[cfg(feature = "health")]
+pub(crate) use wrong::read_toml;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -31,6 +33,10 @@ use crate::slot::{Board, Name, Script};
 
 /// Where the file of settings is.
 pub const DEFAULT_SETTINGS: &str = "/etc/bootslot/bootslot.toml";
+
+/// Where systems keep the certificates that they trust: Debian, Yocto and Buildroot; Fedora; Alpine and OpenWrt.
+pub const SYSTEM_CA: [&str; 3] =
+    ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
 
 /// Where the keys of those who sign bundles are.
 pub const DEFAULT_KEYS: &str = "/etc/bootslot/keys";

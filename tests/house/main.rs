@@ -23,6 +23,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("store", &["lock", "storage", "find", "env", "config", "error"]),
     ("bootcount", &["store", "sys", "error"]),
     ("files", &["sys"]),
+    ("machine", &[]),
     ("process", &["sys"]),
     ("floor", &["version", "files"]),
     // The data's version and the way to the next one; the caller says who runs, and keeps the journal.
@@ -33,9 +34,12 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("slot/dialect", &["slot", "env", "error"]),
     ("settings", &["slot", "bootcount", "error"]),
     // One order to the slots, from the settings to the store: what the program and the C library share.
-    ("device", &["settings", "slot", "floor", "journal", "bootcount", "store", "config", "env", "error"]),
+    (
+        "device",
+        &["machine", "settings", "slot", "floor", "journal", "bootcount", "store", "config", "env", "error"],
+    ),
     // What it finds are values: it writes to no slot and to no journal.
-    ("health", &["process", "settings", "slot", "sys", "error"]),
+    ("health", &["machine", "process", "settings", "slot", "sys", "error"]),
     ("report", &["device", "settings", "slot", "journal", "error"]),
     ("update", &["device", "settings", "slot", "floor", "version", "storage", "sys", "error"]),
     // A bundle is bytes and what they mean; it knows no device.

@@ -166,3 +166,22 @@ pub fn soak_seed() -> u64 {
     let clock = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_nanos() as u64);
     number("BOOTSLOT_SOAK_SEED").unwrap_or(clock % 1_000_000_000)
 }
+
+/// A copy of the environment at this place of a simulated medium.
+#[cfg(feature = "sim")]
+pub fn copy_on(
+    medium: &bootslot::storage::sim::SimMedium,
+    offset: u64,
+    size: usize,
+) -> Box<dyn bootslot::storage::EnvCopy> {
+    use bootslot::storage::region::{RegionCopy, RegionSpec};
+    let spec = RegionSpec {
+        offset,
+        size: size as u64,
+        sector_size: 0,
+        sectors: 0,
+        limit: u64::MAX,
+        disable_lock: false,
+    };
+    Box::new(RegionCopy::new(Box::new(medium.clone()), "/dev/env", medium.geometry(), spec).unwrap())
+}

@@ -17,15 +17,14 @@ pub(super) fn answers(url: &str) -> Result<Finding, String> {
     use ureq::tls::{parse_pem, PemItem, RootCerts, TlsConfig};
     use ureq::Agent;
 
+    use crate::settings::SYSTEM_CA;
+
     /// Beside the time limit of the check, so that the reason is told.
     const PATIENCE: Duration = Duration::from_secs(8);
-    /// Where systems keep the certificates that they trust: Debian, Yocto and Buildroot; Fedora; Alpine and OpenWrt.
-    const TRUSTED: [&str; 3] =
-        ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
 
     let mut trusted = Vec::new();
     if url.starts_with("https:") {
-        let pem = TRUSTED.iter().find_map(|path| fs::read(path).ok());
+        let pem = SYSTEM_CA.iter().find_map(|path| fs::read(path).ok());
         let pem = pem.ok_or("this system has no file of trusted certificates")?;
         trusted.extend(parse_pem(&pem).filter_map(|item| match item {
             Ok(PemItem::Certificate(certificate)) => Some(certificate),

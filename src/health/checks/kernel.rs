@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use super::{any_of, Finding};
+use crate::machine::watchdogs;
 
 /// The longest record of `/dev/kmsg` (CONSOLE_EXT_LOG_MAX in the kernel's kernel/printk). A shorter buffer is refused.
 const RECORD: usize = 8192;
@@ -15,8 +16,6 @@ const RECORD: usize = 8192;
 const RECORDS: usize = 1 << 20;
 /// So much of one file of pstore is read.
 const LARGEST: u64 = 1 << 20;
-/// `bootstatus` of a watchdog: it has reset the machine before (WDIOF_CARDRESET of linux/watchdog.h).
-const CARD_RESET: u32 = 0x20;
 
 /// None of these texts is in the kernel's log of this boot.
 pub(super) fn log(path: &Path, texts: &[String]) -> Result<Finding, String> {
@@ -132,20 +131,13 @@ pub(super) fn pstore(sys: &Path, texts: &[String], since: Option<i64>) -> Result
 
 /// No watchdog says that it has reset the device before this boot.
 pub(super) fn watchdog_reset(sys: &Path) -> Result<Finding, String> {
-    let folder = sys.join("class/watchdog");
-    let mut asked = 0;
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let Ok(status) = fs::read_to_string(entry.path().join("bootstatus")) else { continue };
-        let Ok(status) = status.trim().parse::<u32>() else { continue };
-        asked += 1;
-        if status & CARD_RESET != 0 {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            return Err(format!("{name} has reset the device before this boot"));
-        }
+    let told = watchdogs(sys);
+    if let Some((name, _)) = told.iter().find(|(_, has_reset)| *has_reset) {
+        return Err(format!("{name} has reset the device before this boot"));
     }
-    Ok(match asked {
-        0 => "there is no watchdog that tells".to_owned().into(),
-        _ => "no watchdog has reset the device before this boot".to_owned().into(),
+    Ok(match told.is_empty() {
+        true => "there is no watchdog that tells".to_owned().into(),
+        false => "no watchdog has reset the device before this boot".to_owned().into(),
     })
 }
 

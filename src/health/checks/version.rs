@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{any_of, Finding};
+use crate::machine::os_release;
 
 /// `os-release` tells a version; in this field it is the one of the update, where that is known.
 pub(super) fn version(
@@ -13,13 +14,8 @@ pub(super) fn version(
 ) -> Result<Finding, String> {
     let text = files.iter().find_map(|path| fs::read_to_string(path).ok());
     let text = text.ok_or("there is no os-release")?;
-    let value = |key: &str| {
-        let mut lines = text.lines().filter_map(|line| line.trim().split_once('='));
-        // As for a shell, the last one counts.
-        lines.rfind(|(found, _)| *found == key).map(|(_, value)| unquote(value))
-    };
     if let Some(field) = field {
-        let found = value(field).ok_or_else(|| format!("os-release has no {field}"))?;
+        let found = os_release(&text, field).ok_or_else(|| format!("os-release has no {field}"))?;
         return match expected {
             Some(expected) if expected != found => {
                 Err(format!("{field} is {found}, and the update is version {expected}"))
@@ -28,27 +24,13 @@ pub(super) fn version(
         };
     }
     let known = ["ID", "VERSION_ID", "IMAGE_VERSION", "BUILD_ID"];
-    let told: Vec<String> =
-        known.into_iter().filter_map(|key| value(key).map(|value| format!("{key}={value}"))).collect();
+    let told: Vec<String> = known
+        .into_iter()
+        .filter_map(|key| os_release(&text, key).map(|value| format!("{key}={value}")))
+        .collect();
     match told.is_empty() {
         true => Err("os-release tells no version".into()),
         false => Ok(told.join(" ").into()),
-    }
-}
-
-/// A value of os-release: plain, or in quotes, where a backslash stands before what would mean something.
-fn unquote(value: &str) -> String {
-    let quoted = |quote: char| value.strip_prefix(quote)?.strip_suffix(quote);
-    match quoted('"').or_else(|| quoted('\'')) {
-        None => value.to_owned(),
-        Some(inside) => {
-            let mut out = String::new();
-            let mut characters = inside.chars();
-            while let Some(character) = characters.next() {
-                out.extend(if character == '\\' { characters.next() } else { Some(character) });
-            }
-            out
-        }
     }
 }
 

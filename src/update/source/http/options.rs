@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use crate::settings::SYSTEM_CA;
+
 /// What can be chosen.
 #[derive(Clone)]
 pub struct Options {
@@ -55,10 +57,6 @@ impl Default for Options {
         }
     }
 }
-
-/// Where systems keep the certificates that they trust: Debian, Yocto and Buildroot; Fedora; Alpine and OpenWrt.
-pub const SYSTEM_CA: [&str; 3] =
-    ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
 
 /// The two PEM files of a client.
 #[derive(Debug, Clone)]
