@@ -28,9 +28,7 @@ readelf -d "$work/with-update/libbootslot.so" >"$work/dynamic-update"
 needs_update() { ! grep NEEDED "$work/dynamic-update" | grep -v -E '\[(lib[cm]\.so\.6|ld-linux[-a-z0-9_]*\.so\.[0-9])\]'; }
 # In MiB, as docs/c-api.md has it.
 size() { strip -o "$work/stripped" "$1" && awk -v bytes="$(stat -c %s "$work/stripped")" 'BEGIN { printf "%.1f\n", bytes / 2 ^ 20 }'; }
-# What docs/c-api.md says, give or take what a release of the compiler or of a library costs.
-about() { awk -v is="$1" -v said="$2" 'BEGIN { exit !(is - said <= 0.2 && said - is <= 0.2) }'; }
-check "its size is about the documented one" about "$(size "$work/with-update/libbootslot.so")" 2.9
+check "its size is the documented one" test "$(size "$work/with-update/libbootslot.so")" = 3.0
 check "it needs what comes with libc alone" needs_update
 
 plain=(gcc -std=c11 -D_GNU_SOURCE -pthread -g "${warnings[@]}" "${flags[@]}")
@@ -97,7 +95,7 @@ OUTPUT
 # A library without the feature `http` in which calls can be made to panic.
 panicking=$(CAPI_FEATURES=yaml,settings,libubootenv,update,panic-hook tools/build-capi.sh)
 cp "$panicking/libbootslot.so" "$work/panicking/libbootslot.so.0"
-check "the size without http is about the documented one" about "$(size "$work/panicking/libbootslot.so.0")" 1.6
+check "the size without http is the documented one" test "$(size "$work/panicking/libbootslot.so.0")" = 1.7
 "${sanitized[@]}" "$here/panic.c" "$work/panicking/libbootslot.so.0" -Wl,-rpath,"$work/panicking" -o "$work/panic-update"
 counted "panics, with updates" env RUST_BACKTRACE=0 "$work/panic-update" "$(place panic-update-place)"
 nm -D --defined-only "$work/panicking/libbootslot.so.0" | awk '{ print $3 }' | sort >"$work/functions-update"

@@ -190,6 +190,7 @@ fn a_file_that_was_named_must_be_there() {
     assert_eq!(Settings::find(Some(&path)).unwrap().board.tries, 7);
 }
 
+#[cfg(feature = "health")]
 #[test]
 fn folders_with_data_are_named_and_checked() {
     let migrate = |text: &str| parse(&format!("[migrate]\n{text}\n")).map(|settings| settings.migrate);
@@ -218,6 +219,7 @@ fn folders_with_data_are_named_and_checked() {
     }
 }
 
+#[cfg(feature = "health")]
 mod health {
     use std::time::Duration;
 
@@ -348,4 +350,12 @@ mod health {
         // The times on the page are those that hold without settings.
         assert_eq!(parse(&page[1]).unwrap().health, Health::default());
     }
+}
+
+/// One file serves programs with all parts and programs with some.
+#[test]
+fn what_a_part_that_was_not_built_would_read_is_no_mistake() {
+    let text = "[health]\nsettle = \"1s\"\n[migrate]\ndata = [\"/data/app\"]\n[report]\nhooks = \"/hooks\"\n";
+    assert!(parse(text).is_ok());
+    assert!(parse(&format!("{text}[helath]\n")).is_err());
 }

@@ -8,14 +8,20 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+#[cfg(not(feature = "health"))]
+use serde::de::IgnoredAny;
 use serde::Deserialize;
 use toml::Spanned;
 
 use super::counter::Bootcount;
+#[cfg(feature = "health")]
 use super::health_file::Health;
+#[cfg(feature = "health")]
 use super::migrate::Section as Migrate;
+#[cfg(feature = "health")]
+use super::report;
 use super::wrong::{path, read_toml, wrong, Wrong};
-use super::{report, update, Settings, DEFAULT_SETTINGS, ROOT_PART};
+use super::{update, Settings, DEFAULT_SETTINGS, ROOT_PART};
 use crate::error::{Error, Place, Result};
 use crate::slot::dialect::Dialect;
 use crate::slot::{Name, Script, MAX_TRIES};
@@ -31,9 +37,22 @@ struct File {
     environment: Option<Environment>,
     update: Option<update::Section>,
     state: Option<Spanned<PathBuf>>,
+    #[cfg(feature = "health")]
     report: Option<report::Section>,
+    #[cfg(feature = "health")]
     migrate: Option<Migrate>,
+    #[cfg(feature = "health")]
     health: Option<Health>,
+    // Of no meaning to a program that checks, migrates and reports nothing.
+    #[cfg(not(feature = "health"))]
+    #[serde(rename = "report")]
+    _report: Option<IgnoredAny>,
+    #[cfg(not(feature = "health"))]
+    #[serde(rename = "migrate")]
+    _migrate: Option<IgnoredAny>,
+    #[cfg(not(feature = "health"))]
+    #[serde(rename = "health")]
+    _health: Option<IgnoredAny>,
     bootcount: Option<Bootcount>,
 }
 
@@ -138,19 +157,22 @@ impl File {
             settings.env_config = environment.config.map(path).transpose()?;
             settings.env_namespace = environment.namespace;
         }
-        if let Some(report) = self.report {
-            settings.report = report.report()?;
-        }
         settings.state = self.state.map(path).transpose()?;
         if let Some(update) = self.update {
             settings.update = update.update()?;
         }
-        settings.migrate = self.migrate.map(Migrate::check).transpose()?.unwrap_or_default();
-        if let Some(state) = &settings.state {
-            settings.health.baseline = state.join("baseline");
-        }
-        if let Some(health) = self.health {
-            settings.health = health.settings(settings.health)?;
+        #[cfg(feature = "health")]
+        {
+            if let Some(report) = self.report {
+                settings.report = report.report()?;
+            }
+            settings.migrate = self.migrate.map(Migrate::check).transpose()?.unwrap_or_default();
+            if let Some(state) = &settings.state {
+                settings.health.baseline = state.join("baseline");
+            }
+            if let Some(health) = self.health {
+                settings.health = health.settings(settings.health)?;
+            }
         }
         settings.bootcount = self.bootcount.map(Bootcount::source).transpose()?;
         Ok(settings)

@@ -3,14 +3,10 @@
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
-#[cfg(feature = "settings")]
 use serde::Deserialize;
-#[cfg(feature = "settings")]
 use toml::Spanned;
 
-#[cfg(feature = "settings")]
 use super::duration::duration;
-#[cfg(feature = "settings")]
 use super::wrong::{path, wrong, Wrong};
 
 /// Where a system says which version of the data it wants.
@@ -26,7 +22,6 @@ pub const DEFAULT_LOCK: &str = "/run/bootslot-migrate.lock";
 pub const DEFAULT_STEP_LIMIT: Duration = Duration::from_secs(600);
 
 /// The longest time that one step may be given: nothing starts while it runs.
-#[cfg(feature = "settings")]
 const LONGEST_STEP: Duration = Duration::from_secs(86400);
 
 /// The folders whose data have a version, and how they come to another one.
@@ -86,7 +81,6 @@ pub fn wrong_path(path: &Path) -> Option<&'static str> {
 }
 
 /// The section as it is written.
-#[cfg(feature = "settings")]
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Section {
@@ -98,7 +92,6 @@ pub(super) struct Section {
     lock: Option<Spanned<PathBuf>>,
 }
 
-#[cfg(feature = "settings")]
 impl Section {
     pub(super) fn check(self) -> Result<Migrate, Wrong> {
         let mut migrate = Migrate::default();

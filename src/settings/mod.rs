@@ -9,18 +9,23 @@ mod counter;
 mod duration;
 #[cfg(feature = "settings")]
 mod file;
+#[cfg(feature = "health")]
 pub mod health;
-#[cfg(feature = "settings")]
+#[cfg(feature = "health")]
 mod health_file;
+#[cfg(feature = "health")]
 mod migrate;
-#[cfg(feature = "settings")]
+#[cfg(feature = "health")]
 mod report;
 #[cfg(feature = "settings")]
 mod update;
 #[cfg(feature = "settings")]
 mod wrong;
 
+#[cfg(feature = "health")]
 pub use migrate::{wrong_path, Migrate, DEFAULT_LOCK, DEFAULT_STEPS, DEFAULT_STEP_LIMIT, DEFAULT_SYSTEM};
+#[cfg(feature = "health")]
+pub use report::{Report, DEFAULT_HOOKS};
 #[cfg(feature = "health")]
 pub(crate) use wrong::read_toml;
 
@@ -41,9 +46,6 @@ pub const SYSTEM_CA: [&str; 3] =
 /// Where the keys of those who sign bundles are.
 pub const DEFAULT_KEYS: &str = "/etc/bootslot/keys";
 
-/// Where the executables are that get each message of a report.
-pub const DEFAULT_HOOKS: &str = "/etc/bootslot/report.d";
-
 /// Everything that the tools have to know about a board.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -58,10 +60,13 @@ pub struct Settings {
     /// What updates have to know.
     pub update: Update,
     /// What a system on trial has to pass.
+    #[cfg(feature = "health")]
     pub health: health::Health,
     /// Who hears what became of an update.
+    #[cfg(feature = "health")]
     pub report: Report,
     /// The folders whose data have a version.
+    #[cfg(feature = "health")]
     pub migrate: Migrate,
     /// The configuration of the environment; `None`: see
     /// [`find_environment`](crate::config::find_environment).
@@ -112,27 +117,6 @@ pub struct Update {
     pub retries: u32,
     /// How long after the failure, in seconds, each time.
     pub retry_after: u64,
-}
-
-/// Who hears what became of an update.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Report {
-    /// The address that gets a POST with each message; `None`: none.
-    pub url: Option<String>,
-    /// A file of headers that go with it, such as `Authorization: Bearer ...`, one in a line.
-    pub headers: Option<PathBuf>,
-    /// A PEM file with the certificates of those who may vouch for the server; `None`: the system's.
-    pub ca: Option<PathBuf>,
-    /// The certificate of the device and its key, two PEM files.
-    pub client: Option<(PathBuf, PathBuf)>,
-    /// The folder of executables that get each message.
-    pub hooks: PathBuf,
-}
-
-impl Default for Report {
-    fn default() -> Self {
-        Report { url: None, headers: None, ca: None, client: None, hooks: Path::new(DEFAULT_HOOKS).into() }
-    }
 }
 
 /// What is refused once an update has failed on a device.
@@ -225,8 +209,11 @@ impl Default for Settings {
             devices: BTreeMap::new(),
             parts: BTreeMap::new(),
             update: Update::default(),
+            #[cfg(feature = "health")]
             health: health::Health::default(),
+            #[cfg(feature = "health")]
             report: Report::default(),
+            #[cfg(feature = "health")]
             migrate: Migrate::default(),
             env_config: None,
             env_namespace: None,

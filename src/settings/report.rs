@@ -1,12 +1,35 @@
 //! The section `[report]` of the settings: who hears what became of an update.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use toml::Spanned;
 
 use super::wrong::{path, wrong, Wrong};
-use super::Report;
+
+/// Where the executables are that get each message of a report.
+pub const DEFAULT_HOOKS: &str = "/etc/bootslot/report.d";
+
+/// Who hears what became of an update.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// The address that gets a POST with each message; `None`: none.
+    pub url: Option<String>,
+    /// A file of headers that go with it, such as `Authorization: Bearer ...`, one in a line.
+    pub headers: Option<PathBuf>,
+    /// A PEM file with the certificates of those who may vouch for the server; `None`: the system's.
+    pub ca: Option<PathBuf>,
+    /// The certificate of the device and its key, two PEM files.
+    pub client: Option<(PathBuf, PathBuf)>,
+    /// The folder of executables that get each message.
+    pub hooks: PathBuf,
+}
+
+impl Default for Report {
+    fn default() -> Self {
+        Report { url: None, headers: None, ca: None, client: None, hooks: Path::new(DEFAULT_HOOKS).into() }
+    }
+}
 
 /// The section as it is written.
 #[derive(Deserialize)]
