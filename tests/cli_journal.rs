@@ -299,3 +299,36 @@ fn a_way_back_that_is_closed_is_no_installation_that_was_cut() {
     life.place.write("bootslot.toml", b"state = \"state\"\n");
     assert_eq!(life.wrong(), ["write target"]);
 }
+
+/// Nobody has found it bad: it may come again.
+#[test]
+fn an_update_whose_trial_was_lost_with_the_environment_is_not_to_blame() {
+    let mut life = Life::new();
+    life.install("B", "id1");
+    assert_eq!(life.boot(), "as-recorded");
+    life.place.write("env.img", &vec![0xff; 2 * SIZE]);
+    life.power_on("A");
+    assert_eq!(life.observe(), "environment-lost");
+    let report = life.json(&["report"]);
+    assert_eq!((&report["update"]["verdict"], &report["refused"]), (&json!("abandoned"), &json!([])));
+}
+
+/// The data partition is lost in mid-trial: what the checks say then is told all the same.
+#[test]
+fn a_trial_that_the_journal_does_not_know_of_is_told_from_then_on() {
+    let mut life = Life::new();
+    life.install("B", "id1");
+    assert_eq!(life.boot(), "as-recorded");
+    fs::remove_dir_all(life.place.path("state")).unwrap();
+    let check = "[[health.check]]\nname = \"fit\"\ncommand = [\"false\"]\non-failure = \"roll-back\"\n";
+    life.place
+        .write("bootslot.toml", format!("state = \"state\"\n[health]\nstandard = false\n{check}").as_bytes());
+    life.power_on("B");
+    assert_eq!(life.observe(), "first");
+    assert_eq!(life.run(&["health", "--confirm"]).code, Some(6));
+    life.boot();
+    let update = &life.json(&["report"])["update"];
+    assert_eq!((&update["update"], &update["reason"]), (&json!("id1"), &json!("health")));
+    assert!(update["evidence"].to_string().contains("check fit"), "{update}");
+    assert_eq!(life.wrong(), ["health"]);
+}

@@ -337,6 +337,9 @@ class Lives(Stories):
             # The sick one was offered again.
             self.is_(f"{name}: the diagnosis", self.wrong(), ["package"])
             device.cut()
+        # As it was: the other cuts know of no journal.
+        device.cut()
+        device.write_system("C", self.systems["good"])
         self.check(f"{made} power cuts in {life} lives, {wanted} were to be made", made >= wanted)
 
     def live(self, end):

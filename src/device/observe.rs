@@ -152,8 +152,10 @@ impl Device {
             }));
         }
         let variables = self.desk.settings.dialect.variables(state);
+        let tried = self.running().is_some_and(|running| state.is_on_trial(running));
         events.push(Event::Boot {
             slot: slot.to_owned(),
+            update: if tried { now(state).on_trial } else { String::new() },
             state: records::text(&variables),
             finding,
             version,

@@ -55,7 +55,7 @@ pub enum Verdict {
     RolledBack,
     /// It was not installed.
     NotInstalled,
-    /// Another installation began before it was decided.
+    /// It was never decided: another installation began, or the environment was lost. It is not to blame for that.
     Abandoned,
 }
 
@@ -86,6 +86,8 @@ pub enum Event {
     Boot {
         /// The slot that runs; empty where that is unknown.
         slot: String,
+        /// The id of the update, where this slot is on trial with one.
+        update: String,
         /// The boot state that was found.
         state: String,
         /// What it means.
@@ -227,10 +229,11 @@ impl Event {
     fn fields(&self) -> (&'static str, Vec<(&'static str, &str)>) {
         let yes = |value: bool| if value { "yes" } else { "no" };
         match self {
-            Event::Boot { slot, state, finding, version, build, reset, announced } => (
+            Event::Boot { slot, update, state, finding, version, build, reset, announced } => (
                 "boot",
                 vec![
                     ("slot", slot),
+                    ("update", update),
                     ("finding", finding.as_str()),
                     ("version", version),
                     ("build", build),
@@ -297,6 +300,7 @@ impl Event {
         Some(match record.kind.as_str() {
             "boot" => Event::Boot {
                 slot: text("slot"),
+                update: text("update"),
                 state: text("state"),
                 finding: Finding::named(record.get("finding"))?,
                 version: text("version"),

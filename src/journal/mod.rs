@@ -314,4 +314,34 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn an_attempt_keeps_its_name_however_it_began() {
+        let order = Event::Order {
+            name: "finish-install".into(),
+            slot: "B".into(),
+            update: "second".into(),
+            state: "active_slot=B".into(),
+        };
+        let boot = Event::Boot {
+            slot: "B".into(),
+            update: "second".into(),
+            state: "active_slot=B".into(),
+            finding: Finding::AsRecorded,
+            version: String::new(),
+            build: String::new(),
+            reset: String::new(),
+            announced: false,
+        };
+        for first in [order, boot.clone()] {
+            let files = SimFiles::new();
+            let mut journal = journal(&files);
+            journal.append(&[failed("first"), first]).unwrap();
+            for _ in 0..100 {
+                journal.append(std::slice::from_ref(&boot)).unwrap();
+            }
+            assert!(journal.read().unwrap().records.len() < 80);
+            assert_eq!(journal.story().unwrap().pending().unwrap().name, "second.2");
+        }
+    }
 }

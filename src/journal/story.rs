@@ -13,6 +13,8 @@ const ORDERS: usize = 8;
 pub struct Attempt {
     /// Its name: the update id and a number. It is the same each time the journal is read.
     pub name: String,
+    /// The number of the record that it began with; 0 where the journal knows only its end.
+    pub number: u64,
     /// The update id.
     pub update: String,
     /// The version that the bundle has; empty where nobody said it.
@@ -113,9 +115,10 @@ pub struct Now {
 }
 
 impl Attempt {
-    fn new(name: String, update: String, version: String, slot: String, begun: u64) -> Attempt {
+    fn new(name: String, number: u64, update: String, version: String, slot: String, begun: u64) -> Attempt {
         Attempt {
             name,
+            number,
             update,
             version,
             slot,
@@ -167,9 +170,16 @@ impl Story {
 
     fn add(&mut self, record: &Record, event: Event) {
         match event {
-            Event::Boot { ref slot, ref state, finding, .. } => {
+            Event::Boot { ref slot, ref update, ref state, finding, .. } => {
                 self.states = vec![state.clone()];
                 self.shutdown = false;
+                if !update.is_empty() {
+                    // The journal may be younger than the trial.
+                    self.begin(record, slot.clone(), update.clone(), String::new());
+                    if let Some(attempt) = self.pending_mut() {
+                        attempt.tried = true;
+                    }
+                }
                 if let Some(attempt) = self.pending_mut().filter(|attempt| attempt.slot == *slot) {
                     attempt.boots += u32::from(attempt.tried);
                 }
@@ -224,7 +234,7 @@ impl Story {
             Event::Result { attempt, update, version, slot, verdict, reason, blame } => {
                 if self.attempt(&attempt).is_none() {
                     let [update, slot, version] = [&update, &slot, &version].map(String::clone);
-                    self.attempts.push(Attempt::new(attempt.clone(), update, version, slot, record.time));
+                    self.attempts.push(Attempt::new(attempt.clone(), 0, update, version, slot, record.time));
                 }
                 if let Some(known) = self.attempts.iter_mut().find(|known| known.name == attempt) {
                     known.verdict = Some(verdict);
@@ -250,9 +260,14 @@ impl Story {
         if goes_on {
             return;
         }
+        if let Some(undecided) = self.pending_mut() {
+            undecided.verdict = Some(Verdict::Abandoned);
+            undecided.reason = "another".into();
+            undecided.decided = Some(record.time);
+        }
         self.baseline.clear();
         let name = format!("{update}.{}", record.number);
-        self.attempts.push(Attempt::new(name, update, version, slot, record.time));
+        self.attempts.push(Attempt::new(name, record.number, update, version, slot, record.time));
     }
 
     fn fail(&mut self, fault: Fault) {
@@ -305,7 +320,7 @@ impl Story {
         match now.active == attempt.slot && now.confirmed {
             true if attempt.confirming => ended(Verdict::Confirmed, "confirm"),
             true => ended(Verdict::Confirmed, "by-hand"),
-            false => ended(Verdict::RolledBack, "environment"),
+            false => ended(Verdict::Abandoned, "environment"),
         }
     }
 
@@ -323,7 +338,10 @@ impl Story {
 /// orders since, and of the last attempts as much as fits into `room` bytes.
 pub(super) fn still_counts(records: &[Record], room: u64) -> impl Iterator<Item = &Record> {
     let last = |kind: &str, back: usize| records.iter().rev().filter(|record| record.kind == kind).nth(back);
-    let attempts = last("begin", 1).or(last("begin", 0)).map_or(u64::MAX, |begin| begin.number);
+    let story = Story::of(records);
+    // The last two, whatever kind of record they began with.
+    let attempts: Vec<u64> = story.attempts.iter().rev().take(2).map(|attempt| attempt.number).collect();
+    let from = attempts.iter().copied().filter(|&number| number > 0).min().unwrap_or(u64::MAX);
     let boot = last("boot", 0).map_or(0, |boot| boot.number);
     let (mut results, mut orders, mut room) = (0, 0, room);
     // The newest first: they count most. What is short and lasts does not compete with what is long.
@@ -333,11 +351,10 @@ pub(super) fn still_counts(records: &[Record], room: u64) -> impl Iterator<Item 
             "result" | "allowed" | "reported" => count(&mut results) <= 2 * RESULTS,
             "order" | "shutdown" => record.number > boot && count(&mut orders) <= ORDERS,
             "boot" => record.number == boot,
-            "begin" => record.number >= attempts,
             _ => false,
-        };
+        } || attempts.contains(&record.number);
         let length = record.to_line().len() as u64;
-        let fits = record.number >= attempts && length <= room;
+        let fits = record.number >= from && length <= room;
         if fits || lasts {
             room = room.saturating_sub(length);
         }
