@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::config::{rules, DEFAULT_CONFIG};
 use crate::find::{scan, tails};
 use crate::lock;
-use crate::settings::{self, DEFAULT_SETTINGS};
+use crate::settings::DEFAULT_SETTINGS;
 use crate::slot::{Board, Name, MAX_TRIES};
 use crate::storage::{exclusive, mtd, region, rename};
 use crate::store::{find, StoreOptions};
@@ -74,10 +74,20 @@ fn told() -> Vec<(&'static str, String)> {
         ("docs/media/file.md", format!("copied in pieces of {} MiB", rename::PIECE >> 20)),
         ("docs/media/file.md", format!("the {}-byte blocks that differ", region::BLOCK)),
         ("docs/media/nor.md", format!("in units of {} bytes or more", mtd::SMALLEST_ECC_UNIT)),
-        ("docs/migrate.md", format!("`{}min` unless", settings::DEFAULT_STEP_LIMIT.as_secs() / 60)),
-        ("docs/migrate.md", format!("| `system` | what the system ships, `{}`", settings::DEFAULT_SYSTEM)),
-        ("docs/migrate.md", format!("| `steps` | the folder of its steps, `{}`", settings::DEFAULT_STEPS)),
-        ("docs/migrate.md", format!("one migration at a time: `{}`", settings::DEFAULT_LOCK)),
+        #[cfg(feature = "health")]
+        ("docs/migrate.md", format!("`{}min` unless", crate::settings::DEFAULT_STEP_LIMIT.as_secs() / 60)),
+        #[cfg(feature = "health")]
+        (
+            "docs/migrate.md",
+            format!("| `system` | what the system ships, `{}`", crate::settings::DEFAULT_SYSTEM),
+        ),
+        #[cfg(feature = "health")]
+        (
+            "docs/migrate.md",
+            format!("| `steps` | the folder of its steps, `{}`", crate::settings::DEFAULT_STEPS),
+        ),
+        #[cfg(feature = "health")]
+        ("docs/migrate.md", format!("one migration at a time: `{}`", crate::settings::DEFAULT_LOCK)),
         #[cfg(feature = "update")]
         ("docs/update.md", format!("no more than {} MiB at a time in memory", LONGEST_OLD >> 20)),
         #[cfg(feature = "update")]
