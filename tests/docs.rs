@@ -2,10 +2,10 @@
 //! document in a directory of its own beside uboot-scripts/, and `fw_env.config` blocks through the parser.
 
 use std::fs;
-#[cfg(feature = "cli")]
+#[cfg(all(feature = "cli", feature = "bundle"))]
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-#[cfg(feature = "cli")]
+#[cfg(all(feature = "cli", feature = "bundle"))]
 use std::process::Command;
 
 use bootslot::config::Config;
@@ -51,7 +51,7 @@ fn documents() -> Vec<PathBuf> {
 }
 
 /// The commands of a session, each with the output that the document shows.
-#[cfg(feature = "cli")]
+#[cfg(all(feature = "cli", feature = "bundle"))]
 fn commands(session: &str) -> Vec<(String, String)> {
     let mut commands: Vec<(String, String)> = Vec::new();
     for shown in session.lines() {

@@ -31,7 +31,7 @@ export RUSTUP_TOOLCHAIN=nightly
 "$fuzz" build
 passed=0 failed=0
 for target in "${targets[@]}"; do
-    mkdir -p "fuzz/corpus/$target"
+    mkdir -p "fuzz/corpus/$target" "$seeds/$target"
     echo "== fuzz $target, $seconds s"
     most=4096
     [ "$target" != image ] || most=1024

@@ -5,11 +5,21 @@ cd "$(dirname "$0")/.."
 # shellcheck source=tools/steps.sh
 . tools/steps.sh
 
+# What a board chooses must build without a warning, too: features that others bring along are easily forgotten.
+combinations() {
+    local features
+    for features in settings sim cli cli,update cli,yaml,health cli,bundle http capi,health capi,update; do
+        echo "-- $features"
+        cargo clippy --locked --lib --bins --no-default-features --features "$features" -- -D warnings
+    done
+}
+
 lint() {
     step fmt cargo fmt --check
     step fmt-fuzz cargo fmt --check --manifest-path fuzz/Cargo.toml
     step clippy cargo clippy --locked --all-targets --all-features -- -D warnings
     step clippy-no-features cargo clippy --locked --all-targets --no-default-features -- -D warnings
+    step clippy-combinations combinations
     step doc env RUSTDOCFLAGS=-Dwarnings cargo doc --locked --no-deps --all-features
 }
 

@@ -5,7 +5,7 @@
 //! `unsafe` here rests on that; what can be checked (NULL, sizes, who uses a handle) is checked.
 
 use std::cell::UnsafeCell;
-use std::ffi::{c_char, c_int, c_void, CStr, OsStr};
+use std::ffi::{c_char, c_int, CStr, OsStr};
 use std::os::unix::ffi::OsStrExt;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::path::Path;
@@ -349,6 +349,7 @@ pub unsafe fn given_size<T: Sized1>(place: *const T) -> Outcome<usize> {
 }
 
 /// A copy that C frees with `free`; NULL when there is no memory.
+#[cfg(feature = "libubootenv")]
 pub fn malloc_copy(bytes: &[u8]) -> *mut c_char {
     // SAFETY: malloc gives room for the bytes and the NUL, or NULL.
     unsafe {
@@ -357,6 +358,6 @@ pub fn malloc_copy(bytes: &[u8]) -> *mut c_char {
             ptr::copy_nonoverlapping(bytes.as_ptr(), copy, bytes.len());
             *copy.add(bytes.len()) = 0;
         }
-        copy.cast::<c_void>().cast::<c_char>()
+        copy.cast::<c_char>()
     }
 }

@@ -31,10 +31,10 @@ pub(crate) struct Draft {
     /// What each touched variable held at first.
     touched: HashMap<Vec<u8>, Option<Vec<u8>>>,
     /// The copies were written since they were loaded.
-    #[cfg(feature = "capi")]
+    #[cfg(feature = "libubootenv")]
     stale: bool,
     /// `.flags` is passed over, the writelist is not.
-    #[cfg(feature = "capi")]
+    #[cfg(feature = "libubootenv")]
     no_flags: bool,
 }
 
@@ -68,9 +68,9 @@ impl<'a> Transaction<'a> {
             force: false,
             init,
             touched: HashMap::new(),
-            #[cfg(feature = "capi")]
+            #[cfg(feature = "libubootenv")]
             stale: false,
-            #[cfg(feature = "capi")]
+            #[cfg(feature = "libubootenv")]
             no_flags: false,
         };
         Transaction { store, draft }
@@ -89,7 +89,7 @@ impl<'a> Transaction<'a> {
 
     /// Where the environment is made out of nothing, what was found instead of a valid copy, and whether
     /// one could not even be read: then it may well be valid.
-    #[cfg(feature = "capi")]
+    #[cfg(feature = "libubootenv")]
     pub(crate) fn found_nothing(&self) -> Option<(Error, bool)> {
         let loaded = &self.draft.loaded;
         let unreadable = loaded.copies.iter().any(|copy| copy.error.is_some());
@@ -153,7 +153,7 @@ impl<'a> Transaction<'a> {
 
     /// Whether `.flags` is passed over from now on: the variables that replace a lost environment, its `.flags`
     /// among them, come in any order.
-    #[cfg(feature = "capi")]
+    #[cfg(feature = "libubootenv")]
     pub(crate) fn no_flags(&mut self, no_flags: bool) {
         if self.draft.no_flags != no_flags {
             self.draft.no_flags = no_flags;
@@ -162,7 +162,7 @@ impl<'a> Transaction<'a> {
     }
 
     fn rules(&self) -> Rules {
-        #[cfg(feature = "capi")]
+        #[cfg(feature = "libubootenv")]
         if self.draft.no_flags {
             return Rules::new(None, self.store.writelist.as_deref());
         }
@@ -217,7 +217,7 @@ impl<'a> Transaction<'a> {
 
     /// As [`commit`](Transaction::commit), but the transaction goes on, with the lock held: more changes
     /// and stores may follow.
-    #[cfg(feature = "capi")]
+    #[cfg(feature = "libubootenv")]
     pub(crate) fn checkpoint(&mut self) -> Result<Commit> {
         // Only what is on the medium tells which copy is the standby, also after a store that failed.
         if self.draft.stale && self.is_changed() {

@@ -59,6 +59,7 @@ pub fn run() -> ExitCode {
         Group::Bundle(options) => finish(crate::bundle::PROGRAM, crate::bundle::run(&options)),
         #[cfg(feature = "health")]
         Group::Migrate(options) => finish(crate::kept::PROGRAM, crate::migrate::run(&options)),
+        #[cfg(feature = "health")]
         Group::Health(options) => finish(crate::health::PROGRAM, crate::health::run(&options)),
         Group::Journal(options) => finish("bootslot journal", crate::journal::run(&options)),
         #[cfg(feature = "health")]

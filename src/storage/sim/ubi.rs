@@ -41,6 +41,7 @@ impl Ubi {
     }
 
     /// Bytes from the start that can be read.
+    #[cfg(any(test, feature = "update"))]
     pub(super) fn used(&self) -> usize {
         self.used
     }
@@ -92,6 +93,7 @@ impl Ubi {
     }
 
     /// The start of an update in pieces, to `len` bytes (UBI_IOCVOLUP). An update to nothing is complete at once.
+    #[cfg(any(test, feature = "update"))]
     pub(super) fn start_update(&mut self, len: usize, extent: Extent) -> io::Result<()> {
         if len > self.data.len() {
             return Err(io::Error::from_raw_os_error(libc::EINVAL));
