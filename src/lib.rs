@@ -41,6 +41,8 @@ pub mod storage;
 pub mod store;
 #[allow(unsafe_code)]
 mod sys;
+#[cfg(feature = "health")]
+pub mod trial;
 #[cfg(feature = "update")]
 pub mod update;
 #[cfg(feature = "settings")]

@@ -9,7 +9,7 @@ use bootslot::storage::{self, sim};
 use bootslot::update::{self, bundle, source, target};
 use bootslot::{
     bootcount, config, device, env, error, files, find, floor, health, journal, lock, migrate, process,
-    report, settings, slot, store,
+    report, settings, slot, store, trial,
 };
 
 const fn both<T: Send + Sync + ?Sized>() {}
@@ -97,6 +97,10 @@ const _: () = {
     both::<migrate::System>();
     both::<migrate::Status>();
     both::<settings::Migrate>();
+    both::<trial::Trial>();
+    both::<trial::NoTrial>();
+    both::<trial::Orders>();
+    both::<trial::Decided>();
     both::<files::tree::Entry>();
     both::<files::tree::Size>();
     sent::<dyn files::tree::Trees>();

@@ -33,6 +33,11 @@ impl Evidence {
     pub fn passed(&self) -> bool {
         self.verdict == Some(Verdict::Passed)
     }
+
+    /// How its last run ended, in a word or two.
+    pub fn result(&self) -> &'static str {
+        self.verdict.map_or("not finished", Verdict::as_str)
+    }
 }
 
 /// A decision and what it rests on.

@@ -11,6 +11,17 @@ pub enum Verdict {
     Hung,
 }
 
+impl Verdict {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Verdict::Passed => "passed",
+            Verdict::Failed => "failed",
+            Verdict::Hung => "hung",
+        }
+    }
+}
+
 /// One run. Times are milliseconds for which the device was awake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Observation {

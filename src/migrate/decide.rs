@@ -1,5 +1,7 @@
 //! [pure] What comes next: from where the data stand, what the system wants, and who runs.
 
+use std::fmt;
+
 use super::state::{Attempt, State, StepId, Why};
 use crate::slot::{self, Name};
 
@@ -72,6 +74,33 @@ pub enum Refusal {
     RunningUnknown,
 }
 
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Refusal::Newer { data, wanted } => {
+                return write!(
+                    f,
+                    "the data have version {data}, this system wants version {wanted}, and there is no snapshot of \
+                     that version: boot the newer system, or restore a backup and say so (bootslot migrate --assume \
+                     {wanted})"
+                )
+            }
+            Refusal::Uncounted => {
+                "there are data, and no file says which version they have: let the system say it (`initial` in \
+                 migrate.toml), or say it yourself (bootslot migrate --assume)"
+            }
+            Refusal::Lost => {
+                "there is a snapshot, and the file is gone that says of which version: look at the folders, then say \
+                 which version the data have (bootslot migrate --assume)"
+            }
+            Refusal::RunningUnknown => {
+                "which slot runs is unknown (--slot), so it can't be told whether the data are to be migrated or to \
+                 be restored"
+            }
+        })
+    }
+}
+
 /// What comes next.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Next {
@@ -106,6 +135,25 @@ pub enum Next {
     Resume(Attempt, Why),
     /// Nothing can be done.
     Refuse(Refusal),
+}
+
+impl fmt::Display for Next {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Next::Ready => f.write_str("nothing, services may start"),
+            Next::Adopt(version) => write!(f, "the data are noted as version {version}"),
+            Next::Tidy => f.write_str("what nobody needs any more is removed"),
+            Next::Begin { from, to, .. } => write!(f, "migration from version {from} to {to}"),
+            Next::Snapshot(_) => f.write_str("the snapshot is made again"),
+            Next::Abandon(_) => f.write_str("the snapshot is given up"),
+            Next::Step(_, step) => write!(f, "step {step}"),
+            Next::Migrated(_) => f.write_str("the trial of the data begins"),
+            Next::Commit(_) => f.write_str("the data are confirmed, the snapshot goes"),
+            Next::Restore(_, why) => write!(f, "the snapshot is restored: {why}"),
+            Next::Resume(_, why) => write!(f, "the restoration goes on: {why}"),
+            Next::Refuse(refusal) => write!(f, "NOTHING, {refusal}"),
+        }
+    }
 }
 
 /// What comes next. It depends on nothing else.

@@ -66,7 +66,7 @@ pub enum MigrateError {
     },
 
     /// Nothing was changed, and nothing can be done without a person or without another system.
-    #[error("{}", refused(.0))]
+    #[error("{0}")]
     Refused(Refusal),
 }
 
@@ -74,24 +74,6 @@ fn shown(output: &str) -> String {
     match output.trim_end() {
         "" => String::new(),
         output => format!("\n{output}"),
-    }
-}
-
-fn refused(refusal: &Refusal) -> String {
-    match refusal {
-        Refusal::Newer { data, wanted } => format!(
-            "the data have version {data}, this system wants version {wanted}, and there is no snapshot of that \
-             version: boot the newer system, or restore a backup and say so (bootslot migrate --assume {wanted})"
-        ),
-        Refusal::Uncounted => "there are data, and no file says which version they have: let the system say it \
-             (`initial` in migrate.toml), or say it yourself (bootslot migrate --assume)"
-            .into(),
-        Refusal::Lost => "there is a snapshot, and the file is gone that says of which version: look at the folders, \
-             then say which version the data have (bootslot migrate --assume)"
-            .into(),
-        Refusal::RunningUnknown => "which slot runs is unknown (--slot), so it can't be told whether the data are to \
-             be migrated or to be restored"
-            .into(),
     }
 }
 

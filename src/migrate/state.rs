@@ -117,6 +117,16 @@ pub enum State {
 }
 
 impl State {
+    /// The version that the data have; `None` while they are between two.
+    pub fn version(&self) -> Option<u64> {
+        match self {
+            State::Clean { version, .. } => Some(*version),
+            State::Trial(attempt) => Some(attempt.to),
+            State::Copying(attempt) => Some(attempt.from),
+            State::Steps { .. } | State::Restoring { .. } => None,
+        }
+    }
+
     /// One word for it, as in the file.
     pub fn word(&self) -> &'static str {
         match self {

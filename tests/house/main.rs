@@ -41,6 +41,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     // What it finds are values: it writes to no slot and to no journal.
     ("health", &["machine", "process", "settings", "slot", "sys", "error"]),
     ("report", &["device", "settings", "slot", "journal", "error"]),
+    // What the checks and the migration leave to their caller: the orders, the journal, the baseline.
+    ("trial", &["device", "health", "migrate", "journal", "files", "settings", "slot", "error"]),
     ("update", &["device", "settings", "slot", "floor", "version", "storage", "sys", "error"]),
     // A bundle is bytes and what they mean; it knows no device.
     ("update/bundle", &["update/error", "update/source", "update/pipe", "floor", "version", "error"]),
@@ -60,6 +62,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "process",
             "files",
             "migrate",
+            "trial",
             "bootcount",
             "device",
             "settings",

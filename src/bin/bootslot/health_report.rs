@@ -8,19 +8,9 @@ use serde_json::{json, Value};
 
 use crate::report::to_json;
 
-/// How a run ended, in a word.
-pub fn verdict(verdict: Option<Verdict>) -> &'static str {
-    match verdict {
-        Some(Verdict::Passed) => "passed",
-        Some(Verdict::Failed) => "failed",
-        Some(Verdict::Hung) => "hung",
-        None => "not finished",
-    }
-}
-
 /// One line for a check that has changed.
 pub fn changed(name: &str, end: Verdict, says: &str) -> String {
-    format!("{:6} {name}: {}\n", verdict(Some(end)), in_a_line(says))
+    format!("{:6} {name}: {}\n", end.as_str(), in_a_line(says))
 }
 
 /// Nothing was decided, since this is no trial.
@@ -66,7 +56,7 @@ pub fn report(report: &Report, as_json: bool) -> Vec<u8> {
 fn check(evidence: &Evidence) -> Value {
     json!({
         "name": evidence.name,
-        "result": verdict(evidence.verdict),
+        "result": evidence.result(),
         "says": evidence.says,
         "failure": evidence.failure,
         "runs": evidence.runs,

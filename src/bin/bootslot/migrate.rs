@@ -2,11 +2,12 @@
 
 use std::fmt::Write;
 
-use bootslot::migrate::{self, Event, Facts, MigrateError, Next, State, Status};
+use bootslot::migrate::{self, Event, Facts, MigrateError, State, Status};
+use bootslot::trial;
 use clap::Args;
 use serde_json::{json, Map, Value};
 
-use crate::kept::{facts, note, unread};
+use crate::kept::{facts, told, unread};
 use crate::outcome::{print, print_event, Failure, Outcome, NO};
 use crate::report::to_json;
 use crate::slots;
@@ -45,8 +46,7 @@ pub fn run(options: &Migration) -> Outcome {
     }
     let mut printed = Ok(());
     let mut tell = |event: &Event| {
-        let failed = matches!(event, Event::StepFailed { .. });
-        note(device.as_mut(), if failed { "failed" } else { event.name() }, &event.to_string());
+        told(device.as_mut().map_or(Ok(()), |device| trial::note_event(device, event)));
         let line = match options.device.json {
             true => print_event(&event_json(event)),
             false => print(format!("{event}\n").as_bytes()),
@@ -61,7 +61,7 @@ pub fn run(options: &Migration) -> Outcome {
         None => migrate::run(&settings.migrate, &facts, &mut tell).map(drop),
     };
     let Err(error) = done else { return printed };
-    note(device.as_mut(), "failed", &error.to_string());
+    told(device.as_mut().map_or(Ok(()), |device| trial::note(device, "failed", &error.to_string())));
     if options.device.json {
         let failed = json!({ "event": "failed", "code": error.code(), "error": error.to_string() });
         let _ = print_event(&failed);
@@ -100,7 +100,7 @@ fn status_text(status: &Status) -> String {
     let mut text = String::new();
     let _ = writeln!(text, "system:    wants version {}", status.wanted.version);
     let _ = writeln!(text, "data:      {}", state_text(status.state.as_ref()));
-    let _ = writeln!(text, "next:      {}", next_text(&status.next));
+    let _ = writeln!(text, "next:      {}", status.next);
     for step in &status.steps {
         let _ = writeln!(text, "step:      {step}");
     }
@@ -138,32 +138,8 @@ fn state_text(state: Option<&State>) -> String {
     }
 }
 
-fn next_text(next: &Next) -> String {
-    match next {
-        Next::Ready => "nothing, services may start".into(),
-        Next::Adopt(version) => format!("the data are noted as version {version}"),
-        Next::Tidy => "what nobody needs any more is removed".into(),
-        Next::Begin { from, to, .. } => format!("migration from version {from} to {to}"),
-        Next::Snapshot(_) => "the snapshot is made again".into(),
-        Next::Abandon(_) => "the snapshot is given up".into(),
-        Next::Step(_, step) => format!("step {step}"),
-        Next::Migrated(_) => "the trial of the data begins".into(),
-        Next::Commit(_) => "the data are confirmed, the snapshot goes".into(),
-        Next::Restore(_, why) => format!("the snapshot is restored: {why}"),
-        Next::Resume(_, why) => format!("the restoration goes on: {why}"),
-        Next::Refuse(refusal) => format!("NOTHING, {}", MigrateError::Refused(refusal.clone())),
-    }
-}
-
 fn status_json(status: &Status) -> Value {
     let attempt = status.state.as_ref().and_then(State::attempt);
-    let version = match &status.state {
-        None => None,
-        Some(State::Clean { version, .. }) => Some(*version),
-        Some(State::Trial(attempt)) => Some(attempt.to),
-        Some(State::Copying(attempt)) => Some(attempt.from),
-        Some(State::Steps { .. } | State::Restoring { .. }) => None,
-    };
     let last = match &status.state {
         Some(State::Clean { last, .. }) => last.as_ref(),
         _ => None,
@@ -172,9 +148,9 @@ fn status_json(status: &Status) -> Value {
         "migrates": true,
         "ready": status.is_ready(),
         "state": status.state.as_ref().map_or("none", State::word),
-        "version": version,
+        "version": status.state.as_ref().and_then(State::version),
         "wanted": status.wanted.version,
-        "next": next_text(&status.next),
+        "next": status.next.to_string(),
         "steps": status.steps.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "room": status.room.iter().map(|room| json!({
             "folder": room.folder, "needed": room.needed, "free": room.free,

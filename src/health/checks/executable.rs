@@ -1,9 +1,25 @@
 //! Programs of the board: they take the place of this process, whose time limit and output are theirs then.
 
+use std::fs;
 use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
+
+/// The command of these words, for a process of its own.
+pub(super) fn direct(words: &[String]) -> Option<Command> {
+    let (program, arguments) = words.split_first()?;
+    let mut command = Command::new(program);
+    command.args(arguments);
+    Some(command)
+}
+
+/// The same of a file; `None` where it can't be run without a shell.
+pub(super) fn direct_file(path: &Path) -> Option<Command> {
+    let meta = fs::metadata(path).ok()?;
+    (meta.permissions().mode() & 0o111 != 0).then(|| Command::new(path))
+}
 
 /// Runs a program with its arguments. It returns, with the reason, only if that can't be done.
 pub(super) fn command(words: &[String]) -> String {

@@ -13,6 +13,8 @@ mod network;
 mod unit;
 mod version;
 
+use std::process::Command;
+
 use super::{Roots, System};
 use crate::settings::health::Kind;
 
@@ -109,6 +111,15 @@ pub fn perform(kind: &Kind, system: &System, roots: &Roots) -> Result<Finding, S
         Kind::Slot | Kind::Migrated => Ok(Finding::default()),
     }
     .map_err(|says| says.trim_end().to_owned())
+}
+
+/// The program of the board itself that makes this check; `None` where it takes [`perform`].
+pub fn program(kind: &Kind) -> Option<Command> {
+    match kind {
+        Kind::Command(words) => executable::direct(words),
+        Kind::Executable(path) => executable::direct_file(path),
+        _ => None,
+    }
 }
 
 /// Words with "or" before the last one.
