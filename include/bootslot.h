@@ -29,9 +29,11 @@
  *               Reading takes none.
  *   Signals     No function may be called from a signal handler, or between fork and exec.
  *   Features    What is inside of `#if defined(BOOTSLOT_UPDATE)` is in libraries that were built with the feature
- *               `update`. Where make install has installed one, pkg-config defines it.
+ *               `update`; BOOTSLOT_HEALTH is the feature `health`. BOOTSLOT_NO_SETTINGS leaves out what libraries
+ *               lack that were built without the feature `settings`. pkg-config defines what holds for the library
+ *               that make install has installed.
  *
- * Nothing is printed, no signal handler is set, no environment variable is read, no process is ended: except by
+ * Nothing is printed, no signal handler is set, no environment variable is read, no process of yours is ended: except by
  * a mistake in this library. That one comes back as BOOTSLOT_ERROR_PANIC, or as NULL or 0 where no code is
  * returned, and Rust tells about it on standard error, at the length that RUST_BACKTRACE asks for.
  *
@@ -240,6 +242,18 @@ typedef enum bootslot_code {
      * The server has another bundle now than at the start. The slot is untouched, or being written.
      */
     BOOTSLOT_ERROR_CHANGED = 64,
+    /**
+     * A step of the migration failed. The data of before are back.
+     */
+    BOOTSLOT_ERROR_STEP = 65,
+    /**
+     * There is too little room to migrate the data. They are as they were, or the next migration goes on.
+     */
+    BOOTSLOT_ERROR_DATA_ROOM = 66,
+    /**
+     * The data can't be migrated without a person, or without another system. Nothing was changed.
+     */
+    BOOTSLOT_ERROR_DATA = 67,
 } bootslot_code;
 
 /**
@@ -297,6 +311,90 @@ typedef enum bootslot_phase {
 
 #endif
 
+#if !defined(BOOTSLOT_NO_SETTINGS)
+/**
+ * What was found of a boot, compared with what the journal knows.
+ */
+typedef enum bootslot_finding {
+    /**
+     * Nothing: the settings name no folder for a journal (`state`).
+     */
+    BOOTSLOT_FINDING_NONE = 0,
+    /**
+     * The journal knows of nothing before.
+     */
+    BOOTSLOT_FINDING_FIRST = 1,
+    /**
+     * The boot state is the one that was recorded, or what the boot script makes of it.
+     */
+    BOOTSLOT_FINDING_AS_RECORDED = 2,
+    /**
+     * The boot script has ended a trial: another slot is active.
+     */
+    BOOTSLOT_FINDING_ROLLED_BACK = 3,
+    /**
+     * The active slot did not load this time, and another one runs.
+     */
+    BOOTSLOT_FINDING_PASSED_OVER = 4,
+    /**
+     * The environment holds no boot state any more.
+     */
+    BOOTSLOT_FINDING_ENVIRONMENT_LOST = 5,
+    /**
+     * Neither an order nor the boot script leads from what was recorded to what is there.
+     */
+    BOOTSLOT_FINDING_CHANGED_BY_HAND = 6,
+} bootslot_finding;
+
+#endif
+
+#if defined(BOOTSLOT_HEALTH)
+/**
+ * How an update ended.
+ */
+typedef enum bootslot_verdict {
+    /**
+     * It goes on, or there is none.
+     */
+    BOOTSLOT_VERDICT_NONE = 0,
+    /**
+     * Its slot was confirmed.
+     */
+    BOOTSLOT_VERDICT_CONFIRMED = 1,
+    /**
+     * Its slot was given up.
+     */
+    BOOTSLOT_VERDICT_ROLLED_BACK = 2,
+    /**
+     * It was not installed.
+     */
+    BOOTSLOT_VERDICT_NOT_INSTALLED = 3,
+    /**
+     * It was never decided: another installation began, or the environment was lost.
+     */
+    BOOTSLOT_VERDICT_ABANDONED = 4,
+} bootslot_verdict;
+
+/**
+ * How the answer to a question is.
+ */
+typedef enum bootslot_answer_state {
+    /**
+     * Nothing is known of it.
+     */
+    BOOTSLOT_ANSWER_UNKNOWN = 0,
+    /**
+     * Nothing is wrong there.
+     */
+    BOOTSLOT_ANSWER_FINE = 1,
+    /**
+     * This is where the update has ended, or is stuck.
+     */
+    BOOTSLOT_ANSWER_WRONG = 2,
+} bootslot_answer_state;
+
+#endif
+
 /**
  * How the active slot stands.
  */
@@ -336,6 +434,61 @@ typedef enum bootslot_mark {
      */
     BOOTSLOT_FAILED = 3,
 } bootslot_mark;
+
+#if defined(BOOTSLOT_HEALTH)
+/**
+ * What the checks come to.
+ */
+typedef enum bootslot_decided {
+    /**
+     * There is nothing to decide: `reason` says why.
+     */
+    BOOTSLOT_DECIDED_NOTHING = 0,
+    /**
+     * All checks hold: the slot is to be confirmed.
+     */
+    BOOTSLOT_DECIDED_HEALTHY = 1,
+    /**
+     * The same, but a check fails that may, which is to be reported.
+     */
+    BOOTSLOT_DECIDED_DEGRADED = 2,
+    /**
+     * The slot is to be given up, and then the device has to reboot.
+     */
+    BOOTSLOT_DECIDED_ROLL_BACK = 3,
+    /**
+     * The device has to reboot: the next boot is another try.
+     */
+    BOOTSLOT_DECIDED_REBOOT = 4,
+    /**
+     * Somebody has to look: the slot is neither confirmed nor given up.
+     */
+    BOOTSLOT_DECIDED_WAIT = 5,
+} bootslot_decided;
+
+/**
+ * How the last run of a check has ended.
+ */
+typedef enum bootslot_result {
+    /**
+     * No run has ended.
+     */
+    BOOTSLOT_RESULT_NONE = 0,
+    /**
+     * It has passed.
+     */
+    BOOTSLOT_RESULT_PASSED = 1,
+    /**
+     * It has failed.
+     */
+    BOOTSLOT_RESULT_FAILED = 2,
+    /**
+     * It ran out of time.
+     */
+    BOOTSLOT_RESULT_HUNG = 3,
+} bootslot_result;
+
+#endif
 
 /**
  * Why a slot is given up.
@@ -602,6 +755,78 @@ typedef struct bootslot_image {
 
 #endif
 
+#if defined(BOOTSLOT_HEALTH)
+/**
+ * What a migration has come to. Its string is borrowed.
+ */
+typedef struct bootslot_migrated {
+    /**
+     * sizeof(bootslot_migrated), set by the caller
+     */
+    size_t struct_size;
+    /**
+     * What went wrong beside the migration, such as a journal that can't be written: a sentence in each line. NULL: nothing.
+     */
+    const char *complaints;
+    /**
+     * The version that the data have now.
+     */
+    uint64_t version;
+    /**
+     * Whether there are any: the settings name folders.
+     */
+    bool migrates;
+    /**
+     * For later versions: zero.
+     */
+    uint8_t reserved[7];
+} bootslot_migrated;
+
+/**
+ * Where the data stand. Its strings are borrowed.
+ */
+typedef struct bootslot_migration {
+    /**
+     * sizeof(bootslot_migration), set by the caller
+     */
+    size_t struct_size;
+    /**
+     * What the state file says, in a word: "none", "clean", "copying", "steps", "trial", "restoring". NULL if `migrates` is
+     * false.
+     */
+    const char *state;
+    /**
+     * What bootslot_slots_migrate would do first, as a phrase; NULL if `migrates` is false.
+     */
+    const char *next;
+    /**
+     * The version that the data have.
+     */
+    uint64_t version;
+    /**
+     * The version that the running system wants.
+     */
+    uint64_t wanted;
+    /**
+     * Whether there are any: the settings name folders.
+     */
+    bool migrates;
+    /**
+     * Whether the data are as the running system wants them.
+     */
+    bool ready;
+    /**
+     * Whether `version` is known: somebody has counted them, and they are not between two versions.
+     */
+    bool counted;
+    /**
+     * For later versions: zero.
+     */
+    uint8_t reserved[5];
+} bootslot_migration;
+
+#endif
+
 /**
  * Which environment to open, and how. Leave zero in what shall have its default.
  */
@@ -831,6 +1056,263 @@ typedef struct bootslot_installed {
 
 #endif
 
+#if !defined(BOOTSLOT_NO_SETTINGS)
+/**
+ * What was found of this boot. Its string is borrowed.
+ */
+typedef struct bootslot_observed {
+    /**
+     * sizeof(bootslot_observed), set by the caller
+     */
+    size_t struct_size;
+    /**
+     * The slot that runs; NULL if that is unknown.
+     */
+    const char *slot;
+    /**
+     * How many records were added to the journal.
+     */
+    size_t recorded;
+    /**
+     * What it means.
+     */
+    enum bootslot_finding finding;
+    /**
+     * For later versions: zero.
+     */
+    uint8_t reserved[4];
+} bootslot_observed;
+
+/**
+ * An update that has failed here, and is refused for it. Its strings are borrowed.
+ */
+typedef struct bootslot_refused {
+    /**
+     * sizeof(bootslot_refused), set by the caller
+     */
+    size_t struct_size;
+    /**
+     * The id of the update that has failed.
+     */
+    const char *update;
+    /**
+     * Its version; NULL if that is unknown.
+     */
+    const char *version;
+    /**
+     * The slot that it was in; NULL if that is unknown.
+     */
+    const char *slot;
+    /**
+     * Why it failed, in a word; NULL if that is unknown.
+     */
+    const char *reason;
+    /**
+     * All this in a sentence.
+     */
+    const char *text;
+    /**
+     * From when on it may be installed again, in seconds since 1970. 0: only when it is allowed.
+     */
+    uint64_t until;
+} bootslot_refused;
+
+#endif
+
+#if defined(BOOTSLOT_HEALTH)
+/**
+ * What is known of a device and its last update. Its strings are borrowed. Times are seconds since 1970.
+ */
+typedef struct bootslot_report {
+    /**
+     * sizeof(bootslot_report), set by the caller
+     */
+    size_t struct_size;
+    /**
+     * What the device is, by its settings; NULL if they do not say.
+     */
+    const char *compatible;
+    /**
+     * The slot that runs; NULL if that is unknown.
+     */
+    const char *slot;
+    /**
+     * The version of the running system, as it says itself; NULL if it does not.
+     */
+    const char *version;
+    /**
+     * Its build; NULL if it does not say.
+     */
+    const char *build;
+    /**
+     * The lowest version that is installed; NULL if there is no such limit.
+     */
+    const char *floor;
+    /**
+     * Why the journal says nothing; NULL if it can be read.
+     */
+    const char *journal;
+    /**
+     * The last attempt at an update: its id, the same each time. NULL if none is known; so are the next five then.
+     */
+    const char *attempt;
+    /**
+     * The update id.
+     */
+    const char *update;
+    /**
+     * The version of the update; NULL if that is unknown.
+     */
+    const char *update_version;
+    /**
+     * The slot that it is in.
+     */
+    const char *update_slot;
+    /**
+     * How far it is, or how it ended, as a phrase.
+     */
+    const char *stage;
+    /**
+     * Why it ended so, in a word; NULL if it has not ended.
+     */
+    const char *reason;
+    /**
+     * When it began.
+     */
+    uint64_t begun;
+    /**
+     * When it was decided; 0 if it goes on.
+     */
+    uint64_t decided;
+    /**
+     * How much evidence there is; see bootslot_slots_report_evidence.
+     */
+    uint32_t evidence;
+    /**
+     * How often its slot was seen running before it was decided.
+     */
+    uint32_t boots;
+    /**
+     * How it ended.
+     */
+    enum bootslot_verdict verdict;
+    /**
+     * For later versions: zero.
+     */
+    uint8_t reserved[4];
+} bootslot_report;
+
+/**
+ * A piece of evidence: a check that failed, what was found of a boot that failed, a step of the migration. Its strings
+ * are borrowed.
+ */
+typedef struct bootslot_evidence {
+    /**
+     * sizeof(bootslot_evidence), set by the caller
+     */
+    size_t struct_size;
+    /**
+     * What it is, in a line.
+     */
+    const char *title;
+    /**
+     * Its text: the end of what a check has printed, of a log; NULL if there is none.
+     */
+    const char *text;
+    /**
+     * When it was recorded, in seconds since 1970.
+     */
+    uint64_t time;
+} bootslot_evidence;
+
+/**
+ * Something that has to be reported: an update that has ended, or a finding about the boot state itself. Its strings are
+ * borrowed. Times are seconds since 1970.
+ */
+typedef struct bootslot_message {
+    /**
+     * sizeof(bootslot_message), set by the caller
+     */
+    size_t struct_size;
+    /**
+     * The same each time that it is sent.
+     */
+    const char *id;
+    /**
+     * The update id; NULL in a finding. So are the next four.
+     */
+    const char *update;
+    /**
+     * The version of the update; NULL if that is unknown.
+     */
+    const char *version;
+    /**
+     * The slot that it was in.
+     */
+    const char *slot;
+    /**
+     * Why it ended so, in a word.
+     */
+    const char *reason;
+    /**
+     * When it began; of a finding, when it was found.
+     */
+    uint64_t begun;
+    /**
+     * When it was decided.
+     */
+    uint64_t decided;
+    /**
+     * How much evidence there is; see bootslot_slots_outgoing_evidence.
+     */
+    uint32_t evidence;
+    /**
+     * How often its slot was seen running before it was decided.
+     */
+    uint32_t boots;
+    /**
+     * How it ended; BOOTSLOT_VERDICT_NONE in a finding.
+     */
+    enum bootslot_verdict verdict;
+    /**
+     * What was found; BOOTSLOT_FINDING_NONE in an update.
+     */
+    enum bootslot_finding finding;
+} bootslot_message;
+
+/**
+ * The answer to one question about a device that was not updated. Its strings are borrowed.
+ */
+typedef struct bootslot_answer {
+    /**
+     * sizeof(bootslot_answer), set by the caller
+     */
+    size_t struct_size;
+    /**
+     * The question, in a word or two: "package", "write target", "boot loader", "boot", "health", "migration", "power
+     * cuts".
+     */
+    const char *question;
+    /**
+     * Why, a sentence in each line.
+     */
+    const char *because;
+    /**
+     * The command to run next; NULL if there is nothing to do.
+     */
+    const char *next;
+    /**
+     * How it is.
+     */
+    enum bootslot_answer_state state;
+    /**
+     * For later versions: zero.
+     */
+    uint8_t reserved[4];
+} bootslot_answer;
+
+#endif
+
 /**
  * What the board has compiled into U-Boot, and where its environment is. What is zero has the value in the
  * file of settings, or else its default.
@@ -990,6 +1472,152 @@ typedef struct bootslot_slot {
     uint8_t reserved[1];
 } bootslot_slot;
 
+#if defined(BOOTSLOT_HEALTH)
+/**
+ * What can be chosen of the checks. What is zero has its default.
+ */
+typedef struct bootslot_health_options {
+    /**
+     * sizeof(bootslot_health_options)
+     */
+    size_t struct_size;
+    /**
+     * The program bootslot, which makes each built-in check in a process of its own. NULL: "bootslot", by the PATH of this
+     * process. It is not needed for checks that are programs themselves.
+     */
+    const char *program;
+    /**
+     * The file with the results of the old system. NULL: that of the settings.
+     */
+    const char *baseline;
+    /**
+     * The version of the update, for checks that compare it. NULL: as the journal says.
+     */
+    const char *version;
+    /**
+     * What systemd has put into NOTIFY_SOCKET, if the settings say watchdog = "systemd". NULL: nothing.
+     */
+    const char *notify;
+    /**
+     * Run each check once. The decision is healthy or degraded, and nothing is recorded.
+     */
+    bool once;
+    /**
+     * The same, and record for the next system what this one passes: call it before the reboot into an update.
+     */
+    bool record;
+    /**
+     * Carry out what was decided: confirm the slot and keep its data, or give it up. Not with the other two.
+     */
+    bool carry_out;
+    /**
+     * For later versions: has to be zero.
+     */
+    uint8_t reserved[5];
+} bootslot_health_options;
+
+/**
+ * What was decided, and why. Its strings are borrowed.
+ */
+typedef struct bootslot_decision {
+    /**
+     * sizeof(bootslot_decision), set by the caller
+     */
+    size_t struct_size;
+    /**
+     * The first check that led to it; NULL if none did.
+     */
+    const char *check;
+    /**
+     * The end of what this check said when it failed; NULL if it said nothing.
+     */
+    const char *output;
+    /**
+     * Why there is nothing to decide; NULL otherwise.
+     */
+    const char *reason;
+    /**
+     * What went wrong beside the checks, such as a journal that can't be written: a sentence in each line. NULL: nothing.
+     */
+    const char *complaints;
+    /**
+     * How long it took, in milliseconds for which the device was awake.
+     */
+    uint64_t took;
+    /**
+     * How many checks there were; see bootslot_slots_health_check.
+     */
+    uint32_t checks;
+    /**
+     * What was decided.
+     */
+    enum bootslot_decided decided;
+    /**
+     * Whether the update is to blame for a bad end. If not, the same update may be tried again.
+     */
+    bool blame;
+    /**
+     * Whether the slot was given up and still runs: it takes a reboot to leave it.
+     */
+    bool leave;
+    /**
+     * For later versions: zero.
+     */
+    uint8_t reserved[6];
+} bootslot_decision;
+
+/**
+ * One check at the time of a decision. Its strings are borrowed.
+ */
+typedef struct bootslot_check {
+    /**
+     * sizeof(bootslot_check), set by the caller
+     */
+    size_t struct_size;
+    /**
+     * Its name.
+     */
+    const char *name;
+    /**
+     * The end of what its last run said; NULL if that is nothing.
+     */
+    const char *says;
+    /**
+     * The end of what its last run said that did not pass; NULL if there was none, or if it said nothing.
+     */
+    const char *failure;
+    /**
+     * When its last run ended, in milliseconds from the start.
+     */
+    uint64_t at;
+    /**
+     * How many runs have ended.
+     */
+    uint32_t runs;
+    /**
+     * How the last one ended.
+     */
+    enum bootslot_result result;
+    /**
+     * Whether it led to the decision.
+     */
+    bool because;
+    /**
+     * Whether its failure is one of the update.
+     */
+    bool blame;
+    /**
+     * Whether it failed in the old system, too.
+     */
+    bool failed_before;
+    /**
+     * For later versions: zero.
+     */
+    uint8_t reserved[5];
+} bootslot_check;
+
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -1110,6 +1738,30 @@ enum bootslot_code bootslot_slots_boot_count(struct bootslot_slots *slots, uint3
  * is cleared, too. A place that holds no counter is left alone.
  */
 enum bootslot_code bootslot_slots_reset_boot_count(struct bootslot_slots *slots);
+
+#if defined(BOOTSLOT_HEALTH)
+/**
+ * Brings the data to the version that the running system wants, or takes back what another system has made of them. Call
+ * this before the services start, and start them only if it succeeds. It may take as long as the steps of the
+ * system. Called again it does nothing.
+ */
+enum bootslot_code bootslot_slots_migrate(struct bootslot_slots *slots,
+                                          struct bootslot_migrated *migrated);
+
+/**
+ * Keeps the migrated data for good. Call this after bootslot_slots_confirm. If you do not, or if it fails, the next
+ * bootslot_slots_migrate in this slot does the same. If the slot is not confirmed, or nothing was migrated, it does
+ * nothing.
+ */
+enum bootslot_code bootslot_slots_keep_data(struct bootslot_slots *slots);
+
+/**
+ * Gets where the data stand. Nothing is written.
+ */
+enum bootslot_code bootslot_slots_migration(struct bootslot_slots *slots,
+                                            struct bootslot_migration *migration);
+
+#endif
 
 /**
  * Makes a new handle, which is not open yet. It is never NULL, except by a mistake in this library.
@@ -1244,6 +1896,93 @@ enum bootslot_code bootslot_bundle_install(struct bootslot_bundle *bundle,
 
 #endif
 
+#if !defined(BOOTSLOT_NO_SETTINGS)
+/**
+ * Compares this boot with what the journal knows, and records what it does not know yet. Call this at each boot. A boot
+ * of a confirmed slot in which all is as recorded adds nothing. Without a journal in the settings, the finding is
+ * BOOTSLOT_FINDING_NONE.
+ */
+enum bootslot_code bootslot_slots_observe(struct bootslot_slots *slots,
+                                          struct bootslot_observed *observed);
+
+/**
+ * Asks whether this update would be refused now, because it has failed here. `version` may be NULL. It counts if the
+ * settings refuse whole versions. The result is BOOTSLOT_OK with the update that has failed if it would be
+ * refused, and BOOTSLOT_END if it would not.
+ */
+enum bootslot_code bootslot_slots_refuses(struct bootslot_slots *slots,
+                                          const char *update,
+                                          const char *version,
+                                          struct bootslot_refused *refused);
+
+/**
+ * Gets one of the updates that are refused, the oldest first. The number counts from 0 on. The result is
+ * BOOTSLOT_END behind the last one.
+ */
+enum bootslot_code bootslot_slots_refused(struct bootslot_slots *slots,
+                                          size_t number,
+                                          struct bootslot_refused *refused);
+
+/**
+ * Says that this update may be installed again, although it has failed here. If its failure is the last one on record,
+ * that is no longer on record.
+ */
+enum bootslot_code bootslot_slots_allow(struct bootslot_slots *slots,
+                                        const char *update);
+
+#endif
+
+#if defined(BOOTSLOT_HEALTH)
+/**
+ * Gets what is known of this device and its last update. Nothing is written. A journal that can't be read is no error:
+ * `journal` says why.
+ */
+enum bootslot_code bootslot_slots_report(struct bootslot_slots *slots,
+                                         struct bootslot_report *report);
+
+/**
+ * Gets a piece of evidence of the report that bootslot_slots_report gave last. The number counts from 0 on. The
+ * result is BOOTSLOT_END behind the last one.
+ */
+enum bootslot_code bootslot_slots_report_evidence(struct bootslot_slots *slots,
+                                                  size_t number,
+                                                  struct bootslot_evidence *evidence);
+
+/**
+ * Gets the oldest message that was not reported. This boot is observed before, as by bootslot_slots_observe. The result is
+ * BOOTSLOT_END if there is none. Send it, and then call bootslot_slots_sent. Until then it is the oldest one.
+ */
+enum bootslot_code bootslot_slots_outgoing(struct bootslot_slots *slots,
+                                           struct bootslot_message *message);
+
+/**
+ * Gets a piece of evidence of the message that bootslot_slots_outgoing gave last. The number counts from 0 on. The
+ * result is BOOTSLOT_END behind the last one.
+ */
+enum bootslot_code bootslot_slots_outgoing_evidence(struct bootslot_slots *slots,
+                                                    size_t number,
+                                                    struct bootslot_evidence *evidence);
+
+/**
+ * Says that the other side has the message with this id. `to` says who that is. A failure that is on record
+ * as the last one is acknowledged then; the update stays refused. The result is BOOTSLOT_ERROR_ARGUMENT if no such
+ * message waits to be reported.
+ */
+enum bootslot_code bootslot_slots_sent(struct bootslot_slots *slots,
+                                       const char *id,
+                                       const char *to);
+
+/**
+ * Gets the answer to one of seven questions about a device that was not updated, in the order in which an update comes
+ * past them. The number counts from 0 on. With 0, all of them are answered anew. The result is BOOTSLOT_END behind
+ * the last one. Nothing is written.
+ */
+enum bootslot_code bootslot_slots_diagnose(struct bootslot_slots *slots,
+                                           size_t number,
+                                           struct bootslot_answer *answer);
+
+#endif
+
 /**
  * Makes a new handle, which is not open yet. It is never NULL, except by a mistake in this library.
  */
@@ -1356,6 +2095,28 @@ enum bootslot_code bootslot_slots_mark_bad(struct bootslot_slots *slots, const c
  * Makes a good slot the active one, without a trial.
  */
 enum bootslot_code bootslot_slots_set_active(struct bootslot_slots *slots, const char *slot);
+
+#if defined(BOOTSLOT_HEALTH)
+/**
+ * Runs the checks of the settings on the system that is on trial, to a decision, which takes as long as `settle` and
+ * `deadline` of the settings say. The evidence is in the journal before anything is done about it. Then it is yours to
+ * call bootslot_slots_confirm and bootslot_slots_keep_data, or bootslot_slots_roll_back, unless the options say that
+ * this is to be done here. You reboot. With NULL for `options`, all of them have their default. The handle is busy
+ * meanwhile. The processes of the checks are its children: do not wait for them.
+ */
+enum bootslot_code bootslot_slots_health(struct bootslot_slots *slots,
+                                         const struct bootslot_health_options *options,
+                                         struct bootslot_decision *decision);
+
+/**
+ * Gets one check of the decision that bootslot_slots_health gave last. The number counts from 0 on. The result is
+ * BOOTSLOT_END behind the last one.
+ */
+enum bootslot_code bootslot_slots_health_check(struct bootslot_slots *slots,
+                                               size_t number,
+                                               struct bootslot_check *check);
+
+#endif
 
 #ifdef __cplusplus
 }  // extern "C"

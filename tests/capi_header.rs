@@ -14,8 +14,13 @@ fn declared(header: &str, prefix: &str) -> BTreeSet<String> {
         rest = comment.split_once("*/").unwrap().1;
     }
     code.push_str(rest);
-    if !cfg!(feature = "update") {
-        while let Some((before, inside)) = code.split_once("#if defined(BOOTSLOT_UPDATE)") {
+    let built = [
+        ("!defined(BOOTSLOT_NO_SETTINGS)", cfg!(feature = "settings")),
+        ("defined(BOOTSLOT_UPDATE)", cfg!(feature = "update")),
+        ("defined(BOOTSLOT_HEALTH)", cfg!(feature = "health")),
+    ];
+    for (condition, _) in built.iter().filter(|(_, built)| !built) {
+        while let Some((before, inside)) = code.split_once(&format!("#if {condition}")) {
             code = format!("{before}{}", inside.split_once("#endif").unwrap().1);
         }
     }

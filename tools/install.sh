@@ -32,7 +32,10 @@ ln -sf libbootslot.a "$root$libdir/libubootenv.a"
 
 # What the header has for this library only: the parts that were built in.
 defines=
-! grep -q bootslot_bundle_new "$libraries/libbootslot.so" || defines=" -DBOOTSLOT_UPDATE"
+has() { grep -q "$1" "$libraries/libbootslot.so"; }
+has bootslot_slots_observe || defines+=" -DBOOTSLOT_NO_SETTINGS"
+! has bootslot_bundle_new || defines+=" -DBOOTSLOT_UPDATE"
+! has bootslot_slots_migrate || defines+=" -DBOOTSLOT_HEALTH"
 
 # pc NAME VERSION DESCRIPTION
 pc() {

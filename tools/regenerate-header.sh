@@ -20,18 +20,34 @@ with() {
         "$cbindgen" --quiet --config "$work/cbindgen.toml" --crate bootslot | sed "s/@VERSION@/$version/"
 }
 
-# What rustc shows has no features any more. So there are two headers, paragraph by paragraph: what only the second one
-# has, the feature adds. Where a paragraph of the first one is missing in the second one, a feature changes what there
-# is without it, which is a mistake.
+# What rustc shows has no features any more. So there is a header for each of them, paragraph by paragraph: what only the
+# next one has, its feature adds. Where a paragraph of one is missing in the last one, a feature changes what there is
+# without it, which is a mistake.
 generate() {
-    with '"capi"' >"$work/without.h"
-    with '"capi", "update"' >"$work/update.h"
-    awk -v RS= -v without="$work/without.h" '
-        BEGIN { while ((getline paragraph < without) > 0) { known[paragraph]; left++ } }
-        ($0 in known) == inside { print inside ? "#endif\n" : "#if defined(BOOTSLOT_UPDATE)"; inside = !inside }
-        $0 in known { left-- }
-        { print $0 "\n" }
-        END { if (left != 0) { print "the feature changes the header" > "/dev/stderr"; exit 1 } }' "$work/update.h" |
+    with '"capi"' >"$work/0.h"
+    with '"capi", "settings"' >"$work/1.h"
+    with '"capi", "update"' >"$work/2.h"
+    with '"capi", "update", "health"' >"$work/3.h"
+    awk -v RS= -v work="$work" '
+        BEGIN {
+            condition[1] = "!defined(BOOTSLOT_NO_SETTINGS)"
+            condition[2] = "defined(BOOTSLOT_UPDATE)"
+            condition[3] = "defined(BOOTSLOT_HEALTH)"
+            for (level = 0; level < 3; level++)
+                while ((getline paragraph < (work "/" level ".h")) > 0)
+                    if (!(paragraph in of)) { of[paragraph] = level; left++ }
+        }
+        {
+            level = $0 in of ? of[$0] : 3
+            if (level != inside) {
+                if (inside) print "#endif\n"
+                if (level) print "#if " condition[level]
+                inside = level
+            }
+            if ($0 in of) left--
+            print $0 "\n"
+        }
+        END { if (left != 0) { print "a feature changes the header" > "/dev/stderr"; exit 1 } }' "$work/3.h" |
         sed -e '$d'
 }
 

@@ -15,6 +15,8 @@ use std::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
 use super::code::bootslot_code;
 use super::given::Given;
 use crate::error::Error;
+#[cfg(feature = "health")]
+use crate::migrate::MigrateError;
 #[cfg(feature = "update")]
 use crate::update::UpdateError;
 
@@ -126,6 +128,13 @@ impl From<Error> for Failure {
 #[cfg(feature = "update")]
 impl From<UpdateError> for Failure {
     fn from(error: UpdateError) -> Self {
+        Failure { code: bootslot_code::from(&error), text: error.to_string() }
+    }
+}
+
+#[cfg(feature = "health")]
+impl From<MigrateError> for Failure {
+    fn from(error: MigrateError) -> Self {
         Failure { code: bootslot_code::from(&error), text: error.to_string() }
     }
 }

@@ -3,6 +3,8 @@
 use std::ffi::CStr;
 
 use crate::error::Error;
+#[cfg(feature = "health")]
+use crate::migrate::MigrateError;
 #[cfg(feature = "update")]
 use crate::update::UpdateError;
 
@@ -11,6 +13,8 @@ macro_rules! codes {
         $($(#[doc = $doc:literal])+ $name:ident = $number:literal: $text:literal,)*
         of updates:
         $($(#[doc = $update_doc:literal])+ $update:ident = $update_number:literal: $update_text:literal,)*
+        of migrations:
+        $($(#[doc = $data_doc:literal])+ $data:ident = $data_number:literal: $data_text:literal,)*
     ) => {
         /// What a function returns. The numbers never change and are never given away again.
                 #[repr(C)]
@@ -18,14 +22,16 @@ macro_rules! codes {
         pub enum bootslot_code {
             $($(#[doc = $doc])+ $name = $number,)*
             $($(#[doc = $update_doc])+ $update = $update_number,)*
+            $($(#[doc = $data_doc])+ $data = $data_number,)*
         }
 
         /// The meaning of a number, whether it is a code or not.
         pub fn text(code: i32) -> &'static CStr {
             match code {
                 $($number => $text,)*
-                // A library that installs nothing returns none of these: their texts would only take room.
+                // A library that installs or migrates nothing returns none of these: their texts would only take room.
                 $($update_number if cfg!(feature = "update") => $update_text,)*
+                $($data_number if cfg!(feature = "health") => $data_text,)*
                 _ => c"unknown code",
             }
         }
@@ -34,6 +40,7 @@ macro_rules! codes {
         const ALL: &[(bootslot_code, i32)] = &[
             $((bootslot_code::$name, $number),)*
             $((bootslot_code::$update, $update_number),)*
+            $((bootslot_code::$data, $data_number),)*
         ];
     };
 }
@@ -129,6 +136,13 @@ codes! {
     BOOTSLOT_ERROR_CANCELLED = 63: c"cancelled",
     /// The server has another bundle now than at the start. The slot is untouched, or being written.
     BOOTSLOT_ERROR_CHANGED = 64: c"the bundle has changed on the server",
+    of migrations:
+    /// A step of the migration failed. The data of before are back.
+    BOOTSLOT_ERROR_STEP = 65: c"a step of the migration failed",
+    /// There is too little room to migrate the data. They are as they were, or the next migration goes on.
+    BOOTSLOT_ERROR_DATA_ROOM = 66: c"too little room to migrate the data",
+    /// The data can't be migrated without a person, or without another system. Nothing was changed.
+    BOOTSLOT_ERROR_DATA = 67: c"the data need a person or another system",
 }
 
 impl From<&Error> for bootslot_code {
@@ -186,6 +200,22 @@ impl From<&UpdateError> for bootslot_code {
     }
 }
 
+/// What has an exit code of its own is that and 40.
+#[cfg(feature = "health")]
+impl From<&MigrateError> for bootslot_code {
+    fn from(error: &MigrateError) -> Self {
+        use bootslot_code::*;
+        match (error.code(), error) {
+            (25, _) => BOOTSLOT_ERROR_STEP,
+            (26, _) => BOOTSLOT_ERROR_DATA_ROOM,
+            (27, _) => BOOTSLOT_ERROR_DATA,
+            (_, MigrateError::Library(error)) => error.into(),
+            // A folder that can't be migrated as it is.
+            _ => BOOTSLOT_ERROR_UNSUPPORTED,
+        }
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -194,12 +224,40 @@ mod tests {
     #[test]
     fn numbers_are_the_ones_of_the_first_release() {
         let numbers: Vec<i32> = ALL.iter().map(|(_, number)| *number).collect();
-        let first: Vec<i32> = (0..=2).chain(10..=14).chain(20..=39).chain(49..=64).collect();
+        let first: Vec<i32> = (0..=2).chain(10..=14).chain(20..=39).chain(49..=67).collect();
         assert_eq!(numbers, first, "numbers are only added, never changed");
         for (code, number) in ALL {
             assert_eq!(*code as i32, *number);
-            let has_text = *number < 49 || cfg!(feature = "update");
+            let has_text = match number {
+                65.. => cfg!(feature = "health"),
+                49.. => cfg!(feature = "update"),
+                _ => true,
+            };
             assert_eq!(text(*number) != text(-1), has_text, "{code:?}");
+        }
+    }
+
+    /// The program's exit codes are documented, and so is this rule.
+    #[cfg(feature = "health")]
+    #[test]
+    fn codes_of_migrations_are_the_exit_codes_and_40() {
+        use crate::migrate::{Refusal, StepId};
+        let (path, text) = (|| "x".into(), String::new);
+        let step = StepId { to: 2, name: text() };
+        let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        let errors = [
+            (65, MigrateError::Step { step, reason: text(), output: text() }),
+            (66, MigrateError::Room { path: path(), needed: 2, free: 1 }),
+            (66, MigrateError::Library(crate::Place::new("x", "x").io(full))),
+            (67, MigrateError::Refused(Refusal::Lost)),
+            (67, MigrateError::Unreadable { path: path(), reason: text() }),
+            (67, MigrateError::SnapshotGone { path: path() }),
+            (33, MigrateError::Library(Error::Refused(text()))),
+            (35, MigrateError::Folder { path: path(), reason: text() }),
+        ];
+        for (code, error) in errors {
+            assert_eq!(bootslot_code::from(&error) as i32, code, "{error:?}");
+            assert!(code < 65 || code == i32::from(error.code()) + 40);
         }
     }
 

@@ -14,6 +14,10 @@
 //! | `bundle.rs` | bundles: opened, and what they say (feature `update`) |
 //! | `source.rs` | where their bytes come from |
 //! | `install.rs` | their installation |
+//! | `observed.rs` | a boot compared with the journal, and what is refused (feature `settings`) |
+//! | `report.rs` | what became of the last update (feature `health`) |
+//! | `trial.rs` | the health of the system on trial |
+//! | `data.rs` | the migration of its data |
 //! | `libuboot.rs` | libubootenv's functions |
 //!
 //! There are no rules here: convert, call, convert.
@@ -27,26 +31,43 @@ mod boundary;
 mod bundle;
 mod code;
 mod counter;
+#[cfg(feature = "health")]
+mod data;
 mod env;
 mod given;
 #[cfg(feature = "update")]
 mod install;
 #[cfg(feature = "libubootenv")]
 pub(crate) mod libuboot;
+#[cfg(feature = "settings")]
+mod observed;
+#[cfg(feature = "health")]
+mod report;
 mod slots;
 mod slots_options;
 #[cfg(feature = "update")]
 mod source;
+#[cfg(feature = "health")]
+mod trial;
 
 use std::ffi::{c_char, CStr, CString};
 
 #[cfg(feature = "update")]
 pub use bundle::{bootslot_bundle, bootslot_bundle_options, bootslot_image, bootslot_manifest};
 pub use code::bootslot_code;
+#[cfg(feature = "health")]
+pub use data::{bootslot_migrated, bootslot_migration};
 pub use env::{bootslot_copy_state, bootslot_env, bootslot_env_options, bootslot_health};
 #[cfg(feature = "update")]
 pub use install::{
     bootslot_install_options, bootslot_installed, bootslot_listener, bootslot_phase, bootslot_progress,
+};
+#[cfg(feature = "settings")]
+pub use observed::{bootslot_finding, bootslot_observed, bootslot_refused};
+#[cfg(feature = "health")]
+pub use report::{
+    bootslot_answer, bootslot_answer_state, bootslot_evidence, bootslot_message, bootslot_report,
+    bootslot_verdict,
 };
 pub use slots::{
     bootslot_mark, bootslot_reason, bootslot_slot, bootslot_slots, bootslot_standing, bootslot_status,
@@ -54,6 +75,10 @@ pub use slots::{
 pub use slots_options::bootslot_slots_options;
 #[cfg(feature = "update")]
 pub use source::{bootslot_download_options, bootslot_reader, bootslot_wait, bootslot_waiter};
+#[cfg(feature = "health")]
+pub use trial::{
+    bootslot_check, bootslot_decided, bootslot_decision, bootslot_health_options, bootslot_result,
+};
 
 /// Every function of `bootslot.h`.
 pub const EXPORTS: &[&[&str]] = &[
@@ -65,6 +90,14 @@ pub const EXPORTS: &[&[&str]] = &[
     bundle::EXPORTS,
     #[cfg(feature = "update")]
     install::EXPORTS,
+    #[cfg(feature = "settings")]
+    observed::EXPORTS,
+    #[cfg(feature = "health")]
+    report::EXPORTS,
+    #[cfg(feature = "health")]
+    trial::EXPORTS,
+    #[cfg(feature = "health")]
+    data::EXPORTS,
 ];
 
 /// Every function of `libuboot.h`.
@@ -157,6 +190,52 @@ mod tests {
         assert_eq!((size_of::<bootslot_image>(), bootslot_image::FIRST), (48, 48));
         assert_eq!((size_of::<bootslot_installed>(), bootslot_installed::FIRST), (72, 72));
         assert_eq!((size_of::<bootslot_progress>(), size_of::<bootslot_wait>()), (72, 32));
+    }
+
+    /// ffi-tests/slots.c has the same numbers.
+    #[cfg(all(feature = "settings", target_pointer_width = "64"))]
+    #[test]
+    fn structures_of_the_journal_are_as_the_header_lays_them_out() {
+        use boundary::Sized1;
+        use std::mem::size_of;
+        assert_eq!((size_of::<bootslot_observed>(), bootslot_observed::FIRST), (32, 32));
+        assert_eq!((size_of::<bootslot_refused>(), bootslot_refused::FIRST), (56, 56));
+    }
+
+    /// ffi-tests/trial.c has the same numbers.
+    #[cfg(all(feature = "health", target_pointer_width = "64"))]
+    #[test]
+    fn structures_of_trials_are_as_the_header_lays_them_out() {
+        use boundary::Sized1;
+        use std::mem::size_of;
+        assert_eq!((size_of::<bootslot_report>(), bootslot_report::FIRST), (136, 136));
+        assert_eq!((size_of::<bootslot_evidence>(), bootslot_evidence::FIRST), (32, 32));
+        assert_eq!((size_of::<bootslot_message>(), bootslot_message::FIRST), (80, 80));
+        assert_eq!((size_of::<bootslot_answer>(), bootslot_answer::FIRST), (40, 40));
+        assert_eq!((size_of::<bootslot_health_options>(), bootslot_health_options::FIRST), (48, 48));
+        assert_eq!((size_of::<bootslot_decision>(), bootslot_decision::FIRST), (64, 64));
+        assert_eq!((size_of::<bootslot_check>(), bootslot_check::FIRST), (56, 56));
+        assert_eq!((size_of::<bootslot_migrated>(), bootslot_migrated::FIRST), (32, 32));
+        assert_eq!((size_of::<bootslot_migration>(), bootslot_migration::FIRST), (48, 48));
+    }
+
+    /// See `structures_end_with_a_member`; here the first version is the whole.
+    #[cfg(feature = "health")]
+    #[test]
+    fn structures_of_trials_end_with_a_member() {
+        use boundary::Sized1;
+        use std::mem::size_of;
+        assert_eq!(size_of::<bootslot_observed>(), bootslot_observed::FIRST);
+        assert_eq!(size_of::<bootslot_refused>(), bootslot_refused::FIRST);
+        assert_eq!(size_of::<bootslot_report>(), bootslot_report::FIRST);
+        assert_eq!(size_of::<bootslot_evidence>(), bootslot_evidence::FIRST);
+        assert_eq!(size_of::<bootslot_message>(), bootslot_message::FIRST);
+        assert_eq!(size_of::<bootslot_answer>(), bootslot_answer::FIRST);
+        assert_eq!(size_of::<bootslot_health_options>(), bootslot_health_options::FIRST);
+        assert_eq!(size_of::<bootslot_decision>(), bootslot_decision::FIRST);
+        assert_eq!(size_of::<bootslot_check>(), bootslot_check::FIRST);
+        assert_eq!(size_of::<bootslot_migrated>(), bootslot_migrated::FIRST);
+        assert_eq!(size_of::<bootslot_migration>(), bootslot_migration::FIRST);
     }
 
     /// See `structures_end_with_a_member`; here the first version is the whole.

@@ -129,6 +129,9 @@ pub(super) struct Session {
     /// What was read last, and its strings for C.
     status: Option<Status>,
     given: Given,
+    /// What was told of the trial, and which file of settings was asked for.
+    #[cfg(feature = "health")]
+    pub(super) told: super::trial::Told,
 }
 
 impl Session {
@@ -137,7 +140,10 @@ impl Session {
     }
 
     /// Gives an order. What was read before is no longer true then.
-    fn order(&mut self, give: impl FnOnce(&mut Device) -> crate::Result<Done>) -> Outcome<bootslot_code> {
+    pub(super) fn order(
+        &mut self,
+        give: impl FnOnce(&mut Device) -> crate::Result<Done>,
+    ) -> Outcome<bootslot_code> {
         self.status = None;
         give(self.device()?)?;
         self.given.end();
@@ -145,7 +151,7 @@ impl Session {
     }
 
     /// The same for what is more than an order, and has errors of its own.
-    #[cfg(feature = "update")]
+    #[cfg(any(feature = "update", feature = "health"))]
     pub(super) fn change<T>(&mut self, change: impl FnOnce(&mut Device) -> Outcome<T>) -> Outcome<T> {
         self.status = None;
         let changed = change(self.device()?)?;
@@ -170,7 +176,7 @@ impl Session {
     }
 
     /// A string that lives until the state is changed.
-    fn give(&mut self, bytes: &[u8]) -> *const c_char {
+    pub(super) fn give(&mut self, bytes: &[u8]) -> *const c_char {
         self.given.lend(bytes)
     }
 
@@ -232,6 +238,11 @@ exports! { EXPORTS:
                 }
             }
             session.device = Some(Device::open(&wanted, &store_options)?);
+            #[cfg(feature = "health")]
+            {
+                let file = options.and_then(|options| optional_text(options.settings));
+                session.told.settings = file.map(|file| path(file).into());
+            }
             Ok(BOOTSLOT_OK)
         })
     }

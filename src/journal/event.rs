@@ -41,7 +41,8 @@ impl Finding {
         }
     }
 
-    fn named(word: &str) -> Option<Finding> {
+    /// The finding of this word.
+    pub fn named(word: &str) -> Option<Finding> {
         Finding::ALL.into_iter().find(|finding| finding.as_str() == word)
     }
 }

@@ -23,21 +23,27 @@ pub use data::{facts, keep, migrate, note, note_event, unread};
 use std::ffi::{OsStr, OsString};
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
 
 use crate::device::Device;
-use crate::error::{Error, Result};
+use crate::error::{Error, Place, Result};
 use crate::health::baseline::Baseline;
 use crate::health::decision::Decision;
 use crate::health::plan::plan;
 use crate::health::watchdog::Feeder;
-use crate::health::{decide_by, run_once, Caller, Report, System};
+use crate::health::{checks, decide_by, run_once, Caller, Report, System};
 use crate::migrate::{self as data_of, MigrateError};
+use crate::process::{self, Limits};
 use crate::settings::health::{Check, Kind};
 use crate::settings::Settings;
 use crate::slot::{Field, Mark, Name, Reason, State};
 
 /// Hears what goes wrong beside the work itself, which goes on.
 pub type Complain<'a> = dyn FnMut(&dyn Display) + 'a;
+
+/// The program of the checks may take so long to say that it makes any.
+const TRYING: Duration = Duration::from_secs(10);
 
 /// A system, what is known of it, and the checks that the settings ask for.
 #[derive(Debug, Clone)]
@@ -127,6 +133,28 @@ impl Trial {
             arguments.extend(since.map(|since| format!("--since={since}").into()));
             arguments.extend(version.as_ref().map(|version| format!("--update-version={version}").into()));
             arguments
+        }
+    }
+
+    /// Whether this program makes the checks that are no programs of their own. A check whose program is missing would
+    /// fail, and that would look as if the update were bad.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] where it can't be started, [`Error::Unsupported`] where it knows no checks.
+    pub fn try_program(&self, program: &Path) -> Result<()> {
+        let by_facts = |kind: &Kind| matches!(kind, Kind::Slot | Kind::Migrated);
+        let needs = |check: &Check| !by_facts(&check.kind) && checks::program(&check.kind).is_none();
+        if !self.checks.iter().any(needs) {
+            return Ok(());
+        }
+        let mut command = Command::new(program);
+        command.args(["health", "--help"]);
+        let ran = process::run(command, &Limits { time: TRYING, grace: TRYING, output: 0 })
+            .map_err(|error| Place::new(program, "starting it for the checks").io(error))?;
+        match ran.succeeded() {
+            true => Ok(()),
+            false => Err(Error::Unsupported(format!("{} makes no checks", program.display()))),
         }
     }
 

@@ -42,7 +42,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("health", &["machine", "process", "settings", "slot", "sys", "error"]),
     ("report", &["device", "settings", "slot", "journal", "error"]),
     // What the checks and the migration leave to their caller: the orders, the journal, the baseline.
-    ("trial", &["device", "health", "migrate", "journal", "files", "settings", "slot", "error"]),
+    ("trial", &["device", "health", "migrate", "journal", "files", "process", "settings", "slot", "error"]),
     ("update", &["device", "settings", "slot", "floor", "version", "storage", "sys", "error"]),
     // A bundle is bytes and what they mean; it knows no device.
     ("update/bundle", &["update/error", "update/source", "update/pipe", "floor", "version", "error"]),
@@ -75,7 +75,25 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "error",
         ],
     ),
-    ("capi", &["update", "bootcount", "device", "settings", "slot", "store", "config", "env", "error"]),
+    (
+        "capi",
+        &[
+            "update",
+            "trial",
+            "health",
+            "migrate",
+            "report",
+            "journal",
+            "bootcount",
+            "device",
+            "settings",
+            "slot",
+            "store",
+            "config",
+            "env",
+            "error",
+        ],
+    ),
 ];
 
 /// Modules that import each other with a reason: the decision of the first boot script is one of the two that
