@@ -81,6 +81,8 @@ static void slots(void)
 {
 	bootslot_status status = BOOTSLOT_INIT(bootslot_status);
 	bootslot_slot slot = BOOTSLOT_INIT(bootslot_slot);
+	bootslot_observed observed = BOOTSLOT_INIT(bootslot_observed);
+	bootslot_refused refused = BOOTSLOT_INIT(bootslot_refused);
 	uint32_t count = 0;
 
 	PANICS(slots, bootslot_slots_open(slots, NULL));
@@ -100,7 +102,38 @@ static void slots(void)
 	PANICS(slots, bootslot_slots_set_active(slots, "B"));
 	PANICS(slots, bootslot_slots_boot_count(slots, &count));
 	PANICS(slots, bootslot_slots_reset_boot_count(slots));
+	PANICS(slots, bootslot_slots_observe(slots, &observed));
+	PANICS(slots, bootslot_slots_refuses(slots, "x", NULL, &refused));
+	PANICS(slots, bootslot_slots_refused(slots, 0, &refused));
+	PANICS(slots, bootslot_slots_allow(slots, "x"));
 }
+
+#if defined(BOOTSLOT_HEALTH)
+static void trial(void)
+{
+	bootslot_report report = BOOTSLOT_INIT(bootslot_report);
+	bootslot_evidence evidence = BOOTSLOT_INIT(bootslot_evidence);
+	bootslot_message message = BOOTSLOT_INIT(bootslot_message);
+	bootslot_answer answer = BOOTSLOT_INIT(bootslot_answer);
+	bootslot_decision decision = BOOTSLOT_INIT(bootslot_decision);
+	bootslot_check check = BOOTSLOT_INIT(bootslot_check);
+	bootslot_migrated migrated = BOOTSLOT_INIT(bootslot_migrated);
+	bootslot_migration migration = BOOTSLOT_INIT(bootslot_migration);
+
+	PANICS(slots, bootslot_slots_report(slots, &report));
+	PANICS(slots, bootslot_slots_report_evidence(slots, 0, &evidence));
+	PANICS(slots, bootslot_slots_outgoing(slots, &message));
+	PANICS(slots, bootslot_slots_outgoing_evidence(slots, 0, &evidence));
+	PANICS(slots, bootslot_slots_sent(slots, "x", "y"));
+	PANICS(slots, bootslot_slots_diagnose(slots, 0, &answer));
+	PANICS(slots, bootslot_slots_health(slots, NULL, &decision));
+	PANICS(slots, bootslot_slots_health_check(slots, 0, &check));
+	PANICS(slots, bootslot_slots_migrate(slots, &migrated));
+	PANICS(slots, bootslot_slots_keep_data(slots));
+	PANICS(slots, bootslot_slots_migration(slots, &migration));
+	CHECK(report.slot == NULL && message.id == NULL && answer.question == NULL && decision.checks == 0);
+}
+#endif
 
 #if defined(BOOTSLOT_UPDATE)
 static void update(void)
@@ -203,6 +236,9 @@ int main(int argc, char **argv)
 	environment();
 	transaction();
 	slots();
+#if defined(BOOTSLOT_HEALTH)
+	trial();
+#endif
 #if defined(BOOTSLOT_UPDATE)
 	update();
 #endif

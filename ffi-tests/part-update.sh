@@ -48,8 +48,8 @@ awk 'BEGIN { print "#include <bootslot.h>\n#include <stdio.h>"
     print "int show(void *context, const bootslot_progress *now);" }
     /^```/ { if (open) print "}"; open = $0 == "```c"; if (open) print "void block" ++blocks "(void);\nvoid block" blocks "(void) {"; next }
     open { print }
-    END { if (blocks < 2) print "#error blocks are missing" }' docs/c-api.md >"$work/shown.c"
-check "what the documentation shows" "${plain[@]}" -c "$work/shown.c" -o "$work/shown.o"
+    END { if (blocks < 3) print "#error blocks are missing" }' docs/c-api.md >"$work/shown.c"
+check "what the documentation shows" "${plain[@]}" -DBOOTSLOT_HEALTH -c "$work/shown.c" -o "$work/shown.o"
 
 # The example, as a daemon uses it.
 # shellcheck disable=SC2046  # words

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # ffi-tests/run.sh [PART...]: tests the C library: the headers, every function from C under sanitizers and under
 # valgrind, the examples, the installation, and real programs. Installs and builds what it lacks. Parts:
-# headers c update rust examples figures programs arm64 bigendian; all of them by default.
+# headers c update trial rust examples figures programs arm64 bigendian; all of them by default.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(headers c update rust examples figures programs arm64 bigendian)
+[ ${#parts[@]} -gt 0 ] || parts=(headers c update trial rust examples figures programs arm64 bigendian)
 
 here=$PWD/ffi-tests
 cache=${BOOTSLOT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/bootslot}

@@ -533,6 +533,91 @@ static void boot_counter(void)
 	bootslot_slots_free(slots);
 }
 
+#if UINTPTR_MAX == 0xffffffffffffffff
+/* As src/capi/mod.rs has them. */
+_Static_assert(sizeof(bootslot_observed) == 32 && sizeof(bootslot_refused) == 56, "journal");
+#endif
+
+/* A boot compared with the journal, and an update that has failed: refused, and allowed again. */
+static void journal(void)
+{
+	bootslot_slots_options options = BOOTSLOT_INIT(bootslot_slots_options);
+	bootslot_observed observed = BOOTSLOT_INIT(bootslot_observed), none = BOOTSLOT_INIT(bootslot_observed);
+	bootslot_refused refused = BOOTSLOT_INIT(bootslot_refused);
+	bootslot_slots *slots = bootslot_slots_new(), *without = running("A");
+	char text[2048];
+
+	make_place(folder, SIZE);
+	snprintf(text, sizeof text, "state = \"%s/state\"\nscript = 2\n[environment]\nconfig = \"%s/fw_env.config\"\n", folder, folder);
+	write_text(in(folder, "journal.toml"), text);
+	options.settings = in(folder, "journal.toml");
+	options.lock_directory = folder;
+	options.running = "A";
+
+	CHECK_NUMBER(bootslot_slots_observe(NULL, &observed), BOOTSLOT_ERROR_NULL);
+	CHECK_NUMBER(bootslot_slots_refuses(NULL, "x", NULL, &refused), BOOTSLOT_ERROR_NULL);
+	CHECK_NUMBER(bootslot_slots_refused(NULL, 0, &refused), BOOTSLOT_ERROR_NULL);
+	CHECK_NUMBER(bootslot_slots_allow(NULL, "x"), BOOTSLOT_ERROR_NULL);
+	CHECK_NUMBER(bootslot_slots_observe(slots, &observed), BOOTSLOT_ERROR_STATE);
+	CHECK_NUMBER(bootslot_slots_refuses(slots, "x", NULL, &refused), BOOTSLOT_ERROR_STATE);
+	CHECK_NUMBER(bootslot_slots_refused(slots, 0, &refused), BOOTSLOT_ERROR_STATE);
+	CHECK_NUMBER(bootslot_slots_allow(slots, "x"), BOOTSLOT_ERROR_STATE);
+	CHECK_NUMBER(bootslot_slots_open(slots, &options), BOOTSLOT_OK);
+	CHECK_NUMBER(bootslot_slots_observe(slots, NULL), BOOTSLOT_ERROR_NULL);
+	CHECK_NUMBER(bootslot_slots_refuses(slots, NULL, NULL, &refused), BOOTSLOT_ERROR_NULL);
+	CHECK_NUMBER(bootslot_slots_refuses(slots, "x", NULL, NULL), BOOTSLOT_ERROR_NULL);
+	CHECK_NUMBER(bootslot_slots_refused(slots, 0, NULL), BOOTSLOT_ERROR_NULL);
+	CHECK_NUMBER(bootslot_slots_allow(slots, NULL), BOOTSLOT_ERROR_NULL);
+	observed.struct_size = sizeof observed - 1;
+	refused.struct_size = 0;
+	CHECK_NUMBER(bootslot_slots_observe(slots, &observed), BOOTSLOT_ERROR_ARGUMENT);
+	CHECK_NUMBER(bootslot_slots_refuses(slots, "x", NULL, &refused), BOOTSLOT_ERROR_ARGUMENT);
+	CHECK_NUMBER(bootslot_slots_refused(slots, 0, &refused), BOOTSLOT_ERROR_ARGUMENT);
+	observed.struct_size = sizeof observed;
+	refused.struct_size = sizeof refused;
+
+	CHECK_NUMBER(bootslot_slots_init(slots, "bootcmd=run bootslot\n"), BOOTSLOT_OK);
+	CHECK_NUMBER(bootslot_slots_confirm(slots, NULL), BOOTSLOT_OK);
+	CHECK_NUMBER(bootslot_slots_observe(slots, &observed), BOOTSLOT_OK);
+	CHECK_NUMBER(observed.finding, BOOTSLOT_FINDING_AS_RECORDED);
+	CHECK_NUMBER(observed.recorded, 1);
+	CHECK_TEXT(observed.slot, "A");
+	CHECK_NUMBER(bootslot_slots_observe(slots, &observed), BOOTSLOT_OK);
+	CHECK_NUMBER(observed.recorded, 0);
+	/* Without a journal in the settings nothing is known. */
+	CHECK_NUMBER(bootslot_slots_observe(without, &none), BOOTSLOT_OK);
+	CHECK_NUMBER(none.finding, BOOTSLOT_FINDING_NONE);
+	CHECK_TEXT(none.slot, NULL);
+	bootslot_slots_free(without);
+
+	/* An update whose tries are used up: the boot script goes back. */
+	CHECK_NUMBER(bootslot_slots_begin_install(slots, "B"), BOOTSLOT_OK);
+	CHECK_NUMBER(bootslot_slots_finish_install(slots, "B", 1, "2.0-rc1"), BOOTSLOT_OK);
+	CHECK_NUMBER(bootslot_slots_refuses(slots, "2.0-rc1", NULL, &refused), BOOTSLOT_END);
+	set("active_slot A\nboot_success 1\nboot_try_count\nrollback_slot\nboot_update\nslot_B failed\n"
+		"boot_failed B:tries:2.0-rc1\n");
+	CHECK_NUMBER(bootslot_slots_observe(slots, &observed), BOOTSLOT_OK);
+	CHECK_NUMBER(observed.recorded, 1);
+	CHECK_NUMBER(bootslot_slots_refuses(slots, "2.0-rc1", "2.0", &refused), BOOTSLOT_OK);
+	CHECK_TEXT(refused.update, "2.0-rc1");
+	CHECK_TEXT(refused.version, NULL);
+	CHECK_TEXT(refused.slot, "B");
+	CHECK_TEXT(refused.reason, "tries");
+	CHECK_TEXT(refused.text, "update 2.0-rc1 has failed here before, in slot B, with the reason tries");
+	CHECK_NUMBER(refused.until, 0);
+	CHECK_NUMBER(bootslot_slots_refuses(slots, "2.0-rc2", "2.0", &refused), BOOTSLOT_END);
+	CHECK_NUMBER(bootslot_slots_refused(slots, 0, &refused), BOOTSLOT_OK);
+	CHECK_TEXT(refused.update, "2.0-rc1");
+	CHECK_NUMBER(bootslot_slots_refused(slots, 1, &refused), BOOTSLOT_END);
+	CHECK_NUMBER(bootslot_slots_allow(slots, "no id"), BOOTSLOT_ERROR_VALUE);
+	/* What is borrowed may be an argument. */
+	CHECK_NUMBER(bootslot_slots_allow(slots, refused.update), BOOTSLOT_OK);
+	CHECK_NUMBER(bootslot_slots_refuses(slots, "2.0-rc1", NULL, &refused), BOOTSLOT_END);
+	CHECK_NUMBER(bootslot_slots_refused(slots, 0, &refused), BOOTSLOT_END);
+	CHECK_TEXT(status(slots).failed, NULL);
+	bootslot_slots_free(slots);
+}
+
 int main(int argc, char **argv)
 {
 	folder = argc > 1 ? argv[1] : ".";
@@ -546,5 +631,6 @@ int main(int argc, char **argv)
 	a_configuration_of_its_own();
 	no_rollback_slot_outside_of_a_trial();
 	boot_counter();
+	journal();
 	return verdict("slots");
 }
