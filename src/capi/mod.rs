@@ -17,6 +17,7 @@
 //! | `observed.rs` | a boot compared with the journal, and what is refused (feature `settings`) |
 //! | `report.rs` | what became of the last update (feature `health`) |
 //! | `trial.rs` | the health of the system on trial |
+//! | `told.rs` | what a handle keeps of these two |
 //! | `data.rs` | the migration of its data |
 //! | `libuboot.rs` | libubootenv's functions |
 //!
@@ -47,6 +48,8 @@ mod slots;
 mod slots_options;
 #[cfg(feature = "update")]
 mod source;
+#[cfg(feature = "health")]
+mod told;
 #[cfg(feature = "health")]
 mod trial;
 

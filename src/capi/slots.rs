@@ -131,7 +131,7 @@ pub(super) struct Session {
     given: Given,
     /// What was told of the trial, and which file of settings was asked for.
     #[cfg(feature = "health")]
-    pub(super) told: super::trial::Told,
+    pub(super) told: super::told::Told,
 }
 
 impl Session {

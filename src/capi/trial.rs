@@ -3,7 +3,7 @@
 use std::ffi::{c_char, OsStr};
 use std::fmt::Display;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use super::boundary::{
@@ -14,26 +14,9 @@ use super::observed::lend;
 use super::slots::{bootslot_slots, call};
 use crate::device::Device;
 use crate::health::decision::Decision;
-use crate::health::{checks, Caller, Event, Evidence, Report, Verdict};
-use crate::journal::Record;
-use crate::report::Answer;
+use crate::health::{checks, Caller, Event, Report, Verdict};
 use crate::settings::health::Check;
 use crate::trial::{NoTrial, Orders, Trial};
-
-/// What was told of the trial, for calls that ask for one piece of it.
-#[derive(Default)]
-pub(super) struct Told {
-    /// The file of settings that the slots were opened with.
-    pub settings: Option<PathBuf>,
-    /// The evidence of the last report.
-    pub report: Vec<Record>,
-    /// That of the last message.
-    pub message: Vec<Record>,
-    /// The last diagnosis.
-    pub answers: Vec<Answer>,
-    /// The checks of the last decision; whether each one has led to it.
-    checks: Vec<(Evidence, bool)>,
-}
 
 /// What the checks come to.
 #[repr(C)]
