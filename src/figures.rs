@@ -161,6 +161,10 @@ const OTHERS: &[&str] = &[
     "kinds of chunks, of up to 1 MiB",
     #[cfg(not(feature = "settings"))]
     "two files of at most 128 KiB",
+    #[cfg(not(feature = "health"))]
+    "checks hold for 30 s",
+    #[cfg(not(feature = "health"))]
+    "The last 4096 bytes of its output are kept",
     #[cfg(not(feature = "bundle"))]
     "these bytes, up to 1 MiB back",
     #[cfg(not(feature = "libubootenv"))]
