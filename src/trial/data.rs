@@ -55,15 +55,9 @@ pub fn note_event(device: &mut Device, event: &Event) -> Result<()> {
 pub fn migrate(device: &mut Device, complain: &mut Complain<'_>) -> Result<Option<u64>, MigrateError> {
     let settings = device.settings().migrate.clone();
     let facts = facts(device, complain);
-    let done = migrate::run(&settings, &facts, &mut |event| {
-        if let Err(error) = note_event(device, event) {
-            complain(&error);
-        }
-    });
+    let done = migrate::run(&settings, &facts, &mut |event| told(note_event(device, event), complain));
     if let Err(failed) = &done {
-        if let Err(error) = note(device, "failed", &failed.to_string()) {
-            complain(&error);
-        }
+        told(note(device, "failed", &failed.to_string()), complain);
     }
     done
 }
@@ -80,9 +74,12 @@ pub fn keep(device: &mut Device, complain: &mut Complain<'_>) -> Result<bool, Mi
         return Ok(false);
     }
     let facts = facts(device, complain);
-    migrate::confirm(&settings, &facts, &mut |event| {
-        if let Err(error) = note_event(device, event) {
-            complain(&error);
-        }
-    })
+    migrate::confirm(&settings, &facts, &mut |event| told(note_event(device, event), complain))
+}
+
+/// What the journal does not know holds nobody up.
+pub(super) fn told(noted: Result<()>, complain: &mut Complain<'_>) {
+    if let Err(error) = noted {
+        complain(&error);
+    }
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use super::data::told;
 use super::Complain;
 use crate::device::Device;
 use crate::error::{Place, Result};
@@ -52,9 +53,7 @@ pub(super) fn failures(report: &Report, baseline: bool) -> Vec<Event> {
 /// Adds to the journal, if there is one.
 pub(super) fn append(device: &mut Device, events: &[Event], complain: &mut Complain<'_>) {
     let Some(journal) = device.journal().filter(|_| !events.is_empty()) else { return };
-    if let Err(error) = journal.append(events) {
-        complain(&error);
-    }
+    told(journal.append(events), complain);
 }
 
 /// The results of the old system; `None`: there is no such file.

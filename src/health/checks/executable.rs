@@ -23,9 +23,9 @@ pub(super) fn direct_file(path: &Path) -> Option<Command> {
 
 /// Runs a program with its arguments. It returns, with the reason, only if that can't be done.
 pub(super) fn command(words: &[String]) -> String {
-    let Some((program, arguments)) = words.split_first() else { return "there is no command".into() };
-    let error = Command::new(program).args(arguments).exec();
-    format!("{program} can't be run: {error}")
+    let Some(mut command) = direct(words) else { return "there is no command".into() };
+    let error = command.exec();
+    format!("{} can't be run: {error}", Path::new(command.get_program()).display())
 }
 
 /// Runs a file. A script without the right to be run is given to bash, as greenboot does, or to sh.
