@@ -2,7 +2,7 @@
 # pkg-config says what its header has; the header, every function from C as in part c, and the example.
 
 tools/need.sh valgrind cmake make >&2
-mkdir -p "$work/with-update" "$work/panicking"
+mkdir "$work/with-update"
 built=$(CAPI_FEATURES=yaml,settings,libubootenv,http tools/build-capi.sh)
 cp "$built/libbootslot.so" "$built/libbootslot.a" "$work/with-update"
 update=$work/update-prefix
@@ -17,31 +17,13 @@ for language in "c -std=c99" "c -std=c17" "c++ -std=c++11" "c++ -std=c++20"; do
     # shellcheck disable=SC2086  # words
     check "bootslot.h as $language" gcc "${warnings[@]}" "${flags[@]}" -x $language -fsyntax-only "$update/include/bootslot.h"
 done
-# The functions of the header without comments, as in part headers.
-names() { gcc -E -P "$@" | tr '\n' ' ' | grep -oE '\b(bootslot|libuboot)_[a-z_]+ ?\(' | tr -d ' (' | sort -u; }
-printf '#include <bootslot.h>\n#include <libuboot.h>\n' >"$work/update.h"
-names "${flags[@]}" "$work/update.h" >"$work/declared-update"
-nm -D --defined-only "$work/with-update/libbootslot.so" | awk '{ print $3 }' | sort >"$work/exported-update"
-check "exported is what the headers declare, and nothing else" diff "$work/declared-update" "$work/exported-update"
-check "among it, what is only in this one" grep -qx bootslot_bundle_install "$work/declared-update"
-readelf -d "$work/with-update/libbootslot.so" >"$work/dynamic-update"
-needs_update() { ! grep NEEDED "$work/dynamic-update" | grep -v -E '\[(lib[cm]\.so\.6|ld-linux[-a-z0-9_]*\.so\.[0-9])\]'; }
-# In MiB, as docs/c-api.md has it.
-size() { strip -o "$work/stripped" "$1" && awk -v bytes="$(stat -c %s "$work/stripped")" 'BEGIN { printf "%.1f\n", bytes / 2 ^ 20 }'; }
-check "its size is the documented one" test "$(size "$work/with-update/libbootslot.so")" = 3.1
-check "it needs what comes with libc alone" needs_update
+check "exported is what the headers declare, and nothing else" exports "$work/with-update/libbootslot.so" "${flags[@]}"
+declared "${flags[@]}" >"$work/declared"
+check "among it, what is only in this one" grep -qx bootslot_bundle_install "$work/declared"
+check "its size is the documented one" test "$(mebibytes "$work/with-update/libbootslot.so")" = 3.1
+check "it needs what comes with libc alone" needs_alone 'lib[cm]\.so\.6' "$work/with-update/libbootslot.so"
 
-plain=(gcc -std=c11 -D_GNU_SOURCE -pthread -g "${warnings[@]}" "${flags[@]}")
-sanitized=("${plain[@]}" -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
-export ASAN_OPTIONS=detect_leaks=1:exitcode=9 UBSAN_OPTIONS=print_stacktrace=1
-link_update=("$update/lib/libbootslot.so" -Wl,-rpath,"$update/lib")
-"${plain[@]}" "$here/update.c" "${link_update[@]}" -o "$work/update-plain"
-"${sanitized[@]}" "$here/update.c" "${link_update[@]}" -o "$work/update-sanitized"
-check "update has the sanitizers" sh -c "nm '$work/update-sanitized' | grep -q __asan_init && nm '$work/update-sanitized' | grep -q __ubsan_handle"
-counted "update" "$work/update-plain" "$(place update-plain-place)" </dev/null
-counted "update, sanitized" "$work/update-sanitized" "$(place update-sanitized-place)" </dev/null
-counted "update, valgrind" valgrind -q --leak-check=full --errors-for-leak-kinds=definite,indirect --error-exitcode=9 \
-    "$work/update-plain" "$(place update-valgrind)" </dev/null
+three_ways update "${flags[@]}" "$update/lib/libbootslot.so" -Wl,-rpath,"$update/lib"
 
 # What docs/c-api.md shows: each block is the body of a function.
 awk 'BEGIN { print "#include <bootslot.h>\n#include <stdio.h>"
@@ -49,7 +31,7 @@ awk 'BEGIN { print "#include <bootslot.h>\n#include <stdio.h>"
     /^```/ { if (open) print "}"; open = $0 == "```c"; if (open) print "void block" ++blocks "(void);\nvoid block" blocks "(void) {"; next }
     open { print }
     END { if (blocks < 3) print "#error blocks are missing" }' docs/c-api.md >"$work/shown.c"
-check "what the documentation shows" "${plain[@]}" -DBOOTSLOT_HEALTH -c "$work/shown.c" -o "$work/shown.o"
+check "what the documentation shows" "${plain[@]}" "${flags[@]}" -DBOOTSLOT_HEALTH -c "$work/shown.c" -o "$work/shown.o"
 
 # The example, as a daemon uses it.
 # shellcheck disable=SC2046  # words
@@ -92,13 +74,7 @@ installer: this is no bundle that can be installed: it does not start as a bundl
 11
 OUTPUT
 
-# A library without the feature `http` in which calls can be made to panic.
-panicking=$(CAPI_FEATURES=yaml,settings,libubootenv,update,panic-hook tools/build-capi.sh)
-cp "$panicking/libbootslot.so" "$work/panicking/libbootslot.so.0"
-check "the size without http is the documented one" test "$(size "$work/panicking/libbootslot.so.0")" = 1.8
-"${sanitized[@]}" "$here/panic.c" "$work/panicking/libbootslot.so.0" -Wl,-rpath,"$work/panicking" -o "$work/panic-update"
-counted "panics, with updates" env RUST_BACKTRACE=0 "$work/panic-update" "$(place panic-update-place)"
-nm -D --defined-only "$work/panicking/libbootslot.so.0" | awk '{ print $3 }' | sort >"$work/functions-update"
-tr '\n\t' '  ' <"$here/panic.c" | grep -oE '\b(bootslot|libuboot)_[a-z_]+ ?\(' | tr -d ' (' | sort -u >"$work/tested-update"
-check "no function is left out, with updates" sh -c "! comm -23 '$work/functions-update' '$work/tested-update' | grep ."
+# A library without the feature `http`.
+all_panic ", with updates" yaml,settings,libubootenv,update "${flags[@]}"
+check "the size without http is the documented one" test "$(mebibytes "$work/panicking/libbootslot.so.0")" = 1.8
 unset BOOTSLOT

@@ -65,6 +65,8 @@ PREFIX=$prefix tools/install.sh "$target/release/bootslot" "$libraries"
 warnings=(-Wall -Wextra -Wpedantic -Werror -I"$prefix/include")
 link=("$prefix/lib/libbootslot.so" -Wl,-rpath,"$prefix/lib")
 tests=(env slots libuboot threads)
+# shellcheck source=ffi-tests/library.sh
+. "$here/library.sh"
 
 # shellcheck source-path=SCRIPTDIR
 for part in "${parts[@]}"; do

@@ -72,6 +72,15 @@ static bootslot_slots *running(const char *slot)
 	return slots;
 }
 
+/* The same with settings that name no journal, no data and no checks. */
+static bootslot_slots *running_bare(const char *slot)
+{
+	static char text[1024];
+	snprintf(text, sizeof text, "script = 2\n[environment]\nconfig = \"%s/fw_env.config\"\n", folder);
+	write_text(settings_file, text);
+	return running(slot);
+}
+
 /* A device out of the factory, with slot A confirmed, and running. */
 static bootslot_slots *device(const char *checks)
 {
@@ -205,16 +214,7 @@ static void without_a_journal(void)
 	bootslot_answer answer = BOOTSLOT_INIT(bootslot_answer);
 
 	bootslot_slots_free(slots);
-	write_text(settings_file, "script = 2\n");
-	{
-		bootslot_slots_options options = BOOTSLOT_INIT(bootslot_slots_options);
-		options.settings = settings_file;
-		options.config = in(folder, "fw_env.config");
-		options.lock_directory = folder;
-		options.running = "A";
-		slots = bootslot_slots_new();
-		CHECK_NUMBER(bootslot_slots_open(slots, &options), BOOTSLOT_OK);
-	}
+	slots = running_bare("A");
 	CHECK_NUMBER(bootslot_slots_outgoing(slots, &message), BOOTSLOT_END);
 	CHECK_NUMBER(bootslot_slots_report(slots, &report), BOOTSLOT_OK);
 	CHECK_TEXT(report.journal, "the settings name no folder for it: state");
@@ -395,16 +395,7 @@ static void migration(void)
 	bootslot_slots_free(slots);
 
 	/* No folders: nothing is migrated. */
-	write_text(settings_file, "script = 2\n");
-	{
-		bootslot_slots_options options = BOOTSLOT_INIT(bootslot_slots_options);
-		options.settings = settings_file;
-		options.config = in(folder, "fw_env.config");
-		options.lock_directory = folder;
-		options.running = "B";
-		slots = bootslot_slots_new();
-		CHECK_NUMBER(bootslot_slots_open(slots, &options), BOOTSLOT_OK);
-	}
+	slots = running_bare("B");
 	CHECK_NUMBER(bootslot_slots_migrate(slots, &migrated), BOOTSLOT_OK);
 	CHECK(!migrated.migrates);
 	CHECK_NUMBER(bootslot_slots_migration(slots, &now), BOOTSLOT_OK);
