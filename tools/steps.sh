@@ -72,10 +72,16 @@ side_by_side() {
 
 # steps_end: where the time went, the closing line, and the exit code of the whole.
 steps_end() {
-    local broken
+    local broken name log
     printf -- '-- %d s; the steps that took longest:\n' "$SECONDS"
     sort -rn "$steps_results" | awk '$1 > 0 { printf "%6d s  %s\n", $1, $6 }'
     broken=$(awk '$5 == "broken" { printf " %s", $6 }' "$steps_results")
+    # Once more what went wrong: who reads the end of a long log alone must see it.
+    for name in $broken; do
+        printf -- '-- of %s --\n' "$name"
+        log=$steps_logs/${name//[^A-Za-z0-9._-]/_}.log
+        [ ! -e "$log" ] || { grep -aE 'FAIL|^error|panicked|!$|[1-9][0-9]* failed' "$log" || tail -n 8 "$log"; } | tail -n 8
+    done
     [ -z "$broken" ] || printf 'failed steps:%s\n' "$broken"
     awk -v broken="$broken" '{ passed += $2; failed += $3; skipped += $4 }
         END { printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped; exit broken != "" || failed > 0 }' \
