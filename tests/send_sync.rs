@@ -99,6 +99,7 @@ const _: () = {
     both::<settings::Migrate>();
     both::<trial::Trial>();
     both::<trial::NoTrial>();
+    both::<trial::Waits>();
     both::<trial::Orders>();
     both::<trial::Decided>();
     both::<files::tree::Entry>();

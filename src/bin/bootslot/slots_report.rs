@@ -12,9 +12,14 @@ use serde_json::{json, Value};
 use crate::report::{self, to_json};
 
 /// All that is known, on one screen.
-pub fn status(status: &Status, settings: &Settings, as_json: bool) -> Vec<u8> {
+pub fn status(
+    status: &Status,
+    settings: &Settings,
+    waits: &[(String, &'static str)],
+    as_json: bool,
+) -> Vec<u8> {
     if as_json {
-        return to_json(&status_json(status, settings));
+        return to_json(&status_json(status, settings, waits));
     }
     let state = &status.state;
     let mut text = String::new();
@@ -43,6 +48,10 @@ pub fn status(status: &Status, settings: &Settings, as_json: bool) -> Vec<u8> {
     let _ = writeln!(text, "environment:  {}", environment_in_short(&status.health));
     if let Some(floor) = floor_text(&status.floor) {
         let _ = writeln!(text, "floor:        {floor}");
+    }
+    for (what, next) in waits {
+        let next = if next.is_empty() { String::new() } else { format!(": {next}") };
+        let _ = writeln!(text, "WAITS:        {what}{next}");
     }
     if status.slots_differ {
         let stored = names(state.slots.iter().map(|slot| &slot.name));
@@ -258,7 +267,7 @@ fn assignment(name: &str, value: Option<&[u8]>) -> String {
     }
 }
 
-fn status_json(status: &Status, settings: &Settings) -> Value {
+fn status_json(status: &Status, settings: &Settings, waits: &[(String, &'static str)]) -> Value {
     let mut value = state_json(&status.state);
     let Value::Object(members) = &mut value else { return value };
     members.insert("running".into(), json!(status.running.as_ref().ok().map(Name::as_str)));
@@ -275,6 +284,8 @@ fn status_json(status: &Status, settings: &Settings) -> Value {
     members.insert("next_boot".into(), next_json(&status.next));
     members.insert("environment".into(), report::health_value(&status.health));
     members.insert("floor".into(), floor_json(&status.floor));
+    let waits = waits.iter().map(|(what, next)| json!({ "what": what, "next": next }));
+    members.insert("waits".into(), Value::Array(waits.collect()));
     value
 }
 
