@@ -42,6 +42,7 @@ pub enum Then {
     Silence,
 }
 
+#[derive(Clone)]
 pub struct Answer {
     status: String,
     headers: Vec<(String, String)>,
