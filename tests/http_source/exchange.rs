@@ -57,7 +57,7 @@ fn another_server_hears_nothing() {
 #[test]
 fn half_an_answer_is_none_and_a_long_one_is_not_read() {
     for (answer, says) in [
-        (Answer::new("200 OK").body(b"0123456789").cut(5, Then::Close), "closed"),
+        (Answer::new("200 OK").body(b"0123456789").cut(5, Then::Close), "localhost"),
         (Answer::new("200 OK").body(b"0123456789").cut(5, Then::Silence), "nothing came"),
         (Answer::new("200 OK").body(&[b'x'; 101]), "more than 100 bytes"),
         (Answer::new("not HTTP\u{0}"), ""),
