@@ -5,6 +5,7 @@
 mod common;
 
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -12,12 +13,12 @@ use common::hawkbit::{Hawkbit, Status};
 use common::http::Server;
 use common::workshop::random;
 
-/// Ends with the test.
+/// A group of processes that ends with the test.
 struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let _ = self.0.kill();
+        let _ = Command::new("kill").args(["-9", "--", &format!("-{}", self.0.id())]).status();
         let _ = self.0.wait();
     }
 }
@@ -35,6 +36,7 @@ software = {
     files: ( { filename = "payload"; path = "$PWD/out"; sha256 = "$hash"; } );
 }
 END
+    printf 'globals : { verbose = true; };\nidentify : ( { name = "board"; value = "demo"; } );\n' >swupdate.cfg
     openssl cms -sign -in sw-description -out sw-description.sig -signer cert.pem -inkey key.pem \
         -outform DER -nosmimecap -binary
     printf 'sw-description\nsw-description.sig\npayload\n' | cpio -o -H crc >update.swu
@@ -52,15 +54,16 @@ fn swupdate_takes_the_tests_server_for_a_hawkbit() {
     hawkbit.sleep = "00:00:01".into();
     hawkbit.upload("update.swu", &fs::read(path("update.swu")).unwrap());
     hawkbit.assign(&["update.swu"]);
-    // It compares the hash that the server says.
+    let hash = Command::new("sha1sum").arg(path("update.swu")).output().unwrap().stdout;
+    hawkbit.action("7").files[0].sha1 = String::from_utf8(hash[..40].to_vec()).unwrap();
     let server = Server::new(hawkbit);
     let start = |confirm: &str| {
         let suricatta = format!("-t DEFAULT -u {} -i dev -k s3cret -p 1 {confirm}", server.url());
         let log = fs::File::options().create(true).append(true).open(path("log")).unwrap();
         let mut command = Command::new("swupdate");
-        command.args(["-v", "-k", "cert.pem", "-H", "demo:1.0", "-u", &suricatta]);
+        command.args(["-v", "-f", "swupdate.cfg", "-k", "cert.pem", "-H", "demo:1.0", "-u", &suricatta]);
         command.current_dir(folder.path()).env("no_proxy", "*").env("TMPDIR", folder.path());
-        command.stdout(log.try_clone().unwrap()).stderr(log).stdin(Stdio::null());
+        command.process_group(0).stdout(log.try_clone().unwrap()).stderr(log).stdin(Stdio::null());
         Running(command.spawn().unwrap())
     };
     let log = || fs::read_to_string(path("log")).unwrap();
@@ -75,7 +78,10 @@ fn swupdate_takes_the_tests_server_for_a_hawkbit() {
     };
     let first = start("");
     wait("installed", &|| fs::read(path("out")).is_ok_and(|bytes| bytes == random(300_000, 9)));
-    wait("told", &|| server.hawkbit(|hawkbit| hawkbit.kept.iter().any(|kept| kept.execution == "proceeding")));
+    let has_told = |line: &str| {
+        server.hawkbit(|hawkbit| hawkbit.kept.iter().any(|kept| kept.details.iter().any(|told| told == line)))
+    };
+    wait("told", &|| has_told("All Chunks Installed."));
     wait("attributes", &|| server.hawkbit(|hawkbit| !hawkbit.attributes.is_empty()));
     if server.hawkbit(|hawkbit| hawkbit.status("7")) == Status::Running {
         // After the reboot it is told that all is well.

@@ -29,6 +29,8 @@ pub struct File {
     pub size: u64,
     /// Where it is; `None`: here.
     pub elsewhere: Option<String>,
+    /// What the server says of its SHA-1; a client that compares each chunk with a signed hash does not ask.
+    pub sha1: String,
 }
 
 #[derive(Debug, Clone)]
@@ -96,6 +98,7 @@ impl Hawkbit {
             name: (*name).into(),
             size: self.files.get(*name).map_or(0, |bytes| bytes.len() as u64),
             elsewhere: None,
+            sha1: "0".into(),
         });
         let files = files.collect();
         let status = Status::Running;
@@ -215,7 +218,7 @@ impl Hawkbit {
                 let here = format!("{host}/files/{}", file.name);
                 let url = file.elsewhere.as_ref().unwrap_or(&here);
                 json!({ "filename": file.name, "size": file.size,
-                    "hashes": { "sha1": "0", "md5": "0", "sha256": "0" },
+                    "hashes": { "sha1": file.sha1, "md5": "0", "sha256": "0" },
                     "_links": { "download-http": { "href": url } } })
             })
             .collect();

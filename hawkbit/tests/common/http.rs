@@ -177,7 +177,8 @@ impl Shared {
                 }
                 _ => self.answer(&asked),
             };
-            let (mut sent, mut close) = (answer.body.len(), false);
+            let body = if asked.method == "HEAD" { 0 } else { answer.body.len() };
+            let (mut sent, mut close) = (body, false);
             match trouble {
                 Some(Trouble::Half) => (sent, close) = (sent / 2, true),
                 Some(Trouble::Lost) => return,
@@ -228,7 +229,7 @@ impl Shared {
         Answer { status, headers: vec![kind], body }
     }
 
-    fn read(&self, stream: &mut impl BufRead) -> Option<Asked> {
+    fn read(&self, stream: &mut BufReader<Box<dyn Stream>>) -> Option<Asked> {
         let mut line = || {
             let mut line = String::new();
             let got = stream.read_line(&mut line).ok()?;
@@ -245,7 +246,7 @@ impl Shared {
         }
         let mut asked = Asked { number: 0, method, target, headers, body: vec![] };
         if asked.header("expect").is_some() {
-            return None;
+            stream.get_mut().write_all(b"HTTP/1.1 100 Continue\r\n\r\n").ok()?;
         }
         let len = asked.header("content-length").map_or(0, |len| len.parse().unwrap());
         asked.body = vec![0; len];
