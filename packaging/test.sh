@@ -160,7 +160,7 @@ on() {
 # What `systemctl enable` makes of the units' [Install].
 chroot_enable() {
     local units
-    units=$(cd packaging/systemd && ls | grep -v report.service)
+    units=$(cd packaging/systemd && ls | grep -v 'report.service\|hawkbit')
     # shellcheck disable=SC2086  # a list
     systemctl --root="$layer" enable $units 2>/dev/null
 }
@@ -194,7 +194,7 @@ healthy() {
     is "reported" grep -q 1.2.3 "$folder/reported"
     is "report ended well" has bootslot-report.service Result success
     is "verify" inside systemd-analyze verify --man=no default.target
-    for each in journal:2.5 migrate:4.0 health:7.5 confirm:2.5 report:3.2; do
+    for each in journal:2.5 migrate:4.0 health:7.5 confirm:2.5 report:3.2 hawkbit:3.6; do
         is "hardened: $each" inside systemd-analyze security --threshold="$(tr -d . <<<"${each#*:}")" \
             "bootslot-${each%:*}.service"
         echo "exposure of bootslot-${each%:*}.service: $(sed -n 's/.*level for [^:]*: *//p' "$work/said")"

@@ -120,6 +120,7 @@ const _: () = {
     both::<journal::Fault>();
     both::<journal::Rejected>();
     both::<journal::Story>();
+    both::<journal::Action>();
     both::<journal::Now>();
     both::<report::Answer>();
     both::<report::AnswerState>();
@@ -258,6 +259,10 @@ const _: () = {
     both::<http::Proxies>();
     both::<http::Retry>();
     both::<http::Waiting<'_>>();
+    both::<http::Exchange>();
+    both::<http::Method>();
+    both::<http::Reply>();
+    both::<http::NoAnswer>();
     both::<http::header::ContentRange>();
     both::<http::header::Version>();
     both::<http::url::Url>();

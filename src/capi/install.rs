@@ -195,6 +195,7 @@ exports! { EXPORTS:
                     tries: tries(options.tries)?,
                     again: options.again,
                     dry_run: options.dry_run,
+                    ..Options::default()
                 };
                 (listener, context) = (options.progress, options.context);
             }

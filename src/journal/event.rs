@@ -202,6 +202,20 @@ pub enum Event {
         /// The update id.
         update: String,
     },
+    /// What a fleet server has ordered, and how far the device and the server are with it.
+    Action {
+        /// The server: a word that tells it from others.
+        server: String,
+        /// Its number there.
+        id: String,
+        /// The update that it is about; empty where it came to none.
+        update: String,
+        /// What has happened: [`Action::ACCEPTED`](super::Action::ACCEPTED), a word of the one who talks to the server,
+        /// or [`Action::CLOSED`](super::Action::CLOSED).
+        step: String,
+        /// More about it.
+        detail: String,
+    },
     /// Something was reported, and the other side has it.
     Reported {
         /// The attempt, or the number of the record.
@@ -290,6 +304,10 @@ impl Event {
                 ],
             ),
             Event::Allowed { update } => ("allowed", vec![("update", update)]),
+            Event::Action { server, id, update, step, detail } => (
+                "action",
+                vec![("server", server), ("id", id), ("update", update), ("step", step), ("detail", detail)],
+            ),
             Event::Reported { what, to } => ("reported", vec![("what", what), ("to", to)]),
         }
     }
@@ -349,6 +367,13 @@ impl Event {
                 blame: yes("blame"),
             },
             "allowed" => Event::Allowed { update: text("update") },
+            "action" => Event::Action {
+                server: text("server"),
+                id: text("id"),
+                update: text("update"),
+                step: text("step"),
+                detail: text("detail"),
+            },
             "reported" => Event::Reported { what: text("what"), to: text("to") },
             _ => return None,
         })

@@ -17,13 +17,16 @@
 //! | `record.rs` | one record as a line |
 //! | `event.rs` | what a record can say |
 //! | `time.rs` | a time as text |
+//! | `action.rs` | what a fleet server has ordered |
 //! | `story.rs` | what all records say together, and which of them still count |
 
+mod action;
 mod event;
 mod record;
 mod story;
 mod time;
 
+pub use action::Action;
 pub use event::{Event, Finding, Verdict};
 pub use record::{lines, Lines, Record, LONGEST_VALUE};
 pub use story::{Attempt, Fault, Now, Rejected, Story};

@@ -1,5 +1,6 @@
 //! Pure: what all records say together, and which of them still count when the journal begins anew.
 
+use super::action::{self, Action};
 use super::event::{Event, Finding, Verdict};
 use super::record::Record;
 
@@ -93,6 +94,8 @@ pub struct Story {
     pub faults: Vec<Fault>,
     /// Findings that say that something went wrong with the boot state itself, as their records.
     pub findings: Vec<Record>,
+    /// What fleet servers have ordered, oldest first.
+    pub actions: Vec<Action>,
     /// What was reported already.
     pub reported: Vec<String>,
     /// The checks that the old system failed before the reboot into the trial that goes on.
@@ -234,6 +237,7 @@ impl Story {
             Event::Result { attempt, update, version, slot, verdict, reason, blame } => {
                 if self.attempt(&attempt).is_none() {
                     let [update, slot, version] = [&update, &slot, &version].map(String::clone);
+                    action::attempted(&mut self.actions, &update, &attempt);
                     self.attempts.push(Attempt::new(attempt.clone(), 0, update, version, slot, record.time));
                 }
                 if let Some(known) = self.attempts.iter_mut().find(|known| known.name == attempt) {
@@ -247,6 +251,11 @@ impl Story {
                 if verdict == Verdict::RolledBack && !update.is_empty() {
                     self.fail(Fault { update, version, slot, reason, blame, time: record.time, times: 1 });
                 }
+            }
+            Event::Action { server, id, update, step, detail } => {
+                let pending = self.pending().filter(|attempt| attempt.update == update);
+                let attempt = pending.map(|attempt| attempt.name.clone());
+                action::add(&mut self.actions, [server, id, update], (step, detail), record.time, attempt);
             }
             Event::Allowed { update } => self.faults.retain(|fault| fault.update != update),
             Event::Reported { what, .. } => self.reported.push(what),
@@ -267,6 +276,7 @@ impl Story {
         }
         self.baseline.clear();
         let name = format!("{update}.{}", record.number);
+        action::attempted(&mut self.actions, &update, &name);
         self.attempts.push(Attempt::new(name, record.number, update, version, slot, record.time));
     }
 
@@ -343,12 +353,13 @@ pub(super) fn still_counts(records: &[Record], room: u64) -> impl Iterator<Item 
     let attempts: Vec<u64> = story.attempts.iter().rev().take(2).map(|attempt| attempt.number).collect();
     let from = attempts.iter().copied().filter(|&number| number > 0).min().unwrap_or(u64::MAX);
     let boot = last("boot", 0).map_or(0, |boot| boot.number);
-    let (mut results, mut orders, mut room) = (0, 0, room);
+    let (mut results, mut orders, mut steps, mut room) = (0, 0, 0, room);
     // The newest first: they count most. What is short and lasts does not compete with what is long.
     let kept = records.iter().rev().filter(|record| {
         let lasts = match record.kind.as_str() {
             "not-installed" => Some(record.number) == last("not-installed", 0).map(|last| last.number),
             "result" | "allowed" | "reported" => count(&mut results) <= 2 * RESULTS,
+            "action" => count(&mut steps) <= action::STEPS,
             "order" | "shutdown" => record.number > boot && count(&mut orders) <= ORDERS,
             "boot" => record.number == boot,
             _ => false,

@@ -6,7 +6,7 @@
 //! | `begin_update` | the target is being written | a target that never boots |
 //! | write the images | chunks, each after its hash was compared | the same; the same command goes on |
 //! | read the images back, past the cache | nothing | the same |
-//! | `finish_update` | the target is on trial | the same, or a slot on trial that is whole |
+//! | unless it is to `hold`: `finish_update` | the target is on trial | the same, or a slot on trial that is whole |
 
 use std::borrow::BorrowMut;
 use std::cmp::Ordering;
@@ -42,6 +42,9 @@ pub struct Options {
     pub again: bool,
     /// Looks at everything and changes nothing.
     pub dry_run: bool,
+    /// Writes the target and reads it back, but does not put it on trial: it stays marked as being written, and does not
+    /// boot. A later call without this finds the work done, and puts it on trial.
+    pub hold: bool,
 }
 
 /// What is being done.
@@ -171,6 +174,9 @@ fn install_lent(
     }
     device.begin_update(&installed.slot, installed.id.as_bytes(), &bundle_version)?;
     installed.done = write(&work, &plans, source, listener)?;
+    if options.hold {
+        return Ok(installed);
+    }
     let id = installed.id.as_bytes();
     device.finish_update(&installed.slot, options.tries, id, AGAIN, floor.as_ref())?;
     Ok(installed)

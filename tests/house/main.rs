@@ -111,6 +111,13 @@ const PANICS: &[&str] =
 const RIM: &[&str] =
     &["print!", "println!", "eprint!", "eprintln!", "process::exit", "process::abort", "std::env"];
 
+/// What the hawkBit client's decisions rest on and lead to: values alone.
+const HAWKBIT_PURE: &[&str] = &["ddi", "decide", "feedback", "pace"];
+
+/// What a pure file may not say.
+const IMPURE: &[&str] =
+    &["std::fs", "std::net", "std::process", "std::env", "std::thread", "Instant", "SystemTime"];
+
 /// Longest file, in lines without tests.
 const LONGEST: usize = 500;
 
@@ -473,6 +480,24 @@ fn nothing_panics() {
     );
 }
 
+/// The hawkBit client is a program of its own, over the library's public interface.
+#[test]
+fn the_hawkbit_client_keeps_the_rules() {
+    let client = sources("hawkbit/src/");
+    assert!(client.len() > 10, "{}", client.len());
+    holds(forbidden(&client, PANICS));
+    holds(forbidden(&client, &["unsafe"]));
+    let is_pure =
+        |source: &&Source| HAWKBIT_PURE.iter().any(|name| source.path == format!("hawkbit/src/{name}.rs"));
+    let (pure, others): (Vec<Source>, Vec<Source>) =
+        sources("hawkbit/src/").into_iter().partition(|source| is_pure(&source));
+    assert_eq!(pure.len(), HAWKBIT_PURE.len());
+    let rule = |s: &[Source]| forbidden(s, IMPURE);
+    holds(rule(&pure));
+    assert!(!rule(&others).is_empty(), "somebody has to do the work");
+    catches(rule, &[("hawkbit/src/decide.rs", "use std::fs;", "std::fs")]);
+}
+
 #[test]
 fn the_library_is_silent() {
     let rule = |s: &[Source]| forbidden(s, RIM);
@@ -491,7 +516,7 @@ fn the_library_is_silent() {
 
 #[test]
 fn every_file_says_what_it_is_for() {
-    for folder in ["src/", "tests/", "benches/", "fuzz/", "examples/", "build.rs"] {
+    for folder in ["src/", "tests/", "benches/", "fuzz/", "examples/", "hawkbit/", "build.rs"] {
         holds(headers(&sources(folder)));
     }
     catches(headers, &[("src/x.rs", "use std::io;\n//! Late.", "//!")]);
@@ -501,6 +526,7 @@ fn every_file_says_what_it_is_for() {
 #[test]
 fn no_file_is_two_files() {
     holds(length(&sources("src/")));
+    holds(length(&sources("hawkbit/src/")));
     let line = "let x = 1;\n";
     let tests = format!("#[cfg(test)]\nmod tests {{\n{}}}\n", line.repeat(900));
     catches(length, &[("src/x.rs", &line.repeat(LONGEST + 1), "501 lines")]);

@@ -5,6 +5,7 @@
 #[cfg(all(feature = "cli", feature = "bundle"))]
 #[path = "../cli_support/mod.rs"]
 mod cli_support;
+mod exchange;
 #[cfg(all(feature = "cli", feature = "bundle"))]
 mod program;
 mod server;

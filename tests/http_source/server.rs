@@ -42,6 +42,7 @@ pub enum Then {
     Silence,
 }
 
+#[derive(Clone)]
 pub struct Answer {
     status: String,
     headers: Vec<(String, String)>,
@@ -268,6 +269,9 @@ impl Shared {
             let Some((name, value)) = line.split_once(": ") else { break };
             headers.push((name.to_ascii_lowercase(), value.to_owned()));
         }
+        let length = headers.iter().find(|(name, _)| name == "content-length");
+        let length = length.map_or(0, |(_, length)| length.parse().unwrap());
+        stream.read_exact(&mut vec![0; length]).ok()?;
         let mut all = self.asked.lock().unwrap();
         let asked = Asked { number: all.len(), target, headers };
         all.push(asked.clone());

@@ -16,6 +16,7 @@ use std::path::Path;
 use bootslot::slot::{Mark, Standing};
 use bootslot::storage::sim::{mix, Cut, Entry, Moment, Torn};
 use bootslot::update::source::StreamSource;
+use bootslot::update::Options;
 use rig::*;
 
 /// Images with runs of zeros in the middle and at the end.
@@ -161,4 +162,23 @@ fn after_a_cut_in_the_middle_little_is_written_again() {
     assert!(installed.done.kept as usize > SLOT_SIZE / 2 - 16384, "{:?}", installed.done);
     assert_eq!(installed.done.kept + installed.done.written, installed.done.all);
     holds(&rig, &[], &root);
+}
+
+#[test]
+fn what_is_held_does_not_boot_until_it_may() {
+    let (boot, root) = images();
+    let path = workshop().bundle("held", &[("boot", &boot), ("root", &root)]);
+    let rig = Rig::new();
+    let hold = Options { hold: true, ..Options::default() };
+    for written in [boot.len() + root.len(), 0] {
+        let held = rig.install_with(source(&path), &hold).unwrap();
+        assert_eq!((held.already, held.done.written as usize), (false, written));
+        holds(&rig, &boot, &root);
+        let state = rig.state();
+        assert_eq!(state.standing(), Standing::Confirmed(&name("A")));
+        assert_eq!(state.mark(&name("B")), Some(Mark::Writing));
+    }
+    let let_go = rig.install(source(&path)).unwrap();
+    assert_eq!((let_go.already, let_go.done.written), (false, 0));
+    assert_eq!(rig.state().standing(), Standing::Trial { slot: &name("B"), left: 3 });
 }

@@ -57,6 +57,7 @@ fn install(options: &Install) -> Outcome {
         tries: options.tries.given(),
         again: options.again,
         dry_run: options.dry_run,
+        ..update::Options::default()
     };
     let settings = device.settings().clone();
     let result = update::install(&mut device, bundle, &settings, &chosen, &mut |now| {

@@ -14,6 +14,7 @@ use rustls::crypto::{ring, CryptoProvider};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use rustls::RootCertStore;
+use ureq::http::request::Builder;
 use ureq::http::{header, HeaderMap, HeaderName, HeaderValue, Request, Response};
 use ureq::tls::{parse_pem, Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig};
 use ureq::{Agent, Body, BodyReader, Proxy};
@@ -204,6 +205,22 @@ impl Client {
         match answer.status {
             200..=299 => Ok(()),
             status => Err(self.refusal("address", &answer, status)),
+        }
+    }
+
+    /// Sends a message to the server of the address, and gives back whatever it answers. Redirects are not followed.
+    pub fn talk(&mut self, url: &Url, request: Builder, body: &[u8]) -> Result<Answer, Trouble> {
+        let agent = self.agent(url, true)?;
+        let request = self.headers.iter().fold(request, |request, (name, value)| request.header(name, value));
+        let wrong = |_| self.never(url, "it can't be asked for");
+        let answered = match body.is_empty() {
+            true => agent.run(request.body(()).map_err(wrong)?),
+            false => agent.run(request.body(body).map_err(wrong)?),
+        };
+        match answered {
+            Ok(response) => Ok(response.into()),
+            Err(_) if self.canceller.cancelled.load(Ordering::Relaxed) => Err(Trouble::Cancelled),
+            Err(error) => Err(judge(url, error)),
         }
     }
 

@@ -9,12 +9,14 @@
 //! | `url.rs` | addresses, and what of them may be shown |
 //! | `trouble.rs` | why a request has not brought bytes |
 //! | `post.rs` | a short message to a server |
+//! | `exchange.rs` | a conversation with a server: short messages and their answers |
 //! | `patience.rs` | when a failing request is tried again |
 //!
 //! One body at a time is read as it arrives and is never in memory as a whole. What fails on the way is asked for again
 //! from the byte on that is missing. No trust is needed: each byte is compared with a signed hash before it is written.
 
 mod client;
+mod exchange;
 pub mod header;
 pub mod options;
 mod patience;
@@ -37,6 +39,7 @@ use crate::error::Error;
 use crate::update::error::{Result, UpdateError};
 pub use client::Canceller;
 use client::{Answer, Client};
+pub use exchange::{Exchange, Method, NoAnswer, Reply};
 use header::{content_length, ContentRange, Version};
 pub use options::{ClientFiles, OnWait, Options, Proxies, Retry, Waiting};
 use patience::Patience;
