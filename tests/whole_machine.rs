@@ -303,7 +303,8 @@ impl World {
                 slot::dialect::native::apply(&dialect.variables(&before), &mut compiled_in).unwrap();
                 compiled_in
             });
-            slot::dialect::native::apply(&dialect.changes(&before, &stored), &mut variables).unwrap();
+            slot::dialect::native::apply(&dialect.changes(&before, &stored).unwrap(), &mut variables)
+                .unwrap();
             now.variables = Some(variables);
             reached.push(now.clone());
             before = stored;
