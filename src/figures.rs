@@ -139,6 +139,8 @@ fn told() -> Vec<(&'static str, String)> {
 
 /// Figures of others, of examples that docs.rs runs, and of what is measured elsewhere.
 const OTHERS: &[&str] = &[
+    // systemd's default.
+    "90 seconds unless `TimeoutStopSec=`",
     // docs.rs runs the session in docs/update.md that prints it; the size of chunks is compared in `create`.
     "1288895 bytes: 1288895 written",
     "8 KiB on average",

@@ -11,7 +11,9 @@ const KIND: &str = "application/json";
 
 fn told(asked: &Asked) -> Answer {
     let status = asked.target.trim_start_matches("/s/").to_owned();
-    Answer::new(&status).with("Retry-After", "7").body(b"{\"a\":1}").then(Then::Close)
+    // A connection that closes without a word is taken for one that can be used again.
+    let answer = Answer::new(&status).with("Retry-After", "7").with("Connection", "close");
+    answer.body(b"{\"a\":1}").then(Then::Close)
 }
 
 fn exchange(server: &Server) -> Exchange {
