@@ -323,7 +323,8 @@ impl Agent<'_> {
         self.world.say(&format!("action {id}: {line}"));
         let parts = self.world.parts();
         let options = update::Options { hold, ..update::Options::default() };
-        let mut attendant = Attendant::new(self.world, id, &bundle, self.pace.sleep());
+        let total = bundle.manifest.payloads.iter().map(|payload| payload.size).sum();
+        let mut attendant = Attendant::new(self.world, id, total, self.pace.sleep());
         let installed =
             update::install(device, &mut bundle, &*parts, &options, &mut |now| attendant.hear(&now));
         match installed {
