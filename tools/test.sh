@@ -18,6 +18,7 @@ combinations() {
 lint() {
     step fmt cargo fmt --check --all
     step fmt-fuzz cargo fmt --check --manifest-path fuzz/Cargo.toml
+    step fmt-mock cargo fmt --check --manifest-path hawkbit/mock/Cargo.toml
     step clippy cargo clippy --locked --all-targets --all-features -- -D warnings
     step clippy-no-features cargo clippy --locked --all-targets --no-default-features -- -D warnings
     step clippy-combinations combinations
@@ -48,6 +49,7 @@ libraries() {
     step qemu-media qemu/test-media.sh
     step qemu-disk qemu/test-disk.sh
     step fuzz tools/fuzz.sh 5
+    step hawkbit-mock hawkbit/mock/test.sh
     # SWUpdate takes the client's test server for a hawkBit.
     step hawkbit-foreign cargo test --locked -p bootslot-hawkbit --test foreign -- --ignored
 }
