@@ -38,6 +38,9 @@ soak: ## millions of random power cuts on simulated media, thousands on disks an
 		--ignored soak --nocapture
 	cargo test --locked --release --all-features --test install -- --ignored soak --nocapture
 	cargo test --locked --release --all-features --lib -- --ignored migrate::tests::soak --nocapture
+	BOOTSLOT_SOAK_LIVES=$(or $(LIVES),100000) cargo test --locked --release --all-features --test life_power_cut \
+		-- random_lives --nocapture
+	BOOTSLOT_TROUBLES=3 cargo test --locked --release --all-features --test whole_machine -- --nocapture
 	qemu/test-disk.sh --stores 250 --states 5000 --recovered 12
 	qemu/test-device.sh --soak --cuts $(or $(CUTS),2000)
 

@@ -146,6 +146,31 @@ fn each_bad_end_has_its_code_and_only_one_of_them_gives_the_slot_up() {
 }
 
 #[test]
+fn a_trial_that_waits_for_somebody_says_so() {
+    let check = "[[health.check]]\nname = \"x\"\ncommand = [\"false\"]\non-failure = \"wait\"\n";
+    let place = place(&ON_TRIAL, check);
+    let settings = place.read("bootslot.toml");
+    let state = format!("state = {:?}\n", place.path("state"));
+    place.write("bootslot.toml", &[state.as_bytes(), &settings].concat());
+    let status = |args: &[&str]| {
+        let mut command = place.command("bootslot");
+        command.args(["status", "-c", "fw_env.config", "-l", "lock", "--settings"]);
+        run(command.arg(place.path("bootslot.toml")).args(["--slot", "B", "--script", "2"]).args(args)).ok()
+    };
+    assert!(!status(&[]).contains("WAITS"));
+    assert_eq!(report(&place, "B", &["--confirm"]).0, Some(WAITS));
+    let line = "WAITS:        slot B, for these checks: x: bootslot confirm, or bootslot rollback\n";
+    assert!(status(&[]).contains(line), "{}", status(&[]));
+    let json: Value = serde_json::from_str(&status(&["--json"])).unwrap();
+    assert_eq!(json["waits"][0]["next"], "bootslot confirm, or bootslot rollback");
+    // Somebody decides.
+    let mut confirm = place.command("bootslot");
+    confirm.args(["confirm", "-c", "fw_env.config", "-l", "lock", "--slot", "B", "--script", "2"]);
+    run(confirm.arg("--settings").arg(place.path("bootslot.toml"))).ok();
+    assert!(!status(&[]).contains("WAITS"));
+}
+
+#[test]
 fn the_last_try_is_given_up_and_is_not_decided_twice() {
     let check =
         "[[health.check]]\nname = \"x\"\ncommand = [\"false\"]\non-failure = \"reboot\"\nblame = false\n";

@@ -30,6 +30,18 @@ impl Life {
         life
     }
 
+    /// The same with the variables of another dialect, in which slot A is confirmed.
+    fn speaking(settings: &str, records: &[&str]) -> Life {
+        let place = Place::redundant(records);
+        let settings = format!("state = \"state\"\n{settings}\n[report]\nhooks = \"hooks\"\n");
+        place.write("bootslot.toml", settings.as_bytes());
+        place.write("os-release", b"VERSION_ID=1.0\nBUILD_ID=one\n");
+        let mut life = Life { place, slot: "A", boots: 0 };
+        life.power_on("A");
+        assert_eq!(life.observe(), "first");
+        life
+    }
+
     fn run(&self, args: &[&str]) -> Ran {
         let mut command = self.place.command("bootslot");
         command.args(args).args(["-c", "fw_env.config", "-l", "lock", "--settings", "bootslot.toml"]);
@@ -180,6 +192,74 @@ fn a_trial_that_runs_out_of_tries_is_told_refused_and_reported_once() {
     assert!(!life.place.stored().unwrap().iter().any(|record| record.starts_with("boot_failed=")));
     assert_eq!(life.json(&["report"])["refused"][0]["update"], "id1");
     assert_eq!(life.run(&["report", "--send"]).ok(), "");
+}
+
+/// What the journal, the report and the questions tell does not depend on who counts the boots.
+#[test]
+fn a_failed_trial_and_a_good_one_are_told_in_every_dialect() {
+    let slots = "[[slot]]\nname = \"A\"\nvalue = \"2\"\n[[slot]]\nname = \"B\"\nvalue = \"3\"\n";
+    let rauc = &["bootcmd=source", "BOOT_ORDER=A B", "BOOT_A_LEFT=9", "BOOT_B_LEFT=6"][..];
+    let mender =
+        &["bootcmd=x", "mender_boot_part=2", "mender_boot_part_hex=2", "upgrade_available=0", "bootlimit=3"];
+    let counter = &["bootcmd=x", "rootpart=2", "upgrade_available=0", "bootlimit=3", "ustate=0"];
+    for (settings, records) in [
+        (format!("dialect = \"rauc\"\nreader = \"contrib\"\n{slots}"), rauc),
+        (format!("dialect = \"rauc\"\nreader = \"bootmeth\"\n{slots}"), rauc),
+        (format!("dialect = \"mender\"\nreader = \"mender\"\n{slots}"), mender),
+        (
+            format!(
+                "dialect = \"bootcount\"\nslot-variable = \"rootpart\"\nreader = \"altbootcmd\"\n{slots}"
+            ),
+            counter,
+        ),
+    ] {
+        let mut life = Life::speaking(&settings, records);
+        // A boot of a confirmed slot adds nothing, also where it is counted.
+        let quiet = life.records();
+        assert_eq!(
+            (life.boot().as_str(), life.slot, life.records()),
+            ("as-recorded", "A", quiet),
+            "{settings}"
+        );
+        life.install("B", "id1");
+        for _ in 0..3 {
+            assert_eq!((life.boot().as_str(), life.slot), ("as-recorded", "B"), "{settings}");
+        }
+        assert_eq!((life.boot().as_str(), life.slot), ("rolled-back", "A"), "{settings}");
+        let report = life.json(&["report"]);
+        let update = &report["update"];
+        assert_eq!(
+            (&update["verdict"], &update["reason"], &update["boots"]),
+            (&json!("rolled-back"), &json!("tries"), &json!(3)),
+            "{settings}"
+        );
+        assert_eq!(report["refused"][0]["update"], "id1", "{settings}");
+        assert_eq!(life.wrong(), ["boot"], "{settings}");
+        // The same update is refused, another one is confirmed in its last boot.
+        life.run(&["begin-install", "B"]).ok();
+        let again = life.run(&["finish-install", "B", "--update", "id1"]);
+        assert_eq!(again.code, Some(5), "{settings}: {}", again.err);
+        life.run(&["finish-install", "B", "--update", "id2"]).ok();
+        for _ in 0..3 {
+            assert_eq!((life.boot().as_str(), life.slot), ("as-recorded", "B"), "{settings}");
+        }
+        life.run(&["confirm"]).ok();
+        let report = life.json(&["report"]);
+        assert_eq!(
+            (&report["update"]["update"], &report["update"]["verdict"]),
+            (&json!("id2"), &json!("confirmed")),
+            "{settings}"
+        );
+        assert_eq!(life.json(&["status"])["standing"], "confirmed", "{settings}");
+        assert_eq!((life.boot().as_str(), life.slot), ("as-recorded", "B"), "{settings}");
+        // Found unhealthy in the next trial: the evidence is stored with it.
+        life.install("A", "id3");
+        assert_eq!((life.boot().as_str(), life.slot), ("as-recorded", "A"), "{settings}");
+        life.run(&["rollback", "--reason", "health"]).ok();
+        assert!(life.place.stored().unwrap().contains(&"boot_failed=A:health:id3".to_owned()), "{settings}");
+        assert_eq!((life.boot().as_str(), life.slot), ("as-recorded", "B"), "{settings}");
+        assert_eq!(life.json(&["report"])["update"]["reason"], "health", "{settings}");
+    }
 }
 
 #[test]

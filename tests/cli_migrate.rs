@@ -113,6 +113,13 @@ impl Device {
         serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {ran:?}"))
     }
 
+    /// `bootslot status`.
+    fn slots(&self, slot: &str) -> String {
+        let mut command = self.place.command("bootslot");
+        command.args(["status", "-c", "fw_env.config", "-l", "lock", "--slot", slot]);
+        run(command.arg("--settings").arg(format!("{slot}.toml"))).ok()
+    }
+
     fn rejected(&self) -> PathBuf {
         self.data.with_file_name("app.bootslot-rejected")
     }
@@ -186,6 +193,11 @@ fn a_database_of_sqlite_is_migrated_taken_back_and_kept() {
     let refused = device.boot("A", &CONFIRMED_A);
     assert_eq!(refused.code, Some(27), "{refused:?}");
     assert!(refused.err.contains("the data have version 2, this system wants version 1"), "{}", refused.err);
+    let waits = device.slots("A");
+    assert!(
+        waits.contains("\nWAITS:        the data have version 2, this system wants version 1"),
+        "{waits}"
+    );
     assert_eq!(sqlite(&database, "PRAGMA user_version"), "2");
     assert_eq!(device.boot("B", &CONFIRMED_B).ok(), "");
 }
@@ -509,6 +521,27 @@ fn file_systems_that_can_share_bytes_do_so() {
         let others = ["app", "app.bootslot-state", "lost+found"];
         assert!(names.iter().all(|name| others.contains(&name.to_str().unwrap())), "{kind}: {names:?}");
     }
+}
+
+#[test]
+fn data_that_a_trial_makes_of_nothing_go_back_with_it() {
+    let device = Device::without_data();
+    device.ships("B", "version = 2\n");
+    device.step("B", "2-x", "exit 1");
+    let told = device.boot("B", &TRIAL_OF_B).ok();
+    assert!(told.starts_with("migration begins: no data to version 2 in slot B"), "{told}");
+    assert!(!told.contains("step "), "{told}");
+    assert_eq!(device.status("B")["migration"]["from"], Value::Null);
+    fs::create_dir_all(&device.data).unwrap();
+    fs::write(device.data.join("file"), "by the new system").unwrap();
+    assert_eq!(device.boot("B", &TRIAL_OF_B).ok(), "");
+    // The old system wants version 1, and begins with nothing.
+    let told = device.boot("A", &CONFIRMED_A).ok();
+    assert!(told.contains("there are no data again; what was rejected is in "), "{told}");
+    assert!(!device.data.exists());
+    assert_eq!(fs::read_to_string(device.rejected().join("file")).unwrap(), "by the new system");
+    let status = device.status("A");
+    assert_eq!((&status["version"], &status["ready"]), (&1.into(), &true.into()));
 }
 
 #[test]

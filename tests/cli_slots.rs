@@ -267,6 +267,7 @@ fn status_is_one_screen() {
     let lines = [
         "running:      slot B",
         "boot script:  version 2",
+        "dialect:      native (active_slot, boot_success, boot_try_count, rollback_slot)",
         "next boot:    slot B, on trial, counted",
         "guard:        none, a confirmed slot that loads and then hangs is not left",
         "last failure: none",

@@ -97,7 +97,7 @@ impl World {
         let mut before = state;
         for stored in machine.stored {
             let mut transaction = device.store().begin()?;
-            for (name, value) in Settings::default().dialect.changes(&before, &stored) {
+            for (name, value) in Settings::default().dialect.changes(&before, &stored).unwrap() {
                 transaction.set(name.as_bytes(), value.as_deref().unwrap_or_default()).unwrap();
             }
             transaction.commit()?;
@@ -317,6 +317,26 @@ fn random_lives_with_two_cuts() {
         let mut choices = (4..).map(random);
         world.live(&mut choices, &id);
     }
+}
+
+/// An update that has failed is named, and refused, also while no copy of the environment is valid.
+#[test]
+fn the_journal_alone_refuses_what_has_failed() {
+    let mut world = World::new();
+    while !world.session().unwrap() {
+        world.boot().unwrap();
+    }
+    for offset in [512, 4096] {
+        world.medium.preload(offset, &[0xff; SIZE]);
+    }
+    let mut device = world.device();
+    assert!(device.state().is_err());
+    let refused: Vec<String> = device.refused().unwrap().into_iter().map(|one| one.update).collect();
+    assert_eq!(refused, [BAD]);
+    assert!(device.refuses(BAD, "2", 0).unwrap().is_some());
+    assert_eq!(device.refuses(GOOD, "2", 0).unwrap(), None);
+    let report = report::Report::of(&mut device).unwrap();
+    assert_eq!(report.refused.len(), 1);
 }
 
 /// The folder with the journal is lost once in a life: the environment goes on alone.

@@ -99,6 +99,7 @@ const _: () = {
     both::<settings::Migrate>();
     both::<trial::Trial>();
     both::<trial::NoTrial>();
+    both::<trial::Waits>();
     both::<trial::Orders>();
     both::<trial::Decided>();
     both::<files::tree::Entry>();
@@ -220,6 +221,16 @@ const _: () = {
     both::<slot::State>();
     both::<slot::Standing<'_>>();
     both::<slot::dialect::Dialect>();
+    both::<slot::Reader>();
+    #[cfg(feature = "settings")]
+    {
+        both::<slot::Foreign>();
+        both::<slot::rauc::Rauc>();
+        both::<slot::counted::Counted>();
+        both::<slot::counted::Place>();
+        both::<slot::dialect::Detected>();
+        both::<device::Otherwise>();
+    }
     both::<store::CopyHealth>();
     both::<store::Health>();
     both::<store::Transaction<'_>>();

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use bootslot::bootcount::{Layout, Order, Source};
 use bootslot::settings::Settings;
 use bootslot::slot::dialect::Dialect;
-use bootslot::slot::{Name, Script};
+use bootslot::slot::{Name, Reader, Script};
 use bootslot::Error;
 
 fn parse(text: &str) -> Result<Settings, String> {
@@ -49,6 +49,23 @@ fn a_file_says_it_all() {
 }
 
 #[test]
+fn a_dialect_its_boot_code_and_what_stands_for_a_slot() {
+    let settings = parse(
+        "dialect = \"bootcount\"\nslot-variable = \"rootpart\"\n\n\
+         [[slot]]\nname = \"A\"\nvalue = \"/dev/mmcblk0p2\"\n\n[[slot]]\nname = \"B\"\n",
+    )
+    .unwrap();
+    assert_eq!((settings.dialect, settings.reader), (Dialect::Bootcount, None));
+    let board = settings.board(Script::default());
+    assert_eq!((board.reader, &*board.slot_variable), (Reader::Altbootcmd, "rootpart"));
+    assert_eq!(board.values, [(Name::new("A").unwrap(), "/dev/mmcblk0p2".to_owned())].into());
+    let settings = parse("dialect = \"rauc\"\nreader = \"bootmeth\"").unwrap();
+    assert_eq!(settings.board(Script::default()).reader, Reader::Bootmeth);
+    let settings = parse("dialect = \"mender\"\n[[slot]]\nname = \"2\"\n[[slot]]\nname = \"3\"").unwrap();
+    assert_eq!(settings.board(Script::default()).reader, Reader::Mender);
+}
+
+#[test]
 fn a_namespace_stays_with_the_configuration_that_it_is_in() {
     let said = parse("[environment]\nconfig = \"/etc/env.yaml\"\nnamespace = \"uboot\"\n").unwrap();
     let chosen = |config: Option<&str>, namespace: Option<&str>| {
@@ -82,7 +99,35 @@ fn every_error_says_where_and_what() {
         ("tries = 0", "1:9: tries are 1 to 9"),
         ("\ntries = 10", "2:9: tries are 1 to 9"),
         ("tries = \"3\"", "1:9: invalid type: string \"3\", expected i64"),
-        ("dialect = \"rauc2\"", "1:11: there is no dialect \"rauc2\"; known: native"),
+        ("dialect = \"rauc2\"", "1:11: there is no dialect \"rauc2\"; known: native, rauc, mender, bootcount"),
+        ("dialect = \"rauc\"\nreader = \"mender\"", "2:10: \"mender\" does not read the dialect rauc; known: contrib, bootmeth"),
+        ("reader = \"contrib\"", "1:10: \"contrib\" does not read the dialect native; known: script"),
+        ("dialect = \"rauc\"\ntries = 6", "1:11: with the dialect rauc tries are 1 to 5: more are a confirmed slot"),
+        ("dialect = \"rauc\"\nhardened = true", "1:11: `hardened` and `script` are the dialect native's, not rauc's"),
+        ("dialect = \"rauc\"\nscript = 2", "1:11: `hardened` and `script` are the dialect native's, not rauc's"),
+        (
+            "dialect = \"rauc\"\n[[slot]]\nname = \"A\"\n[[slot]]\nname = \"R\"\nrole = \"last-resort\"",
+            "1:11: the dialect rauc has no last resort, and slot R is one",
+        ),
+        (
+            "dialect = \"mender\"",
+            "1:11: with the dialect mender each slot needs its partition's number as `value`, and \"A\" is none",
+        ),
+        (
+            "dialect = \"mender\"\n[[slot]]\nname = \"A\"\nvalue = \"2\"\n[[slot]]\nname = \"2\"",
+            "1:11: both slots have the value \"2\"",
+        ),
+        (
+            "dialect = \"mender\"\n[[slot]]\nname = \"1\"\n[[slot]]\nname = \"2\"\n[[slot]]\nname = \"3\"",
+            "1:11: the dialect mender has two slots, not 3",
+        ),
+        (
+            "dialect = \"bootcount\"",
+            "1:11: the dialect bootcount needs `slot-variable`, the variable that names the slot that boots",
+        ),
+        ("dialect = \"bootcount\"\nslot-variable = \"a=b\"", "2:17: \"a=b\" can't be the variable that names the slot"),
+        ("slot-variable = \"x\"", "1:17: the dialect native has a variable of its own for this"),
+        ("[[slot]]\nname = \"A\"\nvalue = \"\"", "3:9: the value is empty"),
         ("script = 3", "1:10: versions of the boot script are 1 to 2"),
         (
             "[[slot]]\nname = \"A\"\nrole = \"last-resort\"\n",
@@ -104,7 +149,7 @@ fn every_error_says_where_and_what() {
         ("[[slot]]\nname = \"\"", "2:8: \"\" can't be the name of a slot"),
         ("[[slot]]\ndevice = \"/dev/sda1\"", "1:1: missing field `name`"),
         ("[[slot]]\nname = \"A\"\ndevice = \"\"", "3:10: the path is empty"),
-        ("[[slot]]\nname = \"A\"\nsize = 3", "3:1: unknown field `size`, expected one of `name`, `device`, `parts`, `role`"),
+        ("[[slot]]\nname = \"A\"\nsize = 3", "3:1: unknown field `size`, expected one of `name`, `value`, `device`, `parts`, `role`"),
         (
             "[[slot]]\nname = \"A\"\ndevice = \"/x\"\n[[slot]]\nname = \"B\"\ndevice = \"/x\"",
             "6:10: /x is the device of slot A already",

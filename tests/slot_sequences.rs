@@ -191,7 +191,7 @@ impl Life {
         let boot = boot(&state, self);
         let booted = match &boot.chosen {
             Chosen::Slot(slot) => Some(slot.clone()),
-            Chosen::Recovery | Chosen::StartOver => None,
+            _ => None,
         };
         let shown = booted.as_ref().map_or("recovery", Name::as_str);
         if shown != wanted {

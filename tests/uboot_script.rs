@@ -245,6 +245,7 @@ fn expected(
             twin.events.push(Event::Reset);
         }
         Chosen::StartOver => twin.events.push(Event::Reset),
+        Chosen::Reset | Chosen::Ends => panic!("the script does not end so"),
     }
     twin.events
 }

@@ -22,9 +22,11 @@
 //! | `floor.rs` | the lowest version that is installed, in each order |
 //! | `running.rs` | which slot runs: by the kernel's command line and the device of `/` |
 //! | `root.rs` | the slots whose device that is |
-//! | `script.rs` | which version of the boot script U-Boot runs |
+//! | `boot_code.rs` | whether U-Boot runs the boot code that reads what is stored |
+//! | `script.rs` | which version of bootslot's boot script that is |
 //! | `status.rs` | what is known, and what the next boot will do |
 
+mod boot_code;
 #[cfg(feature = "settings")]
 mod facts;
 #[cfg(feature = "settings")]
@@ -52,6 +54,8 @@ pub use observe::Observed;
 pub use order::Done;
 #[cfg(feature = "settings")]
 pub use refused::Refused;
+#[cfg(feature = "settings")]
+pub use status::Otherwise;
 pub use status::{NextBoot, Status};
 #[cfg(feature = "settings")]
 pub use system::System;
@@ -63,6 +67,8 @@ use crate::error::{Error, Result};
 #[cfg(feature = "settings")]
 use crate::floor::Change as FloorChange;
 use crate::settings::Settings;
+#[cfg(feature = "settings")]
+use crate::slot::dialect::detect;
 use crate::slot::{Board, Name, Outcome, Reason, Refusal, Script, State};
 use crate::store::{Snapshot, Store, StoreOptions};
 use order::{carry_out, Desk, Order};
@@ -133,19 +139,18 @@ impl Device {
     fn loaded(&mut self) -> Result<(Environment, State)> {
         let variables = self.store.load()?.environment();
         let board = self.board(&self.script(&variables));
-        let state = self.desk.settings.dialect.decode(&variables, &board)?;
+        let state = self.desk.decode(&variables, &board)?;
         Ok((variables, state))
     }
 
     /// The version of the boot script that U-Boot runs, as far as these variables and the command line tell.
     fn script(&self, variables: &Environment) -> Result<Script> {
-        script::find(&self.desk.settings, &self.desk.running.cmdline, variables)
+        boot_code::find(&self.desk.settings, &self.desk.running.cmdline, variables)
     }
 
     /// The board with this script; with the newest one where it is unknown.
     fn board(&self, script: &Result<Script>) -> Board {
-        let script = script.as_ref().copied().unwrap_or_default();
-        Board { script, ..self.desk.settings.board.clone() }
+        self.desk.settings.board(script.as_ref().copied().unwrap_or_default())
     }
 
     /// All that is known about the slots, read without a lock. Where no copy of the environment is valid,
@@ -164,8 +169,8 @@ impl Device {
         let script = self.script(&variables);
         let (board, dialect) = (self.board(&script), self.desk.settings.dialect);
         let state = match snapshot {
-            Ok(_) => dialect.decode(&variables, &board)?,
-            Err(_) => State::factory(&board),
+            Ok(_) => self.desk.decode(&variables, &board)?,
+            Err(_) => dialect.compiled_in(&board)?,
         };
         let mut running = self.desk.running.slot.clone();
         if let Ok(name) = running.clone() {
@@ -183,9 +188,13 @@ impl Device {
             on_root: self.desk.running.on_root.clone(),
             health,
             script: script.as_ref().copied().map_err(ToString::to_string),
-            guard: script::has_guard(&self.desk.settings, &variables),
+            guard: boot_code::leaves_a_confirmed_slot(&self.desk.settings, &variables),
+            dialect,
+            reader: board.reader,
+            #[cfg(feature = "settings")]
+            detected: detect(&variables),
             slots_differ: contradicts(&self.desk.settings, &state),
-            next: NextBoot::new(&state, dialect),
+            next: NextBoot::new(&state, &board, dialect),
             #[cfg(feature = "settings")]
             floor: floor::FloorStatus::new(&self.desk.settings, &variables, &state),
             state,
@@ -250,8 +259,7 @@ impl Device {
         let running = self.desk.running.slot.clone().map_err(Error::RunningUnknown)?;
         let mut variables = self.store.load()?.environment();
         let board = self.board(&Ok(self.script(&variables)?));
-        let (dialect, state) =
-            (self.desk.settings.dialect, self.desk.settings.dialect.decode(&variables, &board)?);
+        let (dialect, state) = (self.desk.settings.dialect, self.desk.decode(&variables, &board)?);
         let begun = state.begin_install(target, &running);
         let begun = Order::writes("begin-install", target).judge(
             &self.desk.settings,
@@ -259,10 +267,11 @@ impl Device {
             &state,
             begun,
         )?;
-        let tries = tries.unwrap_or(board.tries);
+        let begun = dialect.express(&begun)?;
+        let tries = tries.unwrap_or(state.board_tries);
         let finished = begun.finish_install(target, &running, tries, Some(update), again)?;
-        self.store.rehearse(&mut variables, &dialect.changes(&state, &begun))?;
-        self.store.rehearse(&mut variables, &dialect.changes(&begun, &finished))?;
+        self.store.rehearse(&mut variables, &dialect.changes(&state, &begun)?)?;
+        self.store.rehearse(&mut variables, &dialect.changes(&begun, &finished)?)?;
         self.store.rehearse(&mut variables, &[floor::waiting(update, floor)])
     }
 
@@ -306,8 +315,8 @@ impl Device {
         {
             order.update = update.unwrap_or_default();
         }
-        self.order(order, &|state, running, board| {
-            state.finish_install(target, running, tries.unwrap_or(board.tries), update, again)
+        self.order(order, &|state, running, _| {
+            state.finish_install(target, running, tries.unwrap_or(state.board_tries), update, again)
         })
     }
 
@@ -328,16 +337,16 @@ impl Device {
         check_id(Some(update))?;
         let waiting = Some(floor::waiting(update, change));
         let order = Order { floor: waiting, update, ..Order::writes("finish-install", target) };
-        self.order(order, &|state, running, board| {
-            state.finish_install(target, running, tries.unwrap_or(board.tries), Some(update), again)
+        self.order(order, &|state, running, _| {
+            state.finish_install(target, running, tries.unwrap_or(state.board_tries), Some(update), again)
         })
     }
 
     /// Puts a slot that was written whole on trial; one that has failed only if it is to be tried `again`.
     /// [`State::try_slot`] has the rules.
     pub fn try_slot(&mut self, target: &Name, tries: Option<u8>, again: bool) -> Result<Done> {
-        self.order(Order::writes("try", target), &|state, running, board| {
-            state.try_slot(target, running, tries.unwrap_or(board.tries), again)
+        self.order(Order::writes("try", target), &|state, running, _| {
+            state.try_slot(target, running, tries.unwrap_or(state.board_tries), again)
         })
     }
 

@@ -12,7 +12,7 @@ use super::Device;
 use crate::env::Environment;
 use crate::error::Result;
 use crate::journal::{Event, Finding, Story, Verdict};
-use crate::slot::{leads, Board, Standing, State};
+use crate::slot::{leads, Board, Name, Standing, State};
 use crate::store::Snapshot;
 
 /// What was found of this boot.
@@ -45,8 +45,8 @@ impl Device {
         let dialect = self.desk.settings.dialect;
         let lost = health.current.is_none();
         let state = match lost {
-            false => dialect.decode(&variables, &board)?,
-            true => State::factory(&board),
+            false => self.desk.decode(&variables, &board)?,
+            true => dialect.compiled_in(&board)?,
         };
         let slot = self.running().map(ToString::to_string).unwrap_or_default();
         let boot = self.desk.journal.as_ref().map_or("", |journal| journal.boot()).to_owned();
@@ -109,8 +109,13 @@ impl Device {
         }
         let dialect = self.desk.settings.dialect;
         let recorded = story.states.iter().rev();
-        let recorded: Vec<State> =
-            recorded.filter_map(|text| records::state(text, dialect, state, variables, board)).collect();
+        // Since the last boot that is known, it was in this slot that orders were given.
+        let ran = story.boot.as_ref().and_then(|(_, boot)| match boot {
+            Event::Boot { slot, .. } => Name::new(slot),
+            _ => None,
+        });
+        let read = |text: &String| records::state(text, dialect, state, variables, board, ran.as_ref());
+        let recorded: Vec<State> = recorded.filter_map(read).collect();
         let led = |before: &State| leads(before, state) != Some(false);
         let Some(before) = recorded.iter().find(|before| led(before)).filter(|_| !lost) else {
             let nothing = lost || state.is_as_compiled_in() || !state.is_recorded();

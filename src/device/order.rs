@@ -1,12 +1,13 @@
 //! One order: what it asks beside the state, and its one store.
 
+use super::boot_code;
 #[cfg(feature = "settings")]
 use super::floor;
 #[cfg(feature = "settings")]
 use super::records::{Records, Telling};
 use super::running::Running;
-use super::script;
 use crate::bootcount::reset_in;
+use crate::env::Environment;
 use crate::error::{Error, Result};
 #[cfg(feature = "settings")]
 use crate::journal::{Event, Journal};
@@ -120,8 +121,7 @@ impl<'a> Order<'a> {
             running.slot.clone().map_err(Error::RunningUnknown)?;
         }
         let slot = running.slot.as_ref().ok();
-        // Version 1 has one mark for this and for a slot that has failed, which may well be running.
-        let written = |slot: &&Name| before.mark(slot) == Some(Mark::Writing) && before.script > Script::V1;
+        let written = |slot: &&Name| before.mark(slot) == Some(Mark::Writing) && tells_apart(before);
         if let Some(slot) = slot.filter(|slot| self.needs_script && written(slot)) {
             let reason =
                 format!("slot {slot} is being written, by what is stored: it can't be the one that runs");
@@ -151,12 +151,29 @@ impl<'a> Order<'a> {
     }
 }
 
+/// Whether a slot that is being written has a mark of its own: version 1 of the script has the same one for a slot that
+/// has failed, and RAUC for one that it was told is bad. Such a slot may well be running.
+fn tells_apart(state: &State) -> bool {
+    #[cfg(feature = "settings")]
+    if let Some(foreign) = &state.foreign {
+        return !matches!(foreign, crate::slot::Foreign::Rauc(_));
+    }
+    state.script > Script::V1
+}
+
 /// What an order is carried out with, beside the store.
 pub(super) struct Desk {
     pub settings: Settings,
     pub running: Running,
     #[cfg(feature = "settings")]
     pub journal: Option<Journal>,
+}
+
+impl Desk {
+    /// The boot state that these variables say, as it is seen from the slot that runs.
+    pub fn decode(&self, variables: &Environment, board: &Board) -> Result<State> {
+        self.settings.dialect.decode_in(variables, board, self.running.slot.as_ref().ok())
+    }
 }
 
 /// One order, one store. Not generic, or all of this would be in the program once for each order.
@@ -168,15 +185,15 @@ pub(super) fn carry_out(
 ) -> Result<Done> {
     let (settings, running) = (&desk.settings, &desk.running);
     let dialect = settings.dialect;
-    let script = match script::find(settings, &running.cmdline, transaction.environment()) {
+    let script = match boot_code::find(settings, &running.cmdline, transaction.environment()) {
         Err(error) if order.needs_script => return Err(error),
         script => script.unwrap_or_default(),
     };
-    let board = &Board { script, ..settings.board.clone() };
-    let before = dialect.decode(transaction.environment(), board)?;
+    let board = &settings.board(script);
+    let before = desk.decode(transaction.environment(), board)?;
     let wanted = order.judge(settings, running, &before, give(&before, board))?;
     let mut changes = Vec::new();
-    for (name, value) in dialect.changes(&before, &wanted) {
+    for (name, value) in dialect.changes(&before, &wanted)? {
         if transaction.set(name.as_bytes(), value.as_deref().unwrap_or_default())? {
             changes.push((name, value));
         }
@@ -200,7 +217,7 @@ pub(super) fn carry_out(
     let counter_reset = order.resets_counter && reset_in(&mut transaction)?;
     // Not what was wanted, but what is there: a hardened board sees its compiled-in value in the place of
     // a variable that was deleted.
-    let after = dialect.decode(transaction.environment(), board)?;
+    let after = dialect.decode_in(transaction.environment(), board, running.slot.as_ref().ok())?;
     #[cfg(not(feature = "settings"))]
     let (commit, unrecorded) = (transaction.commit()?, None);
     #[cfg(feature = "settings")]

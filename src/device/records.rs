@@ -131,14 +131,15 @@ pub(super) fn text(variables: &[Change]) -> String {
     words.join(" ")
 }
 
-/// The boot state that such a text says, on this board; `variables` are those that are stored now, for what belongs to the
-/// board.
+/// The boot state that such a text says, on this board, as it was seen from the slot that ran; `variables` are those that are
+/// stored now, for what belongs to the board.
 pub(super) fn state(
     text: &str,
     dialect: Dialect,
     now: &State,
     variables: &Environment,
     board: &Board,
+    running: Option<&Name>,
 ) -> Option<State> {
     let mut variables = variables.clone();
     for (name, _) in dialect.variables(now) {
@@ -148,7 +149,7 @@ pub(super) fn state(
         let (name, value) = word.split_once('=')?;
         variables.set(name.as_bytes(), &bytes(value)?).ok()?;
     }
-    dialect.decode(&variables, board).ok()
+    dialect.decode_in(&variables, board, running).ok()
 }
 
 fn bytes(value: &str) -> Option<Vec<u8>> {
@@ -187,10 +188,10 @@ mod tests {
             "active_slot=B boot_success=0 boot_try_count=2 boot_update=a%20b%25\\\\c slot_A=good"
         );
         let other = Environment::default();
-        assert_eq!(state(&written, Dialect::Native, &found, &other, &board), Some(found.clone()));
-        assert_eq!(state(&written, Dialect::Native, &found, &variables, &board), Some(found.clone()));
+        assert_eq!(state(&written, Dialect::Native, &found, &other, &board, None), Some(found.clone()));
+        assert_eq!(state(&written, Dialect::Native, &found, &variables, &board, None), Some(found.clone()));
         for torn in ["active_slot", "boot_update=%2"] {
-            assert_eq!(state(torn, Dialect::Native, &found, &other, &board), None);
+            assert_eq!(state(torn, Dialect::Native, &found, &other, &board, None), None);
         }
     }
 }

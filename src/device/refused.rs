@@ -13,7 +13,7 @@ use std::fmt;
 use super::order::{carry_out, Done, Order};
 use super::{check_id, Device};
 use crate::env::Environment;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::journal::{Fault, Journal, Story};
 use crate::settings::{Refuse, Settings};
 use crate::slot::dialect::Change;
@@ -53,28 +53,39 @@ impl fmt::Display for Refused {
 }
 
 impl Device {
-    /// The updates that have failed here, and are refused for it, the oldest first. Read without a lock.
+    /// The updates that have failed here, and are refused for it, the oldest first. Read without a lock. Where no copy of
+    /// the environment is valid, they are those that the journal knows.
     ///
     /// # Errors
     ///
-    /// [`Error::BootState`](crate::Error::BootState), and [`Error::Io`](crate::Error::Io) of the journal.
+    /// [`Error::BootState`], and [`Error::Io`] of the journal.
     pub fn refused(&mut self) -> Result<Vec<Refused>> {
         let story = self.desk.journal.as_mut().map(Journal::story).transpose()?.unwrap_or_default();
-        let (variables, state) = self.loaded()?;
+        let (variables, state) = self.loaded_or_factory()?;
         Ok(all(&self.desk.settings, &variables, &story, &state))
     }
 
     /// Why this update is refused at this time (seconds since 1970), if it is: it has failed here before. Read without
-    /// a lock. A journal that can't be read refuses nothing: the environment names the newest ones.
+    /// a lock. A journal that can't be read refuses nothing: the environment names the newest ones. Where no copy of that is
+    /// valid, the journal alone counts.
     ///
     /// # Errors
     ///
-    /// [`Error::NoValidCopy`](crate::Error::NoValidCopy), [`Error::BootState`](crate::Error::BootState).
+    /// [`Error::BootState`].
     pub fn refuses(&mut self, update: &str, version: &str, now: u64) -> Result<Option<Refused>> {
         let story = self.desk.journal.as_mut().and_then(|journal| journal.story().ok()).unwrap_or_default();
-        let (variables, state) = self.loaded()?;
+        let (variables, state) = self.loaded_or_factory()?;
         let refused = all(&self.desk.settings, &variables, &story, &state);
         Ok(refusal(&self.desk.settings, refused, update, version, now))
+    }
+
+    fn loaded_or_factory(&mut self) -> Result<(Environment, State)> {
+        match self.loaded() {
+            Err(Error::NoValidCopy { .. }) => {
+                Ok((Environment::default(), State::factory(&self.desk.settings.board)))
+            }
+            loaded => loaded,
+        }
     }
 
     /// This update may be installed again, although it has failed here. If its failure is the last one on record, it is

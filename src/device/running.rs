@@ -8,10 +8,15 @@ use std::path::Path;
 
 use super::root;
 use crate::settings::Settings;
+#[cfg(feature = "settings")]
+use crate::slot::dialect::Dialect;
 use crate::slot::Name;
 
 /// The boot script appends it, so the last one counts.
-const PARAMETER: &[u8] = b"bootslot.slot=";
+const PARAMETER: &str = "bootslot.slot=";
+/// The same by the boot code that reads RAUC's variables.
+#[cfg(feature = "settings")]
+const RAUC: &str = "rauc.slot=";
 
 /// What tells which slot runs.
 pub(super) struct Running {
@@ -33,7 +38,8 @@ pub(super) fn find(settings: &Settings) -> Running {
     let (slot, contradicted) = match &settings.running {
         Some(name) => (Ok(name.clone()), false),
         None => {
-            let by_line = cmdline.clone().and_then(|line| on_line(&settings.cmdline, &line));
+            let by_line =
+                cmdline.clone().and_then(|line| on_line(&settings.cmdline, &line, parameter(settings)));
             let slot = agreed(by_line.clone(), &settings.cmdline, &on_root);
             (slot.clone(), by_line.is_ok() && slot.is_err())
         }
@@ -53,15 +59,26 @@ fn agreed(by_line: Result<Name, String>, path: &Path, on_root: &[Name]) -> Resul
     }
 }
 
+/// What the boot code puts on the kernel's command line before the slot's name. That of a dialect without one puts nothing
+/// there, and a board may do it with bootslot's.
+fn parameter(settings: &Settings) -> &'static str {
+    #[cfg(feature = "settings")]
+    if settings.dialect == Dialect::Rauc {
+        return RAUC;
+    }
+    let _ = settings;
+    PARAMETER
+}
+
 /// The slot that the kernel's command line names, or why there is none.
-fn on_line(path: &Path, line: &[u8]) -> Result<Name, String> {
+fn on_line(path: &Path, line: &[u8], parameter: &str) -> Result<Name, String> {
     let shown = path.display();
-    let Some(value) = last_value(line, PARAMETER) else {
-        return Err(format!("{shown} has no bootslot.slot=, which the boot script puts there"));
+    let Some(value) = last_value(line, parameter.as_bytes()) else {
+        return Err(format!("{shown} has no {parameter}, which the boot script puts there"));
     };
     Name::from_bytes(value).ok_or_else(|| {
         let value = String::from_utf8_lossy(value);
-        format!("{shown} says bootslot.slot={value}, which can't be the name of a slot")
+        format!("{shown} says {parameter}{value}, which can't be the name of a slot")
     })
 }
 
@@ -76,7 +93,8 @@ mod tests {
 
     #[test]
     fn the_last_one_counts_and_nothing_is_guessed() {
-        let says = |line: &str| on_line(Path::new("/c"), line.as_bytes()).map(|name| name.to_string());
+        let says =
+            |line: &str| on_line(Path::new("/c"), line.as_bytes(), PARAMETER).map(|name| name.to_string());
         assert_eq!(says("console=ttyS0 bootslot.slot=B quiet\n"), Ok("B".into()));
         assert_eq!(says("bootslot.slot=B root=/dev/vda2 bootslot.slot=A\n"), Ok("A".into()));
         assert_eq!(says("quiet -- bootslot.slot=A"), Ok("A".into()));

@@ -83,15 +83,31 @@ pub(super) fn has_guard(settings: &Settings, env: &Environment) -> bool {
 
 /// Whether these commands say `run WANTED`, or run others that do.
 fn runs(env: &Environment, commands: &[u8], wanted: &[u8], depth: usize) -> bool {
-    let ends = |byte: &u8| b";&|\n".contains(byte);
-    commands.split(ends).any(|command| {
-        let words = command.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-        let mut names = words.skip_while(|word| *word != b"run").skip(1);
-        names.any(|name| {
-            name == wanted
-                || depth > 0 && env.get(name).is_some_and(|commands| runs(env, commands, wanted, depth - 1))
-        })
+    called(commands).any(|name| {
+        name == wanted
+            || depth > 0 && env.get(name).is_some_and(|commands| runs(env, commands, wanted, depth - 1))
     })
+}
+
+/// The variables that these commands run.
+fn called(commands: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let ends = |byte: &u8| b";&|\n".contains(byte);
+    commands.split(ends).flat_map(|command| {
+        let words = command.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+        words.skip_while(|word| *word != b"run").skip(1)
+    })
+}
+
+/// Whether these commands hold this text, or run others that do.
+#[cfg(feature = "settings")]
+pub(super) fn lead_to(env: &Environment, commands: &[u8], text: &[u8]) -> bool {
+    holds(env, commands, text, DEPTH)
+}
+
+#[cfg(feature = "settings")]
+fn holds(env: &Environment, commands: &[u8], text: &[u8], depth: usize) -> bool {
+    let follow = |name: &[u8]| env.get(name).is_some_and(|commands| holds(env, commands, text, depth - 1));
+    commands.windows(text.len()).any(|window| window == text) || depth > 0 && called(commands).any(follow)
 }
 
 fn number(value: &[u8], what: &str) -> Result<u32> {

@@ -1,7 +1,11 @@
 //! What is known about a device's slots at one instant.
 
+#[cfg(feature = "settings")]
+use crate::env::Environment;
+#[cfg(feature = "settings")]
+use crate::slot::dialect::Detected;
 use crate::slot::dialect::{Change, Dialect};
-use crate::slot::{next_boot, Chosen, Machine, Name, Script, State, Step, Working};
+use crate::slot::{next_boot, Board, Boot, Chosen, Machine, Name, Reader, Script, State, Step, Working};
 use crate::store::Health;
 
 /// What is known about a device's slots.
@@ -16,8 +20,16 @@ pub struct Status {
     pub on_root: Vec<Name>,
     /// The boot script that U-Boot runs, or why that is unknown: then nothing is known of the next boot, either.
     pub script: Result<Script, String>,
-    /// Whether a confirmed slot that loads and then hangs is left, by U-Boot's boot counter and `bootslot_guard`.
+    /// Whether a confirmed slot that loads and then hangs is left, by U-Boot's boot counter and `bootslot_guard`, or because
+    /// the boot code counts each boot.
     pub guard: bool,
+    /// How the boot state is written, by the settings.
+    pub dialect: Dialect,
+    /// The boot code that it is read by, by the settings.
+    pub reader: Reader,
+    /// How it is written, by the variables that are there.
+    #[cfg(feature = "settings")]
+    pub detected: Detected,
     /// Whether the environment names other slots than the settings.
     pub slots_differ: bool,
     /// The health of the environment that holds the boot state.
@@ -43,18 +55,75 @@ pub struct NextBoot {
     pub order: Vec<Name>,
     /// What happens at the end of it.
     pub end: Chosen,
+    /// Other boot code that reads the same variables, and would not do the same.
+    #[cfg(feature = "settings")]
+    pub otherwise: Vec<Otherwise>,
+}
+
+/// What other boot code than the settings' would do.
+#[cfg(feature = "settings")]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Otherwise {
+    /// The boot code.
+    pub reader: Reader,
+    /// What would run in the end.
+    pub chosen: Chosen,
+    /// The variables that each of its stores would change.
+    pub stores: Vec<Vec<Change>>,
 }
 
 impl NextBoot {
-    pub(super) fn new(state: &State, dialect: Dialect) -> NextBoot {
-        let mut machine = Working::default();
-        let boot = next_boot(state, &mut machine);
-        let befores = std::iter::once(state).chain(&machine.stored);
-        let stores = befores.zip(&machine.stored).map(|(from, to)| dialect.changes(from, to)).collect();
+    pub(super) fn new(state: &State, board: &Board, dialect: Dialect) -> NextBoot {
+        let (boot, stores) = predicted(state, dialect);
         let mut dead = Dead { tried: Vec::new() };
         let end = next_boot(state, &mut dead).chosen;
-        NextBoot { chosen: boot.chosen, steps: boot.steps, stores, order: dead.tried, end }
+        #[cfg(feature = "settings")]
+        let otherwise = otherwise(state, board, dialect, (&boot.chosen, &stores));
+        #[cfg(not(feature = "settings"))]
+        let _ = board;
+        NextBoot {
+            chosen: boot.chosen,
+            steps: boot.steps,
+            stores,
+            order: dead.tried,
+            end,
+            #[cfg(feature = "settings")]
+            otherwise,
+        }
     }
+}
+
+/// What a boot comes to on a machine on which all goes well, and what each of its stores changes.
+fn predicted(state: &State, dialect: Dialect) -> (Boot, Vec<Vec<Change>>) {
+    let mut machine = Working::default();
+    let boot = next_boot(state, &mut machine);
+    let befores = std::iter::once(state).chain(&machine.stored);
+    // What boot code stores, its dialect can say.
+    let changes = |(from, to)| dialect.changes(from, to).unwrap_or_default();
+    let stores = befores.zip(&machine.stored).map(changes).collect();
+    (boot, stores)
+}
+
+/// Where other boot code of the dialect reads the same variables otherwise.
+#[cfg(feature = "settings")]
+fn otherwise(
+    state: &State,
+    board: &Board,
+    dialect: Dialect,
+    said: (&Chosen, &Vec<Vec<Change>>),
+) -> Vec<Otherwise> {
+    let mut variables = Environment::default();
+    for (name, value) in dialect.variables(state) {
+        let _ = variables.set(name.as_bytes(), &value.unwrap_or_default());
+    }
+    let others = dialect.readers().iter().filter(|reader| **reader != board.reader);
+    let boots = others.filter_map(|&reader| {
+        let state = dialect.decode(&variables, &Board { reader, ..board.clone() }).ok()?;
+        let (boot, stores) = predicted(&state, dialect);
+        Some(Otherwise { reader, chosen: boot.chosen, stores })
+    });
+    boots.filter(|other| (&other.chosen, &other.stores) != said).collect()
 }
 
 /// A machine on which nothing loads; it keeps what was tried.

@@ -41,9 +41,9 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// The steps between two versions.
-    pub fn between(&self, from: u64, to: u64) -> impl Iterator<Item = &StepId> {
-        self.steps.iter().filter(move |step| step.to > from && step.to <= to)
+    /// The steps between two versions; none where there are no data.
+    pub fn between(&self, from: Option<u64>, to: u64) -> impl Iterator<Item = &StepId> {
+        self.steps.iter().filter(move |step| from.is_some_and(|from| step.to > from && step.to <= to))
     }
 }
 
@@ -106,14 +106,14 @@ impl fmt::Display for Refusal {
 pub enum Next {
     /// The data are as the system wants them: services may start.
     Ready,
-    /// The data get this version without a step: there are none yet, or they have it.
+    /// The data get this version without a step: they have it, or there are none yet and nobody will want to go back.
     Adopt(u64),
     /// What nobody needs any more is removed.
     Tidy,
     /// A migration begins.
     Begin {
-        /// The version of the data.
-        from: u64,
+        /// The version of the data; `None`: there are none.
+        from: Option<u64>,
         /// The version that the system wants.
         to: u64,
         /// The slot that runs.
@@ -143,7 +143,10 @@ impl fmt::Display for Next {
             Next::Ready => f.write_str("nothing, services may start"),
             Next::Adopt(version) => write!(f, "the data are noted as version {version}"),
             Next::Tidy => f.write_str("what nobody needs any more is removed"),
-            Next::Begin { from, to, .. } => write!(f, "migration from version {from} to {to}"),
+            Next::Begin { from: Some(from), to, .. } => write!(f, "migration from version {from} to {to}"),
+            Next::Begin { from: None, to, .. } => {
+                write!(f, "there are no data: the first ones, of version {to}, can be taken back until the confirmation")
+            }
             Next::Snapshot(_) => f.write_str("the snapshot is made again"),
             Next::Abandon(_) => f.write_str("the snapshot is given up"),
             Next::Step(_, step) => write!(f, "step {step}"),
@@ -161,7 +164,8 @@ pub fn next(state: Option<&State>, wanted: &Wanted, facts: &Facts, seen: Seen) -
     match state {
         None => uncounted(wanted, facts, seen),
         Some(State::Clean { .. }) if seen.leftovers => Next::Tidy,
-        Some(State::Clean { version, .. }) => clean(*version, wanted, facts),
+        Some(State::Clean { version: Some(version), .. }) => clean(*version, wanted, facts),
+        Some(State::Clean { version: None, .. }) => uncounted(wanted, facts, seen),
         Some(State::Copying(attempt)) => match asks(attempt, wanted, facts) {
             Ok(()) => Next::Snapshot(attempt.clone()),
             Err(_) => Next::Abandon(attempt.clone()),
@@ -175,6 +179,10 @@ pub fn next(state: Option<&State>, wanted: &Wanted, facts: &Facts, seen: Seen) -
             // Also where the system was exchanged in place: it is confirmed, and so are its data.
             Ok(()) | Err(Some(Why::OtherSystem)) if facts.confirmed => Next::Commit(attempt.clone()),
             Ok(()) => Next::Ready,
+            // Made of nothing, and right for this system, too: its user need not begin again.
+            Err(Some(_)) if attempt.from.is_none() && attempt.to == wanted.version => {
+                take_over(attempt, facts)
+            }
             Err(Some(why)) => Next::Restore(attempt.clone(), why),
             Err(None) => Next::Refuse(Refusal::RunningUnknown),
         },
@@ -201,10 +209,29 @@ fn uncounted(wanted: &Wanted, facts: &Facts, seen: Seen) -> Next {
         _ if seen.leftovers => Next::Refuse(Refusal::Lost),
         // A system that counts nothing has data that are not counted.
         _ if wanted.version == 0 => Next::Ready,
-        _ if !seen.data => Next::Adopt(wanted.version),
+        _ if !seen.data => first(wanted, facts),
         Some(version) if version == wanted.version => Next::Adopt(version),
         Some(version) => clean(version, wanted, facts),
         None => Next::Refuse(Refusal::Uncounted),
+    }
+}
+
+/// There are no data. Those that a system on trial makes are taken back with it: the one that boots in its place may want
+/// an older version, and there is no way from a newer one.
+fn first(wanted: &Wanted, facts: &Facts) -> Next {
+    match &facts.slot {
+        Some(slot) if !facts.confirmed => Next::Begin { from: None, to: wanted.version, slot: slot.clone() },
+        _ => Next::Adopt(wanted.version),
+    }
+}
+
+/// The data of this attempt are the running system's from now on.
+fn take_over(attempt: &Attempt, facts: &Facts) -> Next {
+    match &facts.slot {
+        Some(slot) if !facts.confirmed => {
+            Next::Migrated(Attempt { slot: slot.clone(), update: facts.update.clone(), ..attempt.clone() })
+        }
+        _ => Next::Commit(attempt.clone()),
     }
 }
 
@@ -214,7 +241,7 @@ fn clean(version: u64, wanted: &Wanted, facts: &Facts) -> Next {
         _ if version > wanted.version => {
             Next::Refuse(Refusal::Newer { data: version, wanted: wanted.version })
         }
-        Some(slot) => Next::Begin { from: version, to: wanted.version, slot: slot.clone() },
+        Some(slot) => Next::Begin { from: Some(version), to: wanted.version, slot: slot.clone() },
         None => Next::Refuse(Refusal::RunningUnknown),
     }
 }

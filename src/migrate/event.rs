@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::snapshot::Method;
-use super::state::{Attempt, Restored, StepId, Why};
+use super::state::{said, Attempt, Restored, StepId, Why};
 
 /// Something that happens, or has happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,8 +47,8 @@ pub enum Event {
     },
     /// The data of before are back.
     Restored {
-        /// The version that they have.
-        version: u64,
+        /// The version that they have; `None`: there were none.
+        version: Option<u64>,
         /// What was taken back, and why.
         what: Restored,
         /// Where that is kept, until the next migration begins.
@@ -88,7 +88,8 @@ impl Event {
         }
     }
 
-    /// What there is to say of it, by name: `version`, `from` and `to` are numbers.
+    /// What there is to say of it, by name: `version`, `from` and `to` are numbers, or
+    /// `none` where there are no data.
     pub fn fields(&self) -> Vec<(&'static str, String)> {
         let paths = |paths: &[PathBuf]| {
             let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
@@ -118,7 +119,7 @@ impl Event {
                 fields
             }
             Event::Restored { version, what, kept } => {
-                let mut fields = vec![("version", version.to_string()), ("slot", what.slot.to_string())];
+                let mut fields = vec![("version", said(*version)), ("slot", what.slot.to_string())];
                 fields.extend(what.update.iter().map(|update| ("update", update.clone())));
                 fields.extend([("why", what.why.to_string()), ("kept", paths(kept))]);
                 fields
@@ -133,11 +134,8 @@ impl Event {
 
 impl Attempt {
     fn fields(&self) -> Vec<(&'static str, String)> {
-        let mut fields = vec![
-            ("from", self.from.to_string()),
-            ("to", self.to.to_string()),
-            ("slot", self.slot.to_string()),
-        ];
+        let mut fields =
+            vec![("from", said(self.from)), ("to", self.to.to_string()), ("slot", self.slot.to_string())];
         fields.extend(self.update.iter().map(|update| ("update", update.clone())));
         fields
     }
@@ -162,7 +160,10 @@ impl fmt::Display for Event {
             Event::Committed(attempt) => write!(f, "confirmed: {attempt}"),
             Event::RestoreBegins { attempt, why } => write!(f, "restoring the snapshot ({why}): {attempt}"),
             Event::Restored { version, kept, .. } => {
-                write!(f, "the data have version {version} again")?;
+                match version {
+                    Some(version) => write!(f, "the data have version {version} again")?,
+                    None => f.write_str("there are no data again")?,
+                }
                 kept.iter().try_for_each(|path| write!(f, "; what was rejected is in {}", path.display()))
             }
             Event::NotKept(paths) => {
@@ -177,7 +178,10 @@ impl fmt::Display for Event {
 
 impl fmt::Display for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "version {} to {} in slot {}", self.from, self.to, self.slot)?;
+        match self.from {
+            Some(from) => write!(f, "version {from} to {} in slot {}", self.to, self.slot)?,
+            None => write!(f, "no data to version {} in slot {}", self.to, self.slot)?,
+        }
         self.update.iter().try_for_each(|update| write!(f, ", update {update}"))
     }
 }

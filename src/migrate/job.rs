@@ -47,7 +47,7 @@ impl Job<'_> {
             seen.leftovers &= !tidied;
             match decide::next(state.as_ref(), &self.system.wanted(), self.facts, seen) {
                 Next::Ready => return Ok(()),
-                Next::Adopt(version) => self.adopt(version)?,
+                Next::Adopt(version) => self.adopt(state.as_ref(), version)?,
                 Next::Tidy => {
                     self.tidy(state.as_ref())?;
                     tidied = true;
@@ -91,7 +91,7 @@ impl Job<'_> {
     /// A person says which version the data have, whatever the file says.
     pub(super) fn assume(&mut self, version: u64) -> Result {
         let folders = self.settings.data.clone();
-        self.store(&State::Clean { version, last: None, folders })?;
+        self.store(&State::Clean { version: Some(version), last: None, folders })?;
         (self.tell)(&Event::Assumed(version));
         Ok(())
     }
@@ -110,7 +110,7 @@ impl Job<'_> {
         if matches!(state, None | Some(State::Clean { .. })) {
             seen.leftovers = !self.leftovers(state)?.is_empty();
         }
-        if state.is_none() {
+        if matches!(state, None | Some(State::Clean { version: None, .. })) {
             for path in &self.settings.data {
                 let failed = failed(path, "looking at the data");
                 let there = self.files.kind(path).map_err(&failed)?.is_some();
@@ -146,9 +146,16 @@ impl Job<'_> {
         Ok(())
     }
 
-    fn adopt(&mut self, version: u64) -> Result {
-        let folders = self.settings.data.clone();
-        self.store(&State::Clean { version, last: None, folders })?;
+    fn adopt(&mut self, state: Option<&State>, version: u64) -> Result {
+        // What was taken back just now is still to be looked at.
+        let (last, mut folders) = match state {
+            Some(State::Clean { last, folders, .. }) => (last.clone(), folders.clone()),
+            _ => (None, Vec::new()),
+        };
+        let new: Vec<PathBuf> =
+            self.settings.data.iter().filter(|path| !folders.contains(path)).cloned().collect();
+        folders.extend(new);
+        self.store(&State::Clean { version: Some(version), last, folders })?;
         (self.tell)(&Event::Adopted(version));
         Ok(())
     }
@@ -156,7 +163,9 @@ impl Job<'_> {
     /// Everything that can be found out before something is written is found out here.
     fn begin(&mut self, mut attempt: Attempt) -> Result {
         attempt.folders = snapshot::look(self.files, &self.settings.data)?;
-        let rooms = snapshot::room(self.files, &attempt.folders, self.system.room, true)?;
+        // Where there are no data, no step runs.
+        let for_steps = attempt.from.map_or(0, |_| self.system.room);
+        let rooms = snapshot::room(self.files, &attempt.folders, for_steps, true)?;
         if let Some(room) = rooms.into_iter().find(|room| room.free < room.needed) {
             return Err(MigrateError::Room { path: room.folder, needed: room.needed, free: room.free });
         }
@@ -219,7 +228,7 @@ impl Job<'_> {
     }
 
     fn commit(&mut self, attempt: Attempt) -> Result {
-        self.store(&clean(attempt.to, None, &attempt))?;
+        self.store(&clean(Some(attempt.to), None, &attempt))?;
         (self.tell)(&Event::Committed(attempt));
         Ok(())
     }
@@ -308,7 +317,7 @@ fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }
 
-fn clean(version: u64, last: Option<Restored>, attempt: &Attempt) -> State {
+fn clean(version: Option<u64>, last: Option<Restored>, attempt: &Attempt) -> State {
     let folders = attempt.folders.iter().map(|folder| folder.path.clone()).collect();
     State::Clean { version, last, folders }
 }

@@ -6,7 +6,7 @@
 //! | state | what the medium holds | after a cut, the slot that asked | after a cut, another slot |
 //! |---|---|---|---|
 //! | none | data that nobody has counted, or none | as before | as before |
-//! | `clean` | the data of one version; perhaps what is to be removed | as before | as before |
+//! | `clean` | the data of one version, or none; perhaps what is to be removed | as before | as before |
 //! | `copying` | the data, untouched; a part of the snapshot | makes the snapshot again from its start | gives it up: `clean` |
 //! | `steps` | the data, perhaps half changed; the whole snapshot | does the step again that was under way | restores |
 //! | `trial` | the new data, the snapshot | goes on with the trial | restores |
@@ -94,7 +94,7 @@ impl Status {
             Next::Ready | Next::Commit(_) => true,
             // Nothing but leftovers: the version decides.
             Next::Tidy => {
-                matches!(&self.state, Some(State::Clean { version, .. }) if *version == self.wanted.version)
+                matches!(&self.state, Some(State::Clean { version, .. }) if *version == Some(self.wanted.version))
             }
             _ => false,
         }

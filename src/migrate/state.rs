@@ -19,6 +19,8 @@ use std::path::PathBuf;
 use crate::slot::Name;
 
 const FIRST_LINE: &str = "bootslot data 1";
+/// In the place of a version: there are no data.
+const NONE: &str = "none";
 
 /// A step: the version that it belongs to, and its name. They run in this order.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,8 +49,8 @@ pub struct Folder {
 /// One migration: from where to where, and who asked for it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Attempt {
-    /// The version of the data before.
-    pub from: u64,
+    /// The version of the data before; `None`: there were none.
+    pub from: Option<u64>,
     /// The version that the system wants.
     pub to: u64,
     /// The slot that system is in.
@@ -88,8 +90,8 @@ pub struct Restored {
 pub enum State {
     /// The data have this version, and no migration is under way.
     Clean {
-        /// The version.
-        version: u64,
+        /// The version; `None`: there were no data, and what a system on trial has made of nothing was taken back.
+        version: Option<u64>,
         /// The last thing that was restored. What it rejected is still there, under the name
         /// [`rejected`](super::rejected).
         last: Option<Restored>,
@@ -117,12 +119,12 @@ pub enum State {
 }
 
 impl State {
-    /// The version that the data have; `None` while they are between two.
+    /// The version that the data have; `None` while they are between two, and where there are none.
     pub fn version(&self) -> Option<u64> {
         match self {
-            State::Clean { version, .. } => Some(*version),
+            State::Clean { version, .. } => *version,
             State::Trial(attempt) => Some(attempt.to),
-            State::Copying(attempt) => Some(attempt.from),
+            State::Copying(attempt) => attempt.from,
             State::Steps { .. } | State::Restoring { .. } => None,
         }
     }
@@ -154,7 +156,7 @@ impl State {
         let mut text = format!("{FIRST_LINE}\nstate = {}\n", self.word());
         let mut line = |key: &str, value: &dyn fmt::Display| text.push_str(&format!("{key} = {value}\n"));
         if let Some(attempt) = self.attempt() {
-            line("from", &attempt.from);
+            line("from", &said(attempt.from));
             line("to", &attempt.to);
             line("slot", &attempt.slot);
             attempt.update.iter().for_each(|update| line("update", update));
@@ -164,7 +166,7 @@ impl State {
         }
         match self {
             State::Clean { version, last, folders } => {
-                line("version", version);
+                line("version", &said(*version));
                 folders.iter().for_each(|folder| line("folder", &folder.display()));
                 if let Some(Restored { to, slot, update, why }) = last {
                     line("to", to);
@@ -198,6 +200,11 @@ impl State {
     }
 }
 
+/// A version as a word.
+pub(super) fn said(version: Option<u64>) -> String {
+    version.map_or_else(|| NONE.into(), |version| version.to_string())
+}
+
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -222,6 +229,13 @@ impl<'t> Lines<'t> {
 
     fn number(&self, key: &str) -> Result<u64, String> {
         self.one(key)?.parse().map_err(|_| format!("its line {key:?} has no number"))
+    }
+
+    fn number_or_none(&self, key: &str) -> Result<Option<u64>, String> {
+        if self.one(key)? == NONE {
+            return Ok(None);
+        }
+        self.number(key).map(Some)
     }
 
     fn slot(&self) -> Result<Name, String> {
@@ -251,7 +265,7 @@ impl<'t> Lines<'t> {
             _ => None,
         });
         let folders = folders.collect();
-        let (from, to) = (self.number("from")?, self.number("to")?);
+        let (from, to) = (self.number_or_none("from")?, self.number("to")?);
         Ok(Attempt { from, to, slot: self.slot()?, update: self.update(), folders })
     }
 
@@ -263,7 +277,7 @@ impl<'t> Lines<'t> {
                     Ok(Restored { to, slot, update: self.update(), why: self.why()? })
                 });
                 let folders = self.all("folder").map(PathBuf::from).collect();
-                State::Clean { version: self.number("version")?, last: last.transpose()?, folders }
+                State::Clean { version: self.number_or_none("version")?, last: last.transpose()?, folders }
             }
             "copying" => State::Copying(self.attempt()?),
             "steps" => {

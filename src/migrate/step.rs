@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::lock::Lock;
-use super::state::{Attempt, StepId};
+use super::state::{said, Attempt, StepId};
 use super::system::{Action, Step};
 use crate::files::tree::{self, Trees};
 use crate::files::{beside, parent, Kind};
@@ -66,7 +66,7 @@ pub(super) fn environment(attempt: &Attempt, step: &StepId) -> Told {
     vec![
         ("PATH", PATH.into()),
         ("LANG", "C".into()),
-        ("BOOTSLOT_DATA_FROM", attempt.from.to_string()),
+        ("BOOTSLOT_DATA_FROM", said(attempt.from)),
         ("BOOTSLOT_DATA_TO", step.to.to_string()),
         ("BOOTSLOT_DATA_FOLDER", folders.first().cloned().unwrap_or_default()),
         ("BOOTSLOT_DATA_FOLDERS", folders.join(":")),

@@ -28,10 +28,11 @@ fn id(to: u64, name: &str) -> StepId {
     StepId { to, name: name.into() }
 }
 
-fn attempt(from: u64, to: u64, slot: &str, update: Option<&str>) -> Attempt {
+fn attempt(from: impl Into<Option<u64>>, to: u64, slot: &str, update: Option<&str>) -> Attempt {
     let folder = |path: &str, existed| Folder { path: path.into(), existed };
     let folders = vec![folder("/data/app", true), folder("/data/new", false)];
-    Attempt { from, to, slot: name(slot), update: update.map(str::to_owned), folders }
+    let update = update.map(str::to_owned);
+    Attempt { from: from.into(), to, slot: name(slot), update, folders }
 }
 
 #[test]
@@ -40,8 +41,10 @@ fn each_state_is_read_as_it_was_written_and_a_changed_byte_is_found() {
     let last = Restored { to: 3, slot: name("B"), update: None, why: Why::Step(id(2, "10-users")) };
     let folders = vec![PathBuf::from("/data/app")];
     let states = [
-        State::Clean { version: 2, last: None, folders: Vec::new() },
-        State::Clean { version: 2, last: Some(last), folders },
+        State::Clean { version: Some(2), last: None, folders: Vec::new() },
+        State::Clean { version: None, last: None, folders: Vec::new() },
+        State::Clean { version: Some(2), last: Some(last), folders },
+        State::Copying(attempt(None, 1, "A", None)),
         State::Copying(one.clone()),
         State::Steps { attempt: one.clone(), done: None },
         State::Steps { attempt: one.clone(), done: Some(id(3, "a-b.c")) },
@@ -67,7 +70,10 @@ fn apply(state: Option<State>, next: &Next, facts: &Facts) -> Option<State> {
     let clean = |version, last| Some(State::Clean { version, last, folders: Vec::new() });
     match next.clone() {
         Next::Ready | Next::Refuse(_) => state,
-        Next::Adopt(version) => clean(version, None),
+        Next::Adopt(version) => match state {
+            Some(State::Clean { last, .. }) => clean(Some(version), last),
+            _ => clean(Some(version), None),
+        },
         Next::Tidy => state,
         Next::Begin { from, to, slot } => {
             let update = facts.update.clone();
@@ -77,7 +83,7 @@ fn apply(state: Option<State>, next: &Next, facts: &Facts) -> Option<State> {
         Next::Abandon(attempt) => clean(attempt.from, None),
         Next::Step(attempt, step) => Some(State::Steps { attempt, done: Some(step) }),
         Next::Migrated(attempt) => Some(State::Trial(attempt)),
-        Next::Commit(attempt) => clean(attempt.to, None),
+        Next::Commit(attempt) => clean(Some(attempt.to), None),
         Next::Restore(attempt, why) => Some(State::Restoring { attempt, why }),
         Next::Resume(Attempt { from, to, slot, update, .. }, why) => {
             clean(from, Some(Restored { to, slot, update, why }))
@@ -110,14 +116,14 @@ fn no_state_is_without_an_exit() {
         }
     }
     let unknown = Facts::default();
-    let seen = Seen { data: true, leftovers: false };
     let mut known: BTreeSet<String> = BTreeSet::new();
-    let mut open: Vec<Option<State>> = vec![None];
+    let mut open: Vec<(Option<State>, bool)> = vec![(None, true), (None, false)];
     let mut ends = BTreeMap::new();
-    while let Some(state) = open.pop() {
-        if !known.insert(format!("{state:?}")) {
+    while let Some((state, data)) = open.pop() {
+        if !known.insert(format!("{state:?} {data}")) {
             continue;
         }
+        let seen = Seen { data, leftovers: false };
         for (facts, wanted) in &boots {
             // One run to its end, each state between being one that a cut may leave.
             let (mut now, mut transitions) = (state.clone(), 0);
@@ -127,23 +133,28 @@ fn no_state_is_without_an_exit() {
                     break step;
                 }
                 if let Next::Step(attempt, step) = &step {
-                    open.push(Some(State::Restoring {
-                        attempt: attempt.clone(),
-                        why: Why::Step(step.clone()),
-                    }));
+                    let (attempt, why) = (attempt.clone(), Why::Step(step.clone()));
+                    open.push((Some(State::Restoring { attempt, why }), data));
                 }
                 now = apply(now, &step, facts);
-                open.push(now.clone());
+                open.push((now.clone(), data));
                 transitions += 1;
                 assert!(transitions < 20, "{state:?} {facts:?} {wanted:?}");
             };
             let is_right = match (&now, &end) {
                 (None, Next::Ready) => wanted.version == 0,
                 (None, Next::Refuse(refusal)) => *refusal == Refusal::Uncounted && wanted.initial.is_none(),
-                (Some(State::Clean { version, .. }), Next::Ready) => *version == wanted.version,
-                (Some(State::Clean { version, .. }), Next::Refuse(Refusal::Newer { data, .. })) => {
-                    version == data && *version > wanted.version
+                (Some(State::Clean { version: None, .. }), Next::Ready) => wanted.version == 0,
+                (Some(State::Clean { version: None, .. }), Next::Refuse(refusal)) => {
+                    data && *refusal == Refusal::Uncounted && wanted.initial.is_none()
                 }
+                (Some(State::Clean { version: Some(version), .. }), Next::Ready) => {
+                    *version == wanted.version
+                }
+                (
+                    Some(State::Clean { version: Some(version), .. }),
+                    Next::Refuse(Refusal::Newer { data, .. }),
+                ) => version == data && *version > wanted.version,
                 // Services run on new data that are not confirmed: only in the slot that migrated them.
                 (Some(State::Trial(attempt)), Next::Ready) => {
                     !facts.confirmed
@@ -154,6 +165,10 @@ fn no_state_is_without_an_exit() {
             };
             assert!(is_right, "{state:?} {facts:?} {wanted:?}: {now:?} {end:?}");
             *ends.entry(matches!(end, Next::Ready)).or_insert(0) += 1;
+            if let Some(State::Trial(_) | State::Clean { version: Some(_), .. }) = now {
+                // Its services have written.
+                open.push((now, true));
+            }
         }
         // Where nobody knows which slot runs, nothing is guessed: no data are changed.
         let blind = next(state.as_ref(), &wanted(3, Some(0)), &unknown, seen);
@@ -172,10 +187,10 @@ fn what_nobody_has_counted_is_not_guessed() {
     let at = |version, initial, data, leftovers| {
         next(None, &wanted(version, initial), &facts, Seen { data, leftovers })
     };
-    assert_eq!(at(2, None, false, false), Next::Adopt(2));
+    assert!(matches!(at(2, None, false, false), Next::Begin { from: None, to: 2, .. }));
     assert_eq!(at(2, None, true, false), Next::Refuse(Refusal::Uncounted));
     assert_eq!(at(2, Some(2), true, false), Next::Adopt(2));
-    assert!(matches!(at(2, Some(1), true, false), Next::Begin { from: 1, to: 2, .. }));
+    assert!(matches!(at(2, Some(1), true, false), Next::Begin { from: Some(1), to: 2, .. }));
     assert_eq!(at(2, Some(1), true, true), Next::Refuse(Refusal::Lost));
     assert_eq!(at(0, None, true, false), Next::Ready);
 }
@@ -467,6 +482,53 @@ fn a_cut_in_the_restoration_brings_the_old_data_back_whole_and_keeps_the_new_one
         Ok(()) if data(files).contains_key(Path::new("data/app/log")) => {}
         ended => right(boot, ended, files),
     });
+}
+
+/// A device whose data were lost, or that never had any.
+fn without_data() -> SimFiles {
+    let mut files = SimFiles::new();
+    make_folders(&mut files, Path::new(APP)).unwrap();
+    files.power_up(0);
+    files
+}
+
+#[test]
+fn what_a_trial_makes_of_nothing_is_taken_back_with_it() {
+    let none = |files: &SimFiles| assert_eq!(data(files), Data::new());
+    // No step runs, and an old system begins with nothing, too.
+    let files = without_data();
+    for boot in [old(), new()] {
+        survives(&files, &|files| run(files, &new()), &[boot], &|_, ended, files| {
+            ended.as_ref().unwrap();
+            none(files);
+        });
+    }
+    run(&files, &new()).unwrap();
+    let mut written = files.copy();
+    replace(&mut written, Path::new("/data/app/users"), b"the first of 3").unwrap();
+    written.power_up(0);
+    let states = survives(&written, &|files| run(files, &old()), &[old()], &|_, ended, files| {
+        ended.as_ref().unwrap();
+        none(files);
+        let kept = files.contents().remove(Path::new("data/app.bootslot-rejected/users"));
+        assert_eq!(kept.as_deref(), Some(&b"the first of 3"[..]));
+    });
+    assert!(states > 50, "{states}");
+    // A system of the same version keeps them, be it in another slot; once it is confirmed they are there to stay.
+    survives(&written, &|files| run(files, &other_slot()), &[other_slot()], &|_, ended, files| {
+        ended.as_ref().unwrap();
+        assert_eq!(data(files).len(), 1);
+    });
+    run(&written, &other_slot()).unwrap();
+    run(&written, &of("C", true, system(3, false))).unwrap();
+    assert!(matches!(
+        run(&written, &old()),
+        Err(MigrateError::Refused(Refusal::Newer { data: 3, wanted: 1 }))
+    ));
+}
+
+fn other_slot() -> Boot<'static> {
+    of("C", false, system(3, false))
 }
 
 #[test]

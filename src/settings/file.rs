@@ -14,6 +14,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::counter::Bootcount;
+use super::dialect::Keys;
 #[cfg(feature = "health")]
 use super::health_file::Health;
 #[cfg(feature = "health")]
@@ -23,7 +24,6 @@ use super::report;
 use super::wrong::{path, read_toml, wrong, Wrong};
 use super::{update, Settings, DEFAULT_SETTINGS, ROOT_PART};
 use crate::error::{Error, Place, Result};
-use crate::slot::dialect::Dialect;
 use crate::slot::{Name, Script, MAX_TRIES};
 
 #[derive(Deserialize)]
@@ -31,6 +31,9 @@ use crate::slot::{Name, Script, MAX_TRIES};
 struct File {
     tries: Option<Spanned<i64>>,
     dialect: Option<Spanned<String>>,
+    reader: Option<Spanned<String>>,
+    #[serde(rename = "slot-variable")]
+    slot_variable: Option<Spanned<String>>,
     hardened: Option<bool>,
     script: Option<Spanned<u32>>,
     slot: Option<Spanned<Vec<Slot>>>,
@@ -60,6 +63,7 @@ struct File {
 #[serde(deny_unknown_fields)]
 struct Slot {
     name: Spanned<String>,
+    value: Option<Spanned<String>>,
     device: Option<Spanned<PathBuf>>,
     parts: Option<BTreeMap<Spanned<String>, Spanned<PathBuf>>>,
     role: Option<Spanned<Role>>,
@@ -127,14 +131,6 @@ impl File {
                 .filter(|tries| (1..=MAX_TRIES).contains(tries))
                 .ok_or_else(|| wrong(&tries, format!("tries are 1 to {MAX_TRIES}")))?;
         }
-        if let Some(dialect) = self.dialect {
-            settings.dialect = Dialect::named(dialect.get_ref()).ok_or_else(|| {
-                let known: Vec<&str> = Dialect::ALL.into_iter().map(Dialect::name).collect();
-                let message =
-                    format!("there is no dialect {:?}; known: {}", dialect.get_ref(), known.join(", "));
-                wrong(&dialect, message)
-            })?;
-        }
         settings.board.hardened = self.hardened.unwrap_or_default();
         if let Some(script) = self.script {
             let known = Script::numbered(*script.get_ref());
@@ -153,6 +149,13 @@ impl File {
                 return Err((at, "a board has at least one slot that is updated".into()));
             }
         }
+        let keys = Keys {
+            dialect: self.dialect,
+            reader: self.reader,
+            slot_variable: self.slot_variable,
+            hardened: settings.board.hardened,
+        };
+        keys.settings(&mut settings)?;
         if let Some(environment) = self.environment {
             settings.env_config = environment.config.map(path).transpose()?;
             settings.env_namespace = environment.namespace;
@@ -188,6 +191,12 @@ fn add(settings: &mut Settings, slot: &Slot) -> Result<(), Wrong> {
     let last = &settings.board.last_resort;
     if settings.board.slots.contains(&name) || last.as_ref() == Some(&name) {
         return Err(wrong(&slot.name, format!("slot {name} is given twice")));
+    }
+    if let Some(value) = &slot.value {
+        if value.get_ref().is_empty() {
+            return Err(wrong(value, "the value is empty".into()));
+        }
+        settings.board.values.insert(name.clone(), value.get_ref().clone());
     }
     if let Some(device) = slot.device.clone() {
         let device = not_taken(settings, device)?;

@@ -6,6 +6,8 @@
 #[cfg(feature = "settings")]
 mod counter;
 #[cfg(feature = "settings")]
+mod dialect;
+#[cfg(feature = "settings")]
 mod duration;
 #[cfg(feature = "settings")]
 mod file;
@@ -34,7 +36,7 @@ use std::path::{Path, PathBuf};
 
 use crate::bootcount::Source;
 use crate::slot::dialect::Dialect;
-use crate::slot::{Board, Name, Script};
+use crate::slot::{Board, Name, Reader, Script};
 
 /// Where the file of settings is.
 pub const DEFAULT_SETTINGS: &str = "/etc/bootslot/bootslot.toml";
@@ -53,6 +55,9 @@ pub struct Settings {
     pub board: Board,
     /// How the boot state is written as variables.
     pub dialect: Dialect,
+    /// The boot code that reads them, where it is named: then it is taken to be there. `None`: the first one of
+    /// [`Dialect::readers`].
+    pub reader: Option<Reader>,
     /// The device or file that each slot's system is on, of the slots for which it is known.
     pub devices: BTreeMap<Name, PathBuf>,
     /// The device or file of each further part of a slot, by slot and name of the part.
@@ -188,6 +193,12 @@ impl Settings {
         device.or_else(|| self.parts.get(&(slot.clone(), part.to_owned()))).map(PathBuf::as_path)
     }
 
+    /// The board, if U-Boot has this version of the boot script, with the boot code that reads its variables.
+    pub fn board(&self, script: Script) -> Board {
+        let reader = self.reader.or(self.dialect.readers().first().copied()).unwrap_or_default();
+        Board { script, reader, ..self.board.clone() }
+    }
+
     /// Means the environment that is given instead of the settings' own. A namespace belongs to the
     /// configuration that it is in: another configuration does not keep it.
     pub fn choose_environment(&mut self, config: Option<PathBuf>, namespace: Option<String>) {
@@ -206,6 +217,7 @@ impl Default for Settings {
         Settings {
             board: Board::default(),
             dialect: Dialect::default(),
+            reader: None,
             devices: BTreeMap::new(),
             parts: BTreeMap::new(),
             update: Update::default(),

@@ -1,12 +1,12 @@
 //! Pure: The twin of the boot script (`uboot-scripts/bootslot.env`): which slot it will boot, what
-//! it will store on the way, and why.
+//! it will store on the way, and why; and the words in which every twin tells that.
 //!
 //! The two are held together by a test that feeds thousands of environments to the script in a real
 //! U-Boot and to [`next_boot`].
 
 use std::fmt;
 
-use super::{boot1, Field, Mark, Name, Reason, Script, Standing, State};
+use super::{Field, Mark, Name, Reason, Standing, State};
 
 /// How often the script tries to load a slot in one boot before it passes it over: a card may answer at the
 /// second or third time.
@@ -52,9 +52,14 @@ pub enum Chosen {
     /// No slot boots: `bootslot_recovery` if the board has one, then a minute's wait and a reset. The next
     /// round of tries is stored already.
     Recovery,
-    /// Only [`Script::V1`]: every slot is bad and nobody can help: a minute's wait, then the factory's trial
+    /// Only [`Script::V1`](super::Script::V1): every slot is bad and nobody can help: a minute's wait, then the factory's trial
     /// once more.
     StartOver,
+    /// Only other boot code than bootslot's: U-Boot resets at once, and the next boot begins with what is stored.
+    Reset,
+    /// Only other boot code than bootslot's: its commands end. U-Boot goes on with what the board has behind them, or
+    /// waits at its prompt.
+    Ends,
 }
 
 /// One thing that the script does, in order; its text says why the boot ended as it did.
@@ -82,6 +87,12 @@ pub enum Step {
     StartedOver,
     /// The slot for emergencies boots.
     LastResort(Name),
+    /// The active slot is confirmed, and its boots are counted all the same: this many are left after this one.
+    CountedToo(Name, u8),
+    /// Every slot has used up its tries: each one has them again.
+    AllAgain,
+    /// What other boot code than bootslot's does, in words.
+    Other(String),
 }
 
 impl fmt::Display for Step {
@@ -108,6 +119,11 @@ impl fmt::Display for Step {
             Step::NoneLeft => write!(f, "no slot is left"),
             Step::StartedOver => write!(f, "no slot may boot: all of them are tried again"),
             Step::LastResort(slot) => write!(f, "slot {slot} is the last resort"),
+            Step::CountedToo(slot, left) => {
+                write!(f, "slot {slot} is confirmed, and counted all the same: {left} more boots unless it is confirmed again")
+            }
+            Step::AllAgain => write!(f, "every slot has used up its tries: each one has them again"),
+            Step::Other(what) => f.write_str(what),
         }
     }
 }
@@ -121,30 +137,18 @@ pub struct Boot {
     pub steps: Vec<Step>,
 }
 
-/// Does what the boot script of the state's board ([`State::script`]) does with this state on this machine.
-pub fn next_boot(state: &State, machine: &mut dyn Machine) -> Boot {
-    match state.script {
-        Script::V1 => boot1::next_boot(state, machine),
-        Script::V2 => {
-            let mut run = Run::new(state);
-            let chosen = run.choose(machine);
-            Boot { chosen, steps: run.steps }
-        }
-    }
+/// Does what version 2 of the script does with this state on this machine.
+pub(super) fn next_boot(state: &State, machine: &mut dyn Machine) -> Boot {
+    let mut run = Run::new(state);
+    let chosen = run.choose(machine);
+    Boot { chosen, steps: run.steps }
 }
 
-/// Does what `bootslot_guard` does, the board's `altbootcmd`: as [`next_boot`], but when user space did not
-/// reset U-Boot's boot counter for too many boots, another slot takes the place of an active one that is
-/// confirmed: a good one for good, else one on trial.
-pub fn guarded_boot(state: &State, machine: &mut dyn Machine) -> Boot {
-    match state.script {
-        Script::V1 => boot1::guarded_boot(state, machine),
-        Script::V2 => {
-            let mut run = Run::new(state);
-            let chosen = run.guard(machine).unwrap_or_else(|| run.choose(machine));
-            Boot { chosen, steps: run.steps }
-        }
-    }
+/// Does what its `bootslot_guard` does.
+pub(super) fn guarded_boot(state: &State, machine: &mut dyn Machine) -> Boot {
+    let mut run = Run::new(state);
+    let chosen = run.guard(machine).unwrap_or_else(|| run.choose(machine));
+    Boot { chosen, steps: run.steps }
 }
 
 /// What the script does next.

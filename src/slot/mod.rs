@@ -21,21 +21,33 @@
 //! | file | job |
 //! |---|---|
 //! | `mod.rs` | the state, and what may boot in which order |
-//! | `boot.rs` | what the boot script does with it |
+//! | `board.rs` | what the board has compiled into U-Boot: its slots, and which boot code |
+//! | `next.rs` | what the boot code of the board does with a state |
+//! | `boot.rs` | what the boot script does |
 //! | `boot1.rs` | what the first version of the script does, for boards whose U-Boot has that one |
+//! | `rauc.rs` | RAUC's counters, and what the boot code that reads them does |
+//! | `counted.rs` | U-Boot's `upgrade_available` and `bootcount`, and what U-Boot does with them |
 //! | `actions.rs` | the orders of user space |
 //! | `reach.rs` | what the boot script alone makes of a state |
 //! | `dialect/` | the state as variables |
 
 mod actions;
+mod board;
 mod boot;
 mod boot1;
+#[cfg(feature = "settings")]
+pub mod counted;
 pub mod dialect;
+mod next;
+#[cfg(feature = "settings")]
+pub mod rauc;
 #[cfg(feature = "settings")]
 mod reach;
 
 pub use actions::{Outcome, Refusal};
-pub use boot::{guarded_boot, next_boot, Boot, Chosen, Machine, Step, Working, LOADS};
+pub use board::{Board, Reader, Script};
+pub use boot::{Boot, Chosen, Machine, Step, Working, LOADS};
+pub use next::{guarded_boot, next_boot};
 #[cfg(feature = "settings")]
 pub use reach::leads;
 
@@ -73,66 +85,6 @@ impl Name {
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
-    }
-}
-
-/// A version of the boot script. A boot loader in the field is older than its user space, so user space
-/// stores only what the script that runs there knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-#[non_exhaustive]
-pub enum Script {
-    /// It knows one mark, `bad`, for a slot that is being written and for one that has failed. It does not
-    /// say its version on the kernel's command line.
-    V1,
-    /// It tells the two apart, counts whatever is not confirmed, and goes round until a slot boots.
-    #[default]
-    V2,
-}
-
-impl Script {
-    /// All that this build knows, the oldest first.
-    pub const ALL: [Script; 2] = [Script::V1, Script::V2];
-
-    /// The script of this number, as `bootslot.script=` has it; a newer one than this build knows is `None`.
-    pub fn numbered(number: u32) -> Option<Script> {
-        Script::ALL.into_iter().find(|script| script.number() == number)
-    }
-
-    /// Its number.
-    pub fn number(self) -> u32 {
-        match self {
-            Script::V1 => 1,
-            Script::V2 => 2,
-        }
-    }
-}
-
-/// What the board has compiled into U-Boot, and user space must know to agree with it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Board {
-    /// `boot_slots`: all slots in order of preference, without the last resort.
-    pub slots: Vec<Name>,
-    /// The small system for emergencies (`BOOTSLOT_LAST`), if the board has one.
-    pub last_resort: Option<Name>,
-    /// The version of its boot script.
-    pub script: Script,
-    /// Tries of the factory's trial (`BOOTSLOT_TRIES`), 1 to [`MAX_TRIES`].
-    pub tries: u8,
-    /// U-Boot takes only the writeable variables from storage (`CONFIG_ENV_WRITEABLE_LIST`), lays
-    /// them over its compiled-in ones, and refuses values of a wrong type.
-    pub hardened: bool,
-}
-
-impl Default for Board {
-    /// Slots `A` and `B`, three tries, everything read from storage.
-    fn default() -> Self {
-        Board {
-            slots: vec![Name("A".into()), Name("B".into())],
-            last_resort: None,
-            script: Script::default(),
-            tries: 3,
-            hardened: false,
-        }
     }
 }
 
@@ -225,6 +177,25 @@ pub struct Failure {
     pub update: Vec<u8>,
 }
 
+/// What another dialect than the native one stores, as U-Boot sees it: a state says less than that.
+#[cfg(feature = "settings")]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Foreign {
+    /// RAUC's variables.
+    Rauc(rauc::Rauc),
+    /// Those of U-Boot's boot counter, as Mender and others use them.
+    Counted(Box<counted::Counted>),
+}
+
+/// The slot and the update id of another dialect's `boot_update`: `<slot>:<update id>`.
+#[cfg(feature = "settings")]
+fn tried(value: &[u8]) -> Option<(Name, &[u8])> {
+    let at = value.iter().position(|&byte| byte == b':')?;
+    let (slot, id) = (value.get(..at)?, value.get(at + 1..)?);
+    Some((Name::from_bytes(slot)?, id)).filter(|(_, id)| !id.is_empty())
+}
+
 /// The boot state: what all variables of a dialect say together.
 ///
 /// Equal states are stored as equal variables: an order that changes nothing needs no store.
@@ -248,12 +219,15 @@ pub struct State {
     pub board_tries: u8,
     /// The version of the board's boot script ([`Board::script`]).
     pub script: Script,
+    /// What another dialect than the native one stores beside all this; `None` in the native one.
+    #[cfg(feature = "settings")]
+    pub foreign: Option<Foreign>,
 }
 
 /// What the boot script makes of a state, before it tries to load anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing<'a> {
-    /// This slot boots, nothing is stored.
+    /// This slot boots, nothing is stored. (Boot code that counts each boot stores its count.)
     Confirmed(&'a Name),
     /// This slot boots after one try less has been stored.
     Trial {
@@ -293,6 +267,8 @@ impl State {
             failed: None,
             board_tries: board.tries,
             script: board.script,
+            #[cfg(feature = "settings")]
+            foreign: None,
         }
     }
 

@@ -13,12 +13,15 @@
 //! |---|---|
 //! | `mod.rs` | the trial, from its facts to a decision |
 //! | `record.rs` | what the journal and the next system learn of the checks |
+//! | `waits.rs` | what waits for a person |
 //! | `data.rs` | who runs, for the migration; what the journal learns of it; that confirmed data are kept |
 
 mod data;
 mod record;
+mod waits;
 
 pub use data::{facts, keep, migrate, note, note_event, unread};
+pub use waits::{waits, Waits};
 
 use std::ffi::{OsStr, OsString};
 use std::fmt::Display;

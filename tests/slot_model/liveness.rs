@@ -214,8 +214,14 @@ fn by_name(state: &State, fates: &[Fate]) -> HashMap<Name, Fate> {
 fn all_states(world: World) -> Vec<State> {
     let names = board(world.slots).slots;
     let last_resort = world.last_resort.then(|| Name::new("R").unwrap());
-    let board =
-        Board { slots: names.clone(), last_resort, script: world.script, tries: TRIES, hardened: false };
+    let board = Board {
+        slots: names.clone(),
+        last_resort,
+        script: world.script,
+        tries: TRIES,
+        hardened: false,
+        ..Board::default()
+    };
     let factory = State::factory(&board);
     let some_name = || names.iter().cloned().map(Field::Is).chain([Field::Absent]);
     let mut marks = vec![vec![]];
@@ -299,6 +305,7 @@ fn power_on(world: World, stored: &State, boots: u32, fates: &HashMap<Name, Fate
         Chosen::StartOver => true,
         Chosen::Recovery => world.flaw == Flaw::RoundIsNotStored,
         Chosen::Slot(_) => false,
+        Chosen::Reset | Chosen::Ends => panic!("the script does not end so"),
     };
     let normal = match &boot.chosen {
         Chosen::Slot(slot) => machine.saves == 0 && stored.standing() == Standing::Confirmed(slot),
@@ -359,6 +366,7 @@ fn live_without_a_working_slot(world: World, state: &State, fates: &HashMap<Name
                     return Life::Recovers(longest);
                 }
             }
+            Chosen::Reset | Chosen::Ends => panic!("the script does not end so"),
         }
         at = (next.stored, next.boots);
     }

@@ -601,6 +601,7 @@ impl<'a> Run<'a> {
                 self.now.running = Some(place);
             }
             Chosen::StartOver | Chosen::Recovery => {}
+            Chosen::Reset | Chosen::Ends => return Err("the script does not end so".into()),
         }
         Ok(self.now)
     }

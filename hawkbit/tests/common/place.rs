@@ -123,7 +123,7 @@ impl Place {
         let mut before = state;
         for stored in machine.stored {
             let mut transaction = device.store().begin().unwrap();
-            for (name, value) in Settings::default().dialect.changes(&before, &stored) {
+            for (name, value) in Settings::default().dialect.changes(&before, &stored).unwrap() {
                 transaction.set(name.as_bytes(), value.as_deref().unwrap_or_default()).unwrap();
             }
             transaction.commit().unwrap();

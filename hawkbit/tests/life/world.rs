@@ -229,7 +229,7 @@ impl World {
         let mut before = state;
         for stored in machine.stored {
             let mut transaction = device.store().begin()?;
-            for (name, value) in Settings::default().dialect.changes(&before, &stored) {
+            for (name, value) in Settings::default().dialect.changes(&before, &stored).unwrap() {
                 transaction.set(name.as_bytes(), value.as_deref().unwrap_or_default()).unwrap();
             }
             transaction.commit()?;

@@ -9,6 +9,8 @@ mod bootcount;
 mod bundle;
 #[cfg(feature = "cli")]
 mod cli;
+#[cfg(feature = "cli")]
+mod dialect_report;
 #[cfg(all(feature = "cli", feature = "update"))]
 mod difference;
 #[cfg(feature = "cli")]

@@ -122,20 +122,25 @@ fn status_text(status: &Status) -> String {
 fn state_text(state: Option<&State>) -> String {
     match state {
         None => "nobody has counted them".into(),
-        Some(State::Clean { version, last: None, .. }) => format!("version {version}"),
+        Some(State::Clean { version, last: None, .. }) => version_text(*version),
         Some(State::Clean { version, last: Some(last), .. }) => {
+            let version = version_text(*version);
             let update = last.update.as_ref().map(|update| format!(", update {update}")).unwrap_or_default();
             let (slot, why) = (&last.slot, &last.why);
-            format!("version {version}; version {} of slot {slot}{update} was taken back: {why}", last.to)
+            format!("{version}; version {} of slot {slot}{update} was taken back: {why}", last.to)
         }
         Some(State::Copying(attempt)) => {
-            format!("version {}, a snapshot is being made: {attempt}", attempt.from)
+            format!("{}, a snapshot is being made: {attempt}", version_text(attempt.from))
         }
         Some(State::Steps { attempt, done: None }) => format!("steps have begun: {attempt}"),
         Some(State::Steps { attempt, done: Some(step) }) => format!("steps are done up to {step}: {attempt}"),
         Some(State::Trial(attempt)) => format!("on trial: {attempt}"),
         Some(State::Restoring { attempt, why }) => format!("being restored ({why}): {attempt}"),
     }
+}
+
+fn version_text(version: Option<u64>) -> String {
+    version.map_or_else(|| "no data".into(), |version| format!("version {version}"))
 }
 
 fn status_json(status: &Status) -> Value {

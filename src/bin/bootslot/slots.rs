@@ -8,6 +8,8 @@ use bootslot::device::{Device, Done};
 use bootslot::settings::Settings;
 use bootslot::slot::{Name, Reason, Script};
 use bootslot::store::{LockPath, StoreOptions};
+#[cfg(feature = "health")]
+use bootslot::trial;
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::outcome::{complain, print, Failure, Outcome, NO_VALID_COPY};
@@ -218,13 +220,25 @@ fn script(text: &str) -> Result<Script, String> {
     script.ok_or_else(|| format!("the versions are 1 to {}", Script::default().number()))
 }
 
+/// What waits for a person, and what to do.
+fn waits(device: &mut Device) -> Vec<(String, &'static str)> {
+    #[cfg(feature = "health")]
+    return trial::waits(device).into_iter().map(|waits| (waits.what, waits.next)).collect();
+    #[cfg(not(feature = "health"))]
+    {
+        let _ = device;
+        Vec::new()
+    }
+}
+
 /// Runs one of the commands.
 pub fn run(command: &Command) -> Outcome {
     match command {
         Command::Status { options } => {
             let mut device = open(options)?;
             let status = device.status()?;
-            print(&report::status(&status, device.settings(), options.json))?;
+            let waits = waits(&mut device);
+            print(&report::status(&status, device.settings(), &waits, options.json))?;
             match status.health.current {
                 Some(_) => Ok(()),
                 None => Err(Failure::Answer(NO_VALID_COPY)),

@@ -5,16 +5,23 @@ use std::fmt::Write;
 use bootslot::device::{Done, FloorStatus, NextBoot, Status};
 use bootslot::floor::Change;
 use bootslot::settings::Settings;
+use bootslot::slot::dialect::{Change as Assignment, Dialect};
 use bootslot::slot::{Chosen, Failure, Mark, Name, Reason, Role, Standing, State};
 use bootslot::store::Health;
 use serde_json::{json, Value};
 
+use crate::dialect_report as dialect;
 use crate::report::{self, to_json};
 
 /// All that is known, on one screen.
-pub fn status(status: &Status, settings: &Settings, as_json: bool) -> Vec<u8> {
+pub fn status(
+    status: &Status,
+    settings: &Settings,
+    waits: &[(String, &'static str)],
+    as_json: bool,
+) -> Vec<u8> {
     if as_json {
-        return to_json(&status_json(status, settings));
+        return to_json(&status_json(status, settings, waits));
     }
     let state = &status.state;
     let mut text = String::new();
@@ -23,13 +30,21 @@ pub fn status(status: &Status, settings: &Settings, as_json: bool) -> Vec<u8> {
         Err(why) => format!("unknown: {why}"),
     };
     let _ = writeln!(text, "running:      {running}");
-    let (script, provided) = match &status.script {
-        Ok(script) => (format!("version {}", script.number()), ""),
-        Err(why) => (format!("unknown: {why}"), "; if U-Boot runs the boot script"),
+    let (script, provided) = match (&status.script, status.dialect) {
+        (Ok(script), Dialect::Native) => (format!("version {}", script.number()), ""),
+        (Ok(_), _) => (dialect::reader_in_short(status.reader).to_owned(), ""),
+        (Err(why), _) => (format!("unknown: {why}"), "; if U-Boot runs the boot script"),
     };
     let _ = writeln!(text, "boot script:  {script}");
+    let _ = writeln!(text, "dialect:      {}", dialect::in_short(status));
+    for odd in dialect::oddities(state) {
+        let _ = writeln!(text, "BOOT_ORDER:   {odd}");
+    }
     let _ = writeln!(text, "next boot:    {}{provided}", next_in_short(state, &status.next));
     let guard = match status.guard {
+        true if status.dialect != Dialect::Native => {
+            "a confirmed slot that hangs is left: each boot is counted"
+        }
         true => "a confirmed slot that hangs is left, by U-Boot's boot counter",
         false => "none, a confirmed slot that loads and then hangs is not left",
     };
@@ -43,6 +58,10 @@ pub fn status(status: &Status, settings: &Settings, as_json: bool) -> Vec<u8> {
     let _ = writeln!(text, "environment:  {}", environment_in_short(&status.health));
     if let Some(floor) = floor_text(&status.floor) {
         let _ = writeln!(text, "floor:        {floor}");
+    }
+    for (what, next) in waits {
+        let next = if next.is_empty() { String::new() } else { format!(": {next}") };
+        let _ = writeln!(text, "WAITS:        {what}{next}");
     }
     if status.slots_differ {
         let stored = names(state.slots.iter().map(|slot| &slot.name));
@@ -84,14 +103,22 @@ pub fn next(next: &NextBoot, as_json: bool) -> Vec<u8> {
         let _ = writeln!(text, "why:    {step}");
     }
     for changes in &next.stores {
-        let variables: Vec<String> =
-            changes.iter().map(|(name, value)| assignment(name, value.as_deref())).collect();
-        let _ = writeln!(text, "stores: {}", variables.join(" "));
+        let _ = writeln!(text, "stores: {}", assignments(changes));
     }
     if next.stores.is_empty() {
         text += "stores: nothing\n";
     }
     let _ = writeln!(text, "order:  {}; then {}", names(&next.order), end_text(&next.end));
+    for other in &next.otherwise {
+        let stores: Vec<String> = other.stores.iter().map(|changes| assignments(changes)).collect();
+        let stores = if stores.is_empty() { "nothing".into() } else { stores.join("; ") };
+        let _ = writeln!(
+            text,
+            "NOTE:   {} reads this otherwise. {} It stores: {stores}",
+            dialect::reader_in_short(other.reader),
+            chosen_text(&other.chosen)
+        );
+    }
     text.into_bytes()
 }
 
@@ -110,6 +137,8 @@ fn end_text(end: &Chosen) -> &'static str {
         Chosen::StartOver => {
             "the recovery, if the board has one; else a minute's wait, a reset, and the factory's trial"
         }
+        Chosen::Reset => "a reset, and the next boot",
+        Chosen::Ends => "the commands end: what the board has behind them, or U-Boot's prompt",
         _ => "the recovery, if the board has one; a minute's wait, a reset, and the next round",
     }
 }
@@ -157,7 +186,7 @@ fn slot_text(state: &State, name: &Name) -> String {
     let before = if failed.is_empty() { String::new() } else { format!("{failed}, ") };
     match (mark, state.standing()) {
         _ if state.last_resort().is_some_and(|slot| slot.name == *name) => "last resort".into(),
-        (Some(Mark::Writing), _) => "being written".into(),
+        (Some(Mark::Writing), _) => dialect::closed(state).into(),
         (_, Standing::Confirmed(slot)) if slot == name => "active, confirmed".into(),
         (_, Standing::Trial { slot, left }) if slot == name => {
             let back = state.returns_to().map_or(String::new(), |to| format!(", then back to {to}"));
@@ -199,6 +228,8 @@ fn chosen_text(chosen: &Chosen) -> String {
             "No slot boots: the board's recovery, if it has one; else it waits and tries all slots again."
                 .into()
         }
+        Chosen::Reset => "No slot boots: U-Boot resets, and the next boot goes on.".into(),
+        Chosen::Ends => "No slot boots: the commands end, and U-Boot may stay at its prompt.".into(),
     }
 }
 
@@ -251,6 +282,12 @@ fn environment_in_short(health: &Health) -> String {
     }
 }
 
+fn assignments(changes: &[Assignment]) -> String {
+    let changes: Vec<String> =
+        changes.iter().map(|(name, value)| assignment(name, value.as_deref())).collect();
+    changes.join(" ")
+}
+
 fn assignment(name: &str, value: Option<&[u8]>) -> String {
     match value {
         Some(value) => format!("{name}={}", String::from_utf8_lossy(value).escape_debug()),
@@ -258,7 +295,7 @@ fn assignment(name: &str, value: Option<&[u8]>) -> String {
     }
 }
 
-fn status_json(status: &Status, settings: &Settings) -> Value {
+fn status_json(status: &Status, settings: &Settings, waits: &[(String, &'static str)]) -> Value {
     let mut value = state_json(&status.state);
     let Value::Object(members) = &mut value else { return value };
     members.insert("running".into(), json!(status.running.as_ref().ok().map(Name::as_str)));
@@ -267,6 +304,7 @@ fn status_json(status: &Status, settings: &Settings) -> Value {
     members.insert("root_device_of".into(), json!(on_root));
     members.insert("script".into(), json!(status.script.as_ref().ok().map(|script| script.number())));
     members.insert("script_unknown".into(), json!(status.script.as_ref().err()));
+    members.insert("dialect".into(), dialect::as_json(status));
     members.insert("guard".into(), json!(status.guard));
     members.insert("slots_differ".into(), json!(status.slots_differ));
     let devices =
@@ -275,6 +313,8 @@ fn status_json(status: &Status, settings: &Settings) -> Value {
     members.insert("next_boot".into(), next_json(&status.next));
     members.insert("environment".into(), report::health_value(&status.health));
     members.insert("floor".into(), floor_json(&status.floor));
+    let waits = waits.iter().map(|(what, next)| json!({ "what": what, "next": next }));
+    members.insert("waits".into(), Value::Array(waits.collect()));
     value
 }
 
@@ -339,25 +379,43 @@ fn outcome_word(chosen: &Chosen) -> &'static str {
         Chosen::Slot(_) => "slot",
         Chosen::Recovery => "recovery",
         Chosen::StartOver => "start-over",
+        Chosen::Reset => "reset",
+        Chosen::Ends => "ends",
+    }
+}
+
+fn stores_json(stores: &[Vec<Assignment>]) -> Vec<Value> {
+    let store = |changes: &Vec<Assignment>| {
+        let changes = changes.iter().map(|(name, value)| (name.clone(), text_json(value.as_deref())));
+        Value::Object(changes.collect())
+    };
+    stores.iter().map(store).collect()
+}
+
+fn chosen_slot(chosen: &Chosen) -> Option<&str> {
+    match chosen {
+        Chosen::Slot(slot) => Some(slot.as_str()),
+        _ => None,
     }
 }
 
 fn next_json(next: &NextBoot) -> Value {
-    let slot = match &next.chosen {
-        Chosen::Slot(slot) => Some(slot.as_str()),
-        Chosen::Recovery | Chosen::StartOver => None,
-    };
-    let stores = next.stores.iter().map(|changes| {
-        let changes = changes.iter().map(|(name, value)| (name.clone(), text_json(value.as_deref())));
-        Value::Object(changes.collect())
+    let otherwise = next.otherwise.iter().map(|other| {
+        json!({
+            "reader": other.reader.name(),
+            "outcome": outcome_word(&other.chosen),
+            "slot": chosen_slot(&other.chosen),
+            "stores": stores_json(&other.stores),
+        })
     });
     json!({
         "outcome": outcome_word(&next.chosen),
-        "slot": slot,
+        "slot": chosen_slot(&next.chosen),
         "why": next.steps.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "stores": stores.collect::<Vec<_>>(),
+        "stores": stores_json(&next.stores),
         "order": next.order.iter().map(Name::as_str).collect::<Vec<_>>(),
         "end": outcome_word(&next.end),
+        "otherwise": otherwise.collect::<Vec<_>>(),
     })
 }
 

@@ -11,7 +11,7 @@
 //! | `boot_update` | an update id | what is on trial |
 //! | `boot_failed` | `<slot>:<reason>:<update id>` | the last failure |
 
-use super::Change;
+use super::{stored as as_stored, unescape, Change};
 use crate::env::Environment;
 use crate::error::{Error, Result};
 use crate::slot::{Board, Field, Mark, Name, Script, State, MAX_TRIES};
@@ -91,9 +91,7 @@ pub fn encode(state: &State) -> Vec<Change> {
         });
         (mark_variable(&slot.name), mark)
     }));
-    for (_, value) in &mut variables {
-        *value = value.take().filter(|value| !value.is_empty()).map(|value| escape(&value));
-    }
+    as_stored(&mut variables);
     variables
 }
 
@@ -168,28 +166,6 @@ fn as_seen(name: &str, stored: Option<&[u8]>, board: &Board) -> Option<Vec<u8>> 
             _ => None,
         }
     })
-}
-
-/// Drops each backslash that escapes a character, as `himport_r` does; one at the very end stays.
-fn unescape(stored: &[u8]) -> Vec<u8> {
-    let mut bytes = stored.iter().copied();
-    let mut value = Vec::with_capacity(stored.len());
-    while let Some(byte) = bytes.next() {
-        value.push(if byte == b'\\' { bytes.next().unwrap_or(byte) } else { byte });
-    }
-    value
-}
-
-/// Doubles each backslash, as `hexport_r` does.
-fn escape(value: &[u8]) -> Vec<u8> {
-    let mut stored = Vec::with_capacity(value.len());
-    for &byte in value {
-        if byte == b'\\' {
-            stored.push(byte);
-        }
-        stored.push(byte);
-    }
-    stored
 }
 
 fn field<T>(seen: Option<Vec<u8>>, known: impl Fn(&[u8]) -> Option<T>) -> Field<T> {
