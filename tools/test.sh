@@ -16,11 +16,13 @@ combinations() {
 }
 
 lint() {
-    step fmt cargo fmt --check
+    step fmt cargo fmt --check --all
     step fmt-fuzz cargo fmt --check --manifest-path fuzz/Cargo.toml
+    step fmt-mock cargo fmt --check --manifest-path hawkbit/mock/Cargo.toml
     step clippy cargo clippy --locked --all-targets --all-features -- -D warnings
     step clippy-no-features cargo clippy --locked --all-targets --no-default-features -- -D warnings
     step clippy-combinations combinations
+    step clippy-hawkbit cargo clippy --locked -p bootslot-hawkbit --all-targets --all-features -- -D warnings
     step doc env RUSTDOCFLAGS=-Dwarnings cargo doc --locked --no-deps --all-features
 }
 
@@ -35,6 +37,7 @@ run_tests() {
 quick() {
     step tests run_tests --all-features
     step doc-tests cargo test --locked --doc --all-features
+    step hawkbit cargo test --locked -p bootslot-hawkbit
 }
 
 # Two lanes of about the same length, for two processors: each step keeps one busy most of the time.
@@ -46,6 +49,9 @@ libraries() {
     step qemu-media qemu/test-media.sh
     step qemu-disk qemu/test-disk.sh
     step fuzz tools/fuzz.sh 5
+    step hawkbit-mock hawkbit/mock/test.sh
+    # SWUpdate takes the client's test server for a hawkBit.
+    step hawkbit-foreign cargo test --locked -p bootslot-hawkbit --test foreign -- --ignored
 }
 
 devices() {
@@ -66,7 +72,7 @@ case "${1:-all}" in
 all)
     # What the tests compare with and measure by.
     step packages tools/need.sh libubootenv-tool valgrind strace time python3 binutils \
-        sqlite3 postgresql btrfs-progs xfsprogs minisign openssl libssl-dev pkg-config softhsm2 opensc "$(pkcs11)"
+        sqlite3 postgresql btrfs-progs xfsprogs minisign openssl libssl-dev pkg-config swupdate cpio softhsm2 opensc "$(pkcs11)"
     lint
     step bindgen tools/need-bindgen.sh
     step c-header tools/regenerate-header.sh --check

@@ -134,8 +134,11 @@ impl Agent<'_> {
             return Ok(());
         }
         let reply = self.world.send(Method::Put, "/configData", &attributes::message(&all))?;
-        if !(200..300).contains(&reply.status) {
-            return Err(refusal("what the device is", &reply));
+        match reply.status {
+            200..=299 => {}
+            401 | 408 | 425 | 429 | 500.. => return Err(refusal("what the device is", &reply)),
+            // It can do without. What is refused is offered again when it has changed, or is asked for.
+            _ => self.world.say(&refusal("what the device is", &reply).reason),
         }
         self.told_attributes = true;
         if let Some(journal) = device.journal().filter(|_| !has) {
@@ -323,7 +326,8 @@ impl Agent<'_> {
         self.world.say(&format!("action {id}: {line}"));
         let parts = self.world.parts();
         let options = update::Options { hold, ..update::Options::default() };
-        let mut attendant = Attendant::new(self.world, id, &bundle, self.pace.sleep());
+        let total = bundle.manifest.payloads.iter().map(|payload| payload.size).sum();
+        let mut attendant = Attendant::new(self.world, id, total, self.pace.sleep());
         let installed =
             update::install(device, &mut bundle, &*parts, &options, &mut |now| attendant.hear(&now));
         match installed {

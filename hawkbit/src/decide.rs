@@ -268,6 +268,7 @@ fn deployment(facts: &Facts, known: Option<&Known>, id: &str, how: Option<How>, 
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 mod tests {
     use super::*;
 
@@ -382,6 +383,108 @@ mod tests {
         assert_eq!(step(waiting, now()), Step::TellInstalled("8".into()));
         let trial = Known { told_trial: false, ..known(Stage::OnTrial) };
         assert_eq!(step(trial, now()), Step::TellTrial("8".into()));
+    }
+
+    mod properties {
+        use proptest::prelude::*;
+
+        use super::*;
+
+        fn stages() -> impl Strategy<Value = Stage> {
+            let words = prop::sample::select(vec!["user", "health", "tries"]);
+            (0..7, words).prop_map(|(stage, word)| match stage {
+                0 => Stage::Idle,
+                1 => Stage::Waiting,
+                2 => Stage::OnTrial,
+                3 => Stage::Leaving(word.into()),
+                4 => Stage::RolledBack(word.into()),
+                5 => Stage::Confirmed,
+                _ => Stage::Abandoned(word.into()),
+            })
+        }
+
+        fn actions() -> impl Strategy<Value = Known> {
+            let ends = prop::option::of(prop::sample::select(vec![Ending::Success, Ending::Canceled]));
+            let flags = prop::collection::vec(any::<bool>(), 7);
+            let id = prop::sample::select(vec!["7", "8", "9"]);
+            (id, stages(), flags, ends).prop_map(|(id, stage, is, closed)| Known {
+                id: id.into(),
+                stage,
+                failed: is[0].then(|| "why".into()),
+                done: is[1],
+                leaving: is[2],
+                called_off: is[3],
+                held: is[4],
+                told_installed: is[5],
+                told_trial: is[6],
+                closed,
+            })
+        }
+
+        fn offers() -> impl Strategy<Value = Offer> {
+            let id = prop::sample::select(vec!["7", "8", "9"]).prop_map(str::to_owned);
+            let word = || prop::sample::select(vec![Handling::Skip, Handling::Attempt, Handling::Forced]);
+            let how =
+                prop::option::of((word(), word()).prop_map(|(download, update)| How { download, update }));
+            prop_oneof![
+                Just(Offer::Nothing),
+                (id.clone(), how).prop_map(|(id, how)| Offer::Deployment(id, how)),
+                id.clone().prop_map(|id| Offer::Cancel(format!("order-{id}"), id)),
+                id.prop_map(Offer::Confirmation),
+            ]
+        }
+
+        proptest! {
+            #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+            #[test]
+            fn whatever_is_known_and_offered_no_step_is_wrong(
+                mut actions in prop::collection::vec(actions(), 0..3),
+                free in any::<bool>(),
+                offer in offers(),
+            ) {
+                actions.sort_by(|one, other| one.id.cmp(&other.id));
+                actions.dedup_by(|one, other| one.id == other.id);
+                let facts = Facts { actions, free };
+                let known = |id: &str| facts.actions.iter().find(|action| action.id == id).cloned();
+                let untold = facts.actions.iter().any(|action| action.closed.is_none() && action.ending().is_some());
+                let step = decide(&facts, &offer, &Visit::default());
+                if untold {
+                    let tells = matches!(step, Step::Tell(..) | Step::Refuse(_) | Step::ToldOff(..));
+                    prop_assert!(tells, "what has ended comes first: {:?}", step);
+                }
+                match &step {
+                    Step::Tell(id, Ending::Success) => {
+                        let action = known(id).unwrap();
+                        let is = action.stage == Stage::Confirmed || action.done && action.stage == Stage::Idle;
+                        prop_assert!(is || action.closed == Some(Ending::Success), "{:?}", action);
+                    }
+                    Step::Install(id, hold) => {
+                        let Offer::Deployment(of, Some(how)) = &offer else { panic!("{offer:?}") };
+                        prop_assert!(of == id && free && how.download != Handling::Skip);
+                        prop_assert_eq!(*hold, how.update == Handling::Skip);
+                        let action = known(id).unwrap_or_default();
+                        prop_assert!(action.stage == Stage::Idle && action.closed.is_none());
+                    }
+                    Step::Reboot(id) => {
+                        let action = known(id).unwrap();
+                        let may = matches!(&offer, Offer::Deployment(of, Some(how)) if of == id && how.update != Handling::Skip);
+                        let leaves = action.leaving && matches!(action.stage, Stage::Leaving(_));
+                        prop_assert!(leaves || may && action.stage == Stage::Waiting, "{:?}", action);
+                    }
+                    Step::RollBack(id) => {
+                        let action = known(id).unwrap();
+                        let wanted = matches!(&offer, Offer::Cancel(_, stop) if stop == id);
+                        prop_assert!(action.stage == Stage::OnTrial && (action.leaving || wanted));
+                    }
+                    Step::CallOff(id) => {
+                        let stage = known(id).unwrap().stage;
+                        prop_assert!(matches!(stage, Stage::Idle | Stage::Waiting), "{:?}", stage);
+                        prop_assert!(matches!(offer, Offer::Cancel(..) | Offer::Nothing));
+                    }
+                    _ => {}
+                }
+            }
+        }
     }
 
     #[test]

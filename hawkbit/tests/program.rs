@@ -394,6 +394,43 @@ fn a_certificate_of_the_device_does_as_well() {
     assert_eq!(place.visit().code, Some(1), "a server that the system does not know is not told anything");
 }
 
+/// The example of docs/fleet.md: a folder on a server, and no hawkBit.
+#[test]
+fn a_client_for_a_plain_folder_has_fifty_lines() {
+    let code = include_str!("../../examples/poll.rs")
+        .lines()
+        .filter(|line| !line.starts_with("//!") && !line.is_empty());
+    assert!(code.count() <= 50);
+    let (mut place, server, made) = place();
+    server.hawkbit(|hawkbit| hawkbit.upload("latest", b"os.bundle\n"));
+    // Its lock file is the configuration's: it has no option for another one.
+    let at = |name: &str| place.path(name).display().to_string();
+    let yaml = format!(
+        "uboot:\n  size: 0x4000\n  lockfile: {}\n  devices:\n    - path: {1}\n      offset: 0x0\n    - path: {1}\n      offset: 0x4000\n",
+        at("lock"),
+        at("env.img")
+    );
+    place.write("fw_env.yaml", yaml.as_bytes());
+    let board = fs::read_to_string(place.path("bootslot.toml")).unwrap();
+    place.write("bootslot.toml", board.replace("fw_env.config", "fw_env.yaml").as_bytes());
+    let program = std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().join("examples/poll");
+    assert!(program.exists(), "cargo builds it where all tests are built: cargo test -p bootslot-hawkbit");
+    let folder = format!("{}/files", server.url());
+    let settings = at("bootslot.toml");
+    let poll = |place: &Place| {
+        let mut command = std::process::Command::new(&program);
+        let output =
+            command.args([&folder, &settings, &place.running]).env("no_proxy", "*").output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(poll(&place), "version 2.0 is in slot B, on trial from the next boot on\n");
+    place.boot();
+    place.device().confirm(None).unwrap();
+    assert_eq!(poll(&place), format!("update {}: confirmed confirm\nversion 2.0 runs\n", made.id));
+    assert_eq!(poll(&place), "version 2.0 runs\n");
+}
+
 #[test]
 fn settings_that_make_no_sense_end_it_with_the_file_and_the_key() {
     let (place, server, _) = place();

@@ -91,7 +91,8 @@ impl Place {
 
     pub fn command(&self) -> Command {
         let program = std::env::var_os("BOOTSLOT_HAWKBIT")
-            .unwrap_or_else(|| env!("CARGO_BIN_EXE_bootslot-hawkbit").into());
+            .or_else(|| option_env!("CARGO_BIN_EXE_bootslot-hawkbit").map(Into::into))
+            .expect("BOOTSLOT_HAWKBIT names the program");
         let mut command = Command::new(program);
         // What the machine says of proxies is not the tests' way.
         command.env("no_proxy", "*").current_dir(self.folder.path()).stdin(Stdio::null());

@@ -50,7 +50,7 @@ pub fn good() -> &'static Made {
     made(&CELL, "3.0", COMPATIBLE, 2)
 }
 
-fn other() -> &'static Made {
+pub fn other() -> &'static Made {
     static CELL: OnceLock<Made> = OnceLock::new();
     made(&CELL, "4.0", COMPATIBLE, 3)
 }
@@ -313,6 +313,7 @@ impl World {
 
     /// Lives until nothing is left to do, and compares what the server believes with what the device runs.
     pub fn live(&mut self, script: &Script, choices: &mut dyn Iterator<Item = u64>, id: &str) {
+        self.quiet = 0;
         for _ in 0..PATIENCE {
             let done = self.session(script);
             if !self.has_power() {
