@@ -476,3 +476,53 @@ fn status_tells_of_other_slots_in_the_environment_and_of_the_last_resort() {
     assert_eq!(shown["slots_differ"], json!(true));
     assert_eq!(shown["slots"][3], json!({ "name": "R", "mark": "unknown", "role": "last-resort" }));
 }
+
+#[test]
+fn a_conversion_is_shown_as_json_changes_nothing_then_and_is_one_store() {
+    let place = Place::redundant(&["bootcmd=source", "BOOT_ORDER=A B", "BOOT_A_LEFT=9", "BOOT_B_LEFT=0"]);
+    place.write("rauc.toml", b"dialect = \"rauc\"\nreader = \"bootmeth\"\n");
+    let convert = |args: &[&str]| {
+        let mut command = place.command("bootslot");
+        command.args([
+            "convert",
+            "--settings",
+            "rauc.toml",
+            "-c",
+            "fw_env.config",
+            "-l",
+            "lock",
+            "--slot",
+            "A",
+        ]);
+        run(command.args(args))
+    };
+    let bytes = place.read("env.img");
+    let shown: Value =
+        serde_json::from_str(&convert(&["--to", "native", "--dry-run", "--json"]).ok()).unwrap();
+    assert!(place.read("env.img") == bytes, "a dry run wrote");
+    let changes = json!({
+        "active_slot": "A", "boot_success": "1", "boot_try_count": "0", "slot_A": "good", "slot_B": "failed",
+        "BOOT_ORDER": null, "BOOT_A_LEFT": null, "BOOT_B_LEFT": null,
+    });
+    assert_eq!((&shown["changes"], &shown["state"]["standing"]), (&changes, &json!("confirmed")));
+    let done: Value = serde_json::from_str(&convert(&["--to", "native", "--json"]).ok()).unwrap();
+    assert_eq!((&done["stored"], &done["changes"]), (&json!(true), &changes));
+    let again: Value = serde_json::from_str(&convert(&["--to", "native", "--json"]).ok()).unwrap();
+    assert_eq!((&again["stored"], &again["state"]["active"]), (&json!(false), &json!("A")));
+    assert_eq!(convert(&["--to", "grub"]).code, Some(2));
+    let status = place
+        .command("bootslot")
+        .args(["status", "--settings", "rauc.toml", "-c", "fw_env.config", "--json"])
+        .output()
+        .unwrap();
+    let status: Value = serde_json::from_slice(&status.stdout).unwrap();
+    assert_eq!(
+        status["dialect"],
+        json!({
+            "settings": "rauc",
+            "reader": "bootmeth",
+            "environment": [{ "dialect": "native", "by": ["active_slot", "boot_success", "boot_try_count"] }],
+            "odd": [],
+        })
+    );
+}
