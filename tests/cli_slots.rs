@@ -526,3 +526,69 @@ fn a_conversion_is_shown_as_json_changes_nothing_then_and_is_one_store() {
         })
     );
 }
+
+/// What RAUC asks of its custom boot loader in the life of a device, in the dialects that it may be given.
+#[test]
+fn rauc_finds_its_boot_loader_behind_one_command() {
+    let native =
+        &["bootcmd=run bootslot", "active_slot=A", "boot_success=1", "boot_try_count=0", "slot_A=good"];
+    let rauc = &["bootcmd=source", "BOOT_ORDER=A B", "BOOT_A_LEFT=9", "BOOT_B_LEFT=3"][..];
+    for (settings, records) in
+        [(&b"script = 2\n"[..], &native[..]), (b"dialect = \"rauc\"\nreader = \"contrib\"\n", rauc)]
+    {
+        let place = Place::redundant(records);
+        place.write("board.toml", settings);
+        let ask = |running: &str, question: &str| {
+            let mut command = place.command("bootslot");
+            command.args([
+                "rauc",
+                "--settings",
+                "board.toml",
+                "-c",
+                "fw_env.config",
+                "-l",
+                "lock",
+                "--slot",
+                running,
+            ]);
+            let ran = run(command.args(question.split(' ')));
+            match ran.code {
+                Some(0) => ran.out.trim_end().to_owned(),
+                code => format!("{}: {}", code.unwrap(), ran.err.trim_end()),
+            }
+        };
+        let states = |running: &str| {
+            ["get-primary", "get-current", "get-state A", "get-state B"]
+                .map(|question| ask(running, question))
+                .join(" ")
+        };
+        assert_eq!(states("A"), "A A good good");
+        // rauc install
+        assert_eq!(ask("A", "set-state B bad"), "");
+        assert_eq!(states("A"), "A A good bad");
+        assert_eq!(ask("A", "set-primary B"), "");
+        assert_eq!(states("A"), "B A good good");
+        // The reboot is left out: rauc status mark-good in B, then in A, which does not run.
+        assert_eq!(ask("B", "set-state B good"), "");
+        assert_eq!(states("B"), "B B good good");
+        // rauc status mark-bad other, and mark-good of what may be half a system
+        assert_eq!(ask("B", "set-state A bad"), "");
+        assert_eq!(states("B"), "B B bad good");
+        assert!(
+            ask("B", "set-state A good").starts_with("5: bootslot rauc: refused: slot A is being written")
+        );
+        // Another installation, and it is given up
+        assert_eq!(ask("B", "set-primary A"), "");
+        assert_eq!(ask("A", "set-state A bad"), "");
+        assert_eq!(states("B"), "B B bad good");
+        // rauc status mark-active, of a slot that has failed: it is tried
+        assert_eq!(ask("B", "set-primary A"), "");
+        assert_eq!(states("B"), "A B good good");
+        // An installation from a slot that is not confirmed is refused before anything is written
+        let error = ask("A", "set-state B bad");
+        assert!(error.starts_with("5: bootslot rauc: refused: "), "{error}");
+        assert!(ask("A", "get-state C").starts_with("5: bootslot rauc: refused: there is no slot C"));
+        assert!(ask("A", "set-primary C").starts_with("5: "));
+        assert!(ask("A", "get-backup").starts_with("2: "));
+    }
+}
