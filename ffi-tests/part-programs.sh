@@ -8,7 +8,7 @@ folder=$cache/ffi-build-$(echo "$PWD" | sha256sum | cut -c1-16)
 mkdir -p "$folder/target"
 rm -rf "$folder/prefix"
 PREFIX=$folder/prefix tools/install.sh "$target/release/bootslot" "$libraries"
-for script in tools swupdate rauc cargo-c; do
+for script in tools swupdate rauc rauc-backend cargo-c; do
     counted "$script" "$here/in-root.sh" "$folder" "$registry" sh "/src/ffi-tests/inside/$script.sh" </dev/null
 done
 touch "$folder"

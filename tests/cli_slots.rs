@@ -476,3 +476,119 @@ fn status_tells_of_other_slots_in_the_environment_and_of_the_last_resort() {
     assert_eq!(shown["slots_differ"], json!(true));
     assert_eq!(shown["slots"][3], json!({ "name": "R", "mark": "unknown", "role": "last-resort" }));
 }
+
+#[test]
+fn a_conversion_is_shown_as_json_changes_nothing_then_and_is_one_store() {
+    let place = Place::redundant(&["bootcmd=source", "BOOT_ORDER=A B", "BOOT_A_LEFT=9", "BOOT_B_LEFT=0"]);
+    place.write("rauc.toml", b"dialect = \"rauc\"\nreader = \"bootmeth\"\n");
+    let convert = |args: &[&str]| {
+        let mut command = place.command("bootslot");
+        command.args([
+            "convert",
+            "--settings",
+            "rauc.toml",
+            "-c",
+            "fw_env.config",
+            "-l",
+            "lock",
+            "--slot",
+            "A",
+        ]);
+        run(command.args(args))
+    };
+    let bytes = place.read("env.img");
+    let shown: Value =
+        serde_json::from_str(&convert(&["--to", "native", "--dry-run", "--json"]).ok()).unwrap();
+    assert!(place.read("env.img") == bytes, "a dry run wrote");
+    let changes = json!({
+        "active_slot": "A", "boot_success": "1", "boot_try_count": "0", "slot_A": "good", "slot_B": "failed",
+        "BOOT_ORDER": null, "BOOT_A_LEFT": null, "BOOT_B_LEFT": null,
+    });
+    assert_eq!((&shown["changes"], &shown["state"]["standing"]), (&changes, &json!("confirmed")));
+    let done: Value = serde_json::from_str(&convert(&["--to", "native", "--json"]).ok()).unwrap();
+    assert_eq!((&done["stored"], &done["changes"]), (&json!(true), &changes));
+    let again: Value = serde_json::from_str(&convert(&["--to", "native", "--json"]).ok()).unwrap();
+    assert_eq!((&again["stored"], &again["state"]["active"]), (&json!(false), &json!("A")));
+    assert_eq!(convert(&["--to", "grub"]).code, Some(2));
+    let status = place
+        .command("bootslot")
+        .args(["status", "--settings", "rauc.toml", "-c", "fw_env.config", "--json"])
+        .output()
+        .unwrap();
+    let status: Value = serde_json::from_slice(&status.stdout).unwrap();
+    assert_eq!(
+        status["dialect"],
+        json!({
+            "settings": "rauc",
+            "reader": "bootmeth",
+            "environment": [{ "dialect": "native", "by": ["active_slot", "boot_success", "boot_try_count"] }],
+            "odd": [],
+        })
+    );
+}
+
+/// What RAUC asks of its custom boot loader in the life of a device, in the dialects that it may be given.
+#[test]
+fn rauc_finds_its_boot_loader_behind_one_command() {
+    let native =
+        &["bootcmd=run bootslot", "active_slot=A", "boot_success=1", "boot_try_count=0", "slot_A=good"];
+    let rauc = &["bootcmd=source", "BOOT_ORDER=A B", "BOOT_A_LEFT=9", "BOOT_B_LEFT=3"][..];
+    for (settings, records) in
+        [(&b"script = 2\n"[..], &native[..]), (b"dialect = \"rauc\"\nreader = \"contrib\"\n", rauc)]
+    {
+        let place = Place::redundant(records);
+        place.write("board.toml", settings);
+        let ask = |running: &str, question: &str| {
+            let mut command = place.command("bootslot");
+            command.args([
+                "rauc",
+                "--settings",
+                "board.toml",
+                "-c",
+                "fw_env.config",
+                "-l",
+                "lock",
+                "--slot",
+                running,
+            ]);
+            let ran = run(command.args(question.split(' ')));
+            match ran.code {
+                Some(0) => ran.out.trim_end().to_owned(),
+                code => format!("{}: {}", code.unwrap(), ran.err.trim_end()),
+            }
+        };
+        let states = |running: &str| {
+            ["get-primary", "get-current", "get-state A", "get-state B"]
+                .map(|question| ask(running, question))
+                .join(" ")
+        };
+        assert_eq!(states("A"), "A A good good");
+        // rauc install
+        assert_eq!(ask("A", "set-state B bad"), "");
+        assert_eq!(states("A"), "A A good bad");
+        assert_eq!(ask("A", "set-primary B"), "");
+        assert_eq!(states("A"), "B A good good");
+        // The reboot is left out: rauc status mark-good in B, then in A, which does not run.
+        assert_eq!(ask("B", "set-state B good"), "");
+        assert_eq!(states("B"), "B B good good");
+        // rauc status mark-bad other, and mark-good of what may be half a system
+        assert_eq!(ask("B", "set-state A bad"), "");
+        assert_eq!(states("B"), "B B bad good");
+        assert!(
+            ask("B", "set-state A good").starts_with("5: bootslot rauc: refused: slot A is being written")
+        );
+        // Another installation, and it is given up
+        assert_eq!(ask("B", "set-primary A"), "");
+        assert_eq!(ask("A", "set-state A bad"), "");
+        assert_eq!(states("B"), "B B bad good");
+        // rauc status mark-active, of a slot that has failed: it is tried
+        assert_eq!(ask("B", "set-primary A"), "");
+        assert_eq!(states("B"), "A B good good");
+        // An installation from a slot that is not confirmed is refused before anything is written
+        let error = ask("A", "set-state B bad");
+        assert!(error.starts_with("5: bootslot rauc: refused: "), "{error}");
+        assert!(ask("A", "get-state C").starts_with("5: bootslot rauc: refused: there is no slot C"));
+        assert!(ask("A", "set-primary C").starts_with("5: "));
+        assert!(ask("A", "get-backup").starts_with("2: "));
+    }
+}

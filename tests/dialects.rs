@@ -755,3 +755,93 @@ fn each_boot_code_does_what_its_source_says() {
         assert_eq!(text.join(" "), *stores, "{reader:?}, {records:?}");
     }
 }
+
+/// A confirmed state goes from each dialect to each other one and back: the same slot is confirmed, the old boot code and the
+/// new one boot it while both are stored, and nothing else changes.
+#[test]
+fn a_conversion_says_the_same_and_there_is_a_way_back() {
+    use bootslot::slot::dialect::{convert, detect, Detected};
+    let common = |dialect| {
+        let mut settings = settings(dialect, &["A", "B"]);
+        settings.board.slot_variable = "rootpart".into();
+        settings.board.values = [("A", "2"), ("B", "11")].map(|(s, v)| (name(s), v.to_owned())).into();
+        settings
+    };
+    let (mut carried_out, mut refused) = (0, 0);
+    for from in [Dialect::Rauc, Dialect::Mender, Dialect::Bootcount] {
+        let old = common(from);
+        for env in environments(from, 2) {
+            let Ok(state) = decode(&old, &env) else { continue };
+            for &to in Dialect::ALL.iter().filter(|to| **to != from) {
+                let new = common(to);
+                let board = |settings: &Settings| settings.board(Default::default());
+                let place = || {
+                    format!(
+                        "{from:?} to {to:?}: {:?}",
+                        env.records().skip(OTHERS.len()).map(String::from_utf8_lossy).collect::<Vec<_>>()
+                    )
+                };
+                let Ok(kept) = convert(&env, &state, from, (to, &board(&new)), true) else {
+                    assert!(!matches!(state.standing(), Standing::Confirmed(_)), "{}", place());
+                    refused += 1;
+                    continue;
+                };
+                carried_out += 1;
+                let Standing::Confirmed(active) = state.standing() else { panic!("{}", place()) };
+                let mut both = env.clone();
+                native::apply(&kept.changes, &mut both).unwrap();
+                let chosen = Chosen::Slot(active.clone());
+                let names: Vec<String> =
+                    to.variables(&kept.state).into_iter().map(|(name, _)| name).collect();
+                assert!(kept.changes.iter().all(|(name, _)| names.contains(name)), "{}", place());
+                for settings in [&old, &new] {
+                    let state = decode(settings, &both).unwrap();
+                    assert_eq!(next_boot(&state, &mut Working::default()).chosen, chosen, "{}", place());
+                    assert_eq!(state.standing(), Standing::Confirmed(active), "{}", place());
+                }
+                // What is left of the old one goes; as it does at once where nothing is kept.
+                let read = decode(&new, &both).unwrap();
+                let tidied = convert(&both, &read, to, (to, &board(&new)), false).unwrap();
+                let mut tidy = both.clone();
+                native::apply(&tidied.changes, &mut tidy).unwrap();
+                // The counter of a slot that this board has not is nobody's to delete.
+                assert!(tidy.unset(b"BOOT_X_LEFT").unwrap());
+                assert!(
+                    matches!(detect(&tidy), Detected::One(speaks, _) if speaks == to),
+                    "{}: {:?}",
+                    place(),
+                    detect(&tidy)
+                );
+                let at_once = convert(&env, &state, from, (to, &board(&new)), false).unwrap();
+                let mut direct = env.clone();
+                native::apply(&at_once.changes, &mut direct).unwrap();
+                let after = decode(&new, &direct).unwrap();
+                assert_eq!(
+                    (after.standing(), &after.failed),
+                    (state.standing(), &state.failed),
+                    "{}",
+                    place()
+                );
+                for slot in &state.slots {
+                    let lost = at_once.lost.iter().any(|lost| lost.contains(&format!("slot {}", slot.name)));
+                    assert_eq!(
+                        after.mark(&slot.name),
+                        state.mark(&slot.name).filter(|_| !lost),
+                        "{}",
+                        place()
+                    );
+                }
+                for other in OTHERS {
+                    assert!(direct.records().any(|record| record == *other), "{}: {other:?}", place());
+                }
+                // The way back.
+                let back = convert(&direct, &after, to, (from, &board(&old)), false).unwrap();
+                native::apply(&back.changes, &mut direct).unwrap();
+                let returned = decode(&old, &direct).unwrap();
+                assert_eq!(returned.standing(), state.standing(), "{}: back", place());
+            }
+        }
+    }
+    println!("{carried_out} conversions, {refused} refused");
+    assert!(carried_out > 1_000 && refused > 1_000);
+}

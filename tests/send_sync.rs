@@ -229,6 +229,7 @@ const _: () = {
         both::<slot::counted::Counted>();
         both::<slot::counted::Place>();
         both::<slot::dialect::Detected>();
+        both::<slot::dialect::Conversion>();
         both::<device::Otherwise>();
     }
     both::<store::CopyHealth>();

@@ -9,19 +9,17 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod uboot_console;
+
 use std::collections::{BTreeMap, HashSet};
-use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{self, Receiver};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Instant;
 
 use bootslot::slot::dialect::native;
 use bootslot::slot::{guarded_boot, next_boot, Board, Chosen, Machine, Name, Script, State, LOADS};
+use uboot_console::{records, root, u_boot, Build, UBoot, NEW, OLD};
 
-/// Where the script and the cases lie in the RAM of QEMU's board, and where exports go.
-const SCRIPT_AT: usize = 0x4200_0000;
-const CASES_AT: usize = 0x4300_0000;
+/// Where exports go in the RAM of QEMU's board.
 const EXPORT_AT: usize = 0x4100_0000;
 
 /// The last resort of the boards that have one.
@@ -49,19 +47,6 @@ struct Case {
     /// It is `bootslot_guard` that runs, since U-Boot has counted too many boots.
     guarded: bool,
 }
-
-/// A U-Boot that runs the script.
-#[derive(Debug, Clone, Copy)]
-struct Build {
-    version: &'static str,
-    /// As qemu/uboot.sh knows it.
-    variant: &'static str,
-    /// Whether "cli" chooses among two parsers; it has the old one alone otherwise.
-    chooses: bool,
-}
-
-const NEW: Build = Build { version: "2025.01", variant: "hush", chooses: true };
-const OLD: Build = Build { version: "2023.01", variant: "hush-old", chooses: false };
 
 /// What a boot shows: each store with the CRC of the environment, then how it ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -174,18 +159,18 @@ fn compare(build: Build, parser: &str, version: Script, mut cases: Vec<Case>) {
     let (with, without): (Vec<Case>, Vec<Case>) = cases.iter().cloned().partition(|case| case.last_resort);
     for cases in with.chunks(150).chain(without.chunks(150)) {
         let script = script(version, cases[0].last_resort);
-        let mut uboot = UBoot::start(&binary, &records(&script), cases);
+        let stored: Vec<Vec<u8>> =
+            cases.iter().map(|case| records(&[case.variables.clone(), orders(case)].concat())).collect();
+        let mut uboot = UBoot::start(&binary, &records(&script), &stored);
         assert!(uboot.banner.contains(&format!("U-Boot {}", build.version)), "{}", uboot.banner);
         if build.chooses {
             uboot.use_parser(parser);
         }
-        for (case, (at, len)) in cases.iter().zip(uboot.cases.clone()) {
+        for (case, place) in cases.iter().zip(uboot.cases.clone()) {
             let either = [false, true].map(|anew| expected(case, version, &script, parser, anew));
-            let said = uboot.command(&format!(
-                "env import -d -b {SCRIPT_AT:x} {:x}; env import -b {at:x} {len:x}; run {}",
-                uboot.script_len,
-                if case.guarded { "bootslot_guard" } else { "bootslot" }
-            ));
+            let run = if case.guarded { "bootslot_guard" } else { "bootslot" };
+            let load = uboot.load(place);
+            let said = uboot.command(&format!("{load}; run {run}"));
             assert!(!said.contains("PWNED"), "U-Boot executed a value: {case:?}\n{said}");
             let observed = observed(&said);
             boots += observed.iter().filter(|event| matches!(event, Event::Boot(_))).count();
@@ -450,15 +435,6 @@ fn unescape(stored: &[u8]) -> Vec<u8> {
 
 fn escape(value: &[u8]) -> Vec<u8> {
     value.iter().flat_map(|&byte| [b'\\', byte][usize::from(byte != b'\\')..].to_vec()).collect()
-}
-
-fn records(variables: &[(String, Vec<u8>)]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for (name, value) in variables {
-        bytes.extend([name.as_bytes(), b"=", value, b"\0"].concat());
-    }
-    bytes.push(0);
-    bytes
 }
 
 /// Every combination of states, odd values in every variable, and what machines do to them.
@@ -746,123 +722,4 @@ impl Collected {
         self.random ^= self.random << 17;
         (self.random % limit as u64) as usize
     }
-}
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// U-Boot at its prompt. Dropped, it ends.
-struct UBoot {
-    qemu: Child,
-    input: ChildStdin,
-    output: Receiver<Vec<u8>>,
-    /// What it says up to its prompt.
-    banner: String,
-    script_len: usize,
-    /// Address and length of each case's records.
-    cases: Vec<(usize, usize)>,
-    _files: tempfile::TempDir,
-}
-
-impl UBoot {
-    fn start(binary: &Path, script: &[u8], cases: &[Case]) -> UBoot {
-        let files = tempfile::tempdir().unwrap();
-        let mut blob = Vec::new();
-        let places = cases.iter().map(|case| {
-            let bytes = records(&[case.variables.clone(), orders(case)].concat());
-            let place = (CASES_AT + blob.len(), bytes.len());
-            blob.extend(bytes);
-            blob.resize(blob.len().next_multiple_of(16), 0);
-            place
-        });
-        let places = places.collect();
-        let write = |name: &str, bytes: &[u8]| {
-            let path = files.path().join(name);
-            std::fs::write(&path, bytes).unwrap();
-            path
-        };
-        let (script_file, cases_file) = (write("script", script), write("cases", &blob));
-        let mut qemu = Command::new(root().join("qemu/run.sh"))
-            .args(["-M", "virt", "-cpu", "cortex-a57", "-m", "256", "-nographic", "-nodefaults"])
-            .args(["-serial", "stdio", "-monitor", "none"])
-            .args(["-bios".as_ref(), binary.as_os_str()])
-            .arg("-device")
-            .arg(format!("loader,file={},addr={SCRIPT_AT:#x},force-raw=on", script_file.display()))
-            .arg("-device")
-            .arg(format!("loader,file={},addr={CASES_AT:#x},force-raw=on", cases_file.display()))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("qemu/run.sh");
-        let mut stdout = qemu.stdout.take().unwrap();
-        let (sender, output) = mpsc::channel();
-        std::thread::spawn(move || {
-            let mut buffer = [0; 4096];
-            while let Ok(count @ 1..) = stdout.read(&mut buffer) {
-                if sender.send(buffer[..count].to_vec()).is_err() {
-                    return;
-                }
-            }
-        });
-        let input = qemu.stdin.take().unwrap();
-        let mut uboot = UBoot {
-            qemu,
-            input,
-            output,
-            banner: String::new(),
-            script_len: script.len(),
-            cases: places,
-            _files: files,
-        };
-        uboot.banner = uboot.until("\n=> ");
-        uboot
-    }
-
-    /// Types a command, gives back what U-Boot says until it is done.
-    fn command(&mut self, command: &str) -> String {
-        // The typed line has quotes in it, so that its echo is not taken for the end.
-        writeln!(self.input, "{command}; echo T-\"END\"").unwrap();
-        let said = self.until("T-END\r\n=> ");
-        said.split_once('\n').map(|(_, answer)| answer.to_owned()).unwrap_or_default()
-    }
-
-    fn use_parser(&mut self, parser: &str) {
-        // This command drops what follows on its line.
-        writeln!(self.input, "cli set {parser}").unwrap();
-        self.until("\n=> ");
-        let said = self.command("cli get");
-        assert!(said.starts_with(parser), "{said}");
-    }
-
-    fn until(&mut self, end: &str) -> String {
-        let mut said = String::new();
-        let deadline = Instant::now() + Duration::from_secs(120);
-        while !said.ends_with(end) {
-            match self.output.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok(more) => said.push_str(&String::from_utf8_lossy(&more)),
-                Err(error) => panic!("waiting for {end:?}, {error} after {said}"),
-            }
-        }
-        said
-    }
-}
-
-impl Drop for UBoot {
-    fn drop(&mut self) {
-        self.qemu.kill().ok();
-        self.qemu.wait().ok();
-    }
-}
-
-/// `u-boot.bin`, built when it is not there yet.
-fn u_boot(build: Build) -> PathBuf {
-    let output = Command::new(root().join("qemu/uboot.sh"))
-        .arg(build.variant)
-        .env("BOOTSLOT_UBOOT", build.version)
-        .stderr(Stdio::inherit())
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "qemu/uboot.sh failed for {build:?}");
-    Path::new(String::from_utf8(output.stdout).unwrap().trim_end()).join("u-boot.bin")
 }

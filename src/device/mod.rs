@@ -13,6 +13,7 @@
 //! |---|---|
 //! | `mod.rs` | the orders |
 //! | `order.rs` | one order: what it asks beside the state, and its one store |
+//! | `convert.rs` | the boot state in another dialect |
 //! | `facts.rs` | what a boot state says of an update |
 //! | `journal.rs` | the journal, and what an installation tells it |
 //! | `records.rs` | what an order leaves in the journal, and which updates are refused from now on |
@@ -27,6 +28,8 @@
 //! | `status.rs` | what is known, and what the next boot will do |
 
 mod boot_code;
+#[cfg(feature = "settings")]
+mod convert;
 #[cfg(feature = "settings")]
 mod facts;
 #[cfg(feature = "settings")]

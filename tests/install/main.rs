@@ -170,9 +170,9 @@ fn what_is_held_does_not_boot_until_it_may() {
     let path = workshop().bundle("held", &[("boot", &boot), ("root", &root)]);
     let rig = Rig::new();
     let hold = Options { hold: true, ..Options::default() };
-    for written in [boot.len() + root.len(), 0] {
+    for first in [true, false] {
         let held = rig.install_with(source(&path), &hold).unwrap();
-        assert_eq!((held.already, held.done.written as usize), (false, written));
+        assert_eq!((held.already, held.done.written > 0), (false, first));
         holds(&rig, &boot, &root);
         let state = rig.state();
         assert_eq!(state.standing(), Standing::Confirmed(&name("A")));

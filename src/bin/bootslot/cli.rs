@@ -43,6 +43,8 @@ enum Group {
     /// Answer seven questions about a device that was not updated
     #[cfg(feature = "health")]
     Diagnose(crate::told::Diagnosing),
+    /// What RAUC asks of a custom boot loader, as orders to the slots
+    Rauc(crate::rauc::Backend),
     /// U-Boot's boot counter: read it, reset it
     Bootcount(bootcount::Options),
 }
@@ -53,6 +55,7 @@ pub fn run() -> ExitCode {
     match Cli::parse().group {
         Group::Env(options) => finish(ENV, env::run(&options)),
         Group::Bootcount(options) => finish("bootslot bootcount", bootcount::run(&options)),
+        Group::Rauc(options) => finish("bootslot rauc", crate::rauc::run(&options)),
         #[cfg(feature = "update")]
         Group::Install(options) => finish("bootslot install", crate::install::run(&options)),
         #[cfg(feature = "update")]

@@ -38,6 +38,8 @@ mod outcome;
 #[cfg(all(feature = "cli", feature = "update"))]
 mod progress;
 #[cfg(feature = "cli")]
+mod rauc;
+#[cfg(feature = "cli")]
 mod report;
 #[cfg(feature = "cli")]
 mod slots;

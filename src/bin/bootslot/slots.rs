@@ -1,11 +1,12 @@
 //! `bootslot init`, `status`, `next`, `begin-install`, `finish-install`, `try`, `confirm`, `rollback`,
-//! `acknowledge`, `allow`, `mark`, `set-active`: orders to the slots, and what is known about them.
+//! `acknowledge`, `allow`, `mark`, `set-active`, `convert`: orders to the slots, and what is known about them.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use bootslot::device::{Device, Done};
 use bootslot::settings::Settings;
+use bootslot::slot::dialect::Dialect;
 use bootslot::slot::{Name, Reason, Script};
 use bootslot::store::{LockPath, StoreOptions};
 #[cfg(feature = "health")]
@@ -166,6 +167,20 @@ pub enum Command {
         #[command(flatten)]
         options: Options,
     },
+    /// Write the boot state in another dialect: native, rauc, mender or bootcount
+    Convert {
+        /// The dialect; that of the settings: delete what another conversion has kept
+        #[arg(long, value_name = "DIALECT", value_parser = dialect)]
+        to: Dialect,
+        /// Keep the old dialect's variables, so that the old boot code boots the same slot
+        #[arg(long)]
+        keep: bool,
+        /// Print what would change, and change nothing
+        #[arg(long)]
+        dry_run: bool,
+        #[command(flatten)]
+        options: Options,
+    },
     /// Make a good slot the active one, without a trial
     SetActive {
         /// The slot
@@ -231,6 +246,11 @@ fn waits(device: &mut Device) -> Vec<(String, &'static str)> {
     }
 }
 
+fn dialect(text: &str) -> Result<Dialect, String> {
+    let known: Vec<&str> = Dialect::ALL.iter().map(|dialect| dialect.name()).collect();
+    Dialect::named(text).ok_or_else(|| format!("the dialects are {}", known.join(", ")))
+}
+
 /// Runs one of the commands.
 pub fn run(command: &Command) -> Outcome {
     match command {
@@ -279,6 +299,20 @@ pub fn run(command: &Command) -> Outcome {
         }
         Command::Mark { mark: Mark::Bad, target, options } => {
             order(options, |device| device.mark_bad(target))
+        }
+        Command::Convert { to, keep, dry_run: true, options } => {
+            let conversion = open(options)?.check_convert(*to, *keep)?;
+            print(&report::conversion(&conversion, options.json))
+        }
+        Command::Convert { to, keep, dry_run: false, options } => {
+            let (done, lost) = open(options)?.convert(*to, *keep)?;
+            if let Some(why) = &done.unrecorded {
+                complain("bootslot", format_args!("the journal does not know of it: {why}"));
+            }
+            lost.iter().for_each(|lost| {
+                complain("bootslot", format_args!("the dialect has no variable for this: {lost}"))
+            });
+            print(&report::done(&done, options.json))
         }
         Command::SetActive { target, options } => order(options, |device| device.set_active(target)),
     }

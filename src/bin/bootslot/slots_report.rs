@@ -5,7 +5,7 @@ use std::fmt::Write;
 use bootslot::device::{Done, FloorStatus, NextBoot, Status};
 use bootslot::floor::Change;
 use bootslot::settings::Settings;
-use bootslot::slot::dialect::{Change as Assignment, Dialect};
+use bootslot::slot::dialect::{Change as Assignment, Conversion, Dialect};
 use bootslot::slot::{Chosen, Failure, Mark, Name, Reason, Role, Standing, State};
 use bootslot::store::Health;
 use serde_json::{json, Value};
@@ -161,6 +161,25 @@ pub fn done(done: &Done, as_json: bool) -> Vec<u8> {
         members.insert("state".into(), state_json(&done.after));
     }
     to_json(&value)
+}
+
+/// What a conversion to another dialect would change.
+pub fn conversion(conversion: &Conversion, as_json: bool) -> Vec<u8> {
+    if as_json {
+        return to_json(&json!({
+            "changes": stores_json(std::slice::from_ref(&conversion.changes)).into_iter().next(),
+            "lost": conversion.lost,
+            "state": state_json(&conversion.state),
+        }));
+    }
+    let mut text = String::new();
+    for (name, value) in &conversion.changes {
+        let _ = writeln!(text, "{}", assignment(name, value.as_deref()));
+    }
+    for lost in &conversion.lost {
+        let _ = writeln!(text, "LOST: {lost}");
+    }
+    text.into_bytes()
 }
 
 /// The state of all slots in one line.

@@ -7,6 +7,8 @@
 #[cfg(feature = "settings")]
 pub mod bootcount;
 #[cfg(feature = "settings")]
+mod convert;
+#[cfg(feature = "settings")]
 mod counted;
 #[cfg(feature = "settings")]
 mod detect;
@@ -16,6 +18,8 @@ pub mod native;
 #[cfg(feature = "settings")]
 pub mod rauc;
 
+#[cfg(feature = "settings")]
+pub use convert::{convert, is_converted, Conversion};
 #[cfg(feature = "settings")]
 pub use detect::{detect, Detected};
 
