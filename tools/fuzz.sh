@@ -28,16 +28,20 @@ for target in fuzz/seeds/*/; do
 done
 
 export RUSTUP_TOOLCHAIN=nightly
-# For some seconds of fuzzing the compiler's time counts, and not that of the code.
-[ "$seconds" -gt 10 ] || export CARGO_PROFILE_RELEASE_OPT_LEVEL=1
-"$fuzz" build
+# For some seconds of fuzzing the compiler's time counts, and not that of the code. Longer runs have the sanitizer, too.
+how=()
+if [ "$seconds" -le 10 ]; then
+    export CARGO_PROFILE_RELEASE_OPT_LEVEL=1
+    how=(--sanitizer none)
+fi
+"$fuzz" build "${how[@]}"
 passed=0 failed=0
 for target in "${targets[@]}"; do
     mkdir -p "fuzz/corpus/$target" "$seeds/$target"
     echo "== fuzz $target, $seconds s"
     most=4096
     [ "$target" != image ] || most=1024
-    if "$fuzz" run "$target" "fuzz/corpus/$target" "$seeds/$target" -- \
+    if "$fuzz" run "${how[@]}" "$target" "fuzz/corpus/$target" "$seeds/$target" -- \
         -max_total_time="$seconds" -max_len=$most -timeout=10 -print_final_stats=1; then
         passed=$((passed + 1))
     else

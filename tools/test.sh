@@ -19,10 +19,9 @@ lint() {
     step fmt cargo fmt --check --all
     step fmt-fuzz cargo fmt --check --manifest-path fuzz/Cargo.toml
     step fmt-mock cargo fmt --check --manifest-path hawkbit/mock/Cargo.toml
-    step clippy cargo clippy --locked --all-targets --all-features -- -D warnings
+    step clippy cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
     step clippy-no-features cargo clippy --locked --all-targets --no-default-features -- -D warnings
     step clippy-combinations combinations
-    step clippy-hawkbit cargo clippy --locked -p bootslot-hawkbit --all-targets --all-features -- -D warnings
     step doc env RUSTDOCFLAGS=-Dwarnings cargo doc --locked --no-deps --all-features
 }
 
@@ -35,9 +34,8 @@ run_tests() {
 }
 
 quick() {
-    step tests run_tests --all-features
+    step tests run_tests --workspace --all-features
     step doc-tests cargo test --locked --doc --all-features
-    step hawkbit cargo test --locked -p bootslot-hawkbit
 }
 
 # Two lanes of about the same length, for two processors: each step keeps one busy most of the time.
@@ -51,7 +49,7 @@ libraries() {
     step fuzz tools/fuzz.sh 5
     step hawkbit-mock hawkbit/mock/test.sh
     # SWUpdate takes the client's test server for a hawkBit.
-    step hawkbit-foreign cargo test --locked -p bootslot-hawkbit --test foreign -- --ignored
+    step hawkbit-foreign cargo test --locked --workspace --all-features --test foreign -- --ignored
 }
 
 devices() {
