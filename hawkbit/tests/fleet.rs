@@ -20,5 +20,8 @@ fn a_small_fleet_gets_there_and_says_so() {
     }
     // There was trouble.
     let cuts = table.lines().find_map(|line| line.strip_prefix("| boots, power cuts | ")).unwrap();
-    assert!(cuts.split([',', ' ', '|']).filter_map(|word| word.parse::<u32>().ok()).all(|count| count > 50), "{table}");
+    assert!(
+        cuts.split([',', ' ', '|']).filter_map(|word| word.parse::<u32>().ok()).all(|count| count > 50),
+        "{table}"
+    );
 }
