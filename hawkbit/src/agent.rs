@@ -176,7 +176,7 @@ impl Agent<'_> {
                 }
                 return Ok(false);
             }
-            Step::Ask(id) => self.consent(&id)?,
+            Step::Ask(id) => self.consent(device, &id)?,
         }
         Ok(true)
     }
@@ -299,12 +299,22 @@ impl Agent<'_> {
         Ok(true)
     }
 
-    fn consent(&mut self, id: &str) -> Result {
+    fn consent(&mut self, device: &mut Device, id: &str) -> Result {
         self.visit.asked.push(id.to_owned());
         let Some(agrees) = self.world.ask(Question::Consent, id) else { return Ok(()) };
-        let line = if agrees { "the device agrees" } else { "the device does not agree" };
+        let (word, line) = match agrees {
+            true => ("yes", "the device agrees"),
+            false => ("no", "the device does not agree"),
+        };
+        let story = story(device)?;
+        if find(&story, &self.plan.server, id).and_then(|action| action.step(word::CONSENT)) == Some(word) {
+            // The server has this answer, and goes on to ask.
+            return Ok(());
+        }
         let path = format!("/confirmationBase/{id}/feedback");
-        self.deliver(&path, false, &|lines| feedback::consent(agrees, lines), &[line.to_owned()])
+        self.deliver(&path, false, &|lines| feedback::consent(agrees, lines), &[line.to_owned()])?;
+        let update = update_of(&story, &self.plan.server, id);
+        self.record(device, [id, &update], word::CONSENT, word)
     }
 
     fn install(&mut self, device: &mut Device, id: &str, hold: bool) -> Result {

@@ -10,6 +10,8 @@ use crate::decide::{Ending, Facts, Known, Stage};
 
 /// The words of the steps that this client records, beside the first and the last one.
 pub mod word {
+    /// The server has heard whether somebody agrees to it.
+    pub const CONSENT: &str = "consent";
     /// The server has heard that the download begins.
     pub const TOLD_DOWNLOAD: &str = "told-download";
     /// The server has heard that the update is in the slot.
@@ -71,7 +73,11 @@ pub fn facts(device: &mut Device, server: &str) -> Result<Facts> {
     let of_ours =
         |update: &String| ours.clone().any(|action| action.update == *update && !action.is_closed());
     let confirmed = running.is_some_and(|running| status.state.is_confirmed(running));
-    Ok(Facts { actions, free: confirmed && waits.as_ref().is_none_or(of_ours) })
+    // What the journal has lost is nobody's: the installation finds it, or writes over it.
+    let of_others = |update: &String| {
+        !of_ours(update) && story.pending().is_some_and(|attempt| attempt.update == *update)
+    };
+    Ok(Facts { actions, free: confirmed && !waits.as_ref().is_some_and(of_others) })
 }
 
 /// The slot that is on trial, and the update in it.

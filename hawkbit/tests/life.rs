@@ -267,7 +267,8 @@ fn somebody_is_asked_first_where_the_server_or_the_user_wants_it() {
         world.stop_at = (!agrees).then_some(8);
         world.live(&script, &mut std::iter::empty(), "consent");
         let word = if agrees { "confirmed" } else { "denied" };
-        assert_eq!(world.server.consents[0], ("7".into(), word.into()));
+        // It is told once, however often the server asks.
+        assert_eq!(world.server.consents, [("7".into(), word.into())]);
         let expected = if agrees { Status::Finished } else { Status::WaitsForConsent };
         assert_eq!(world.server.status("7"), expected);
     }
@@ -342,6 +343,24 @@ fn the_journal_is_lost_between_any_two_boots_and_the_device_does_not_get_stuck()
         assert_eq!(world.server.status("9"), Status::Finished, "{lost}");
         assert_eq!(world.confirmed_update(), good().id, "{lost}");
     }
+}
+
+#[test]
+fn the_journal_is_lost_while_an_update_waits_for_the_reboot() {
+    let mut world = World::new();
+    let script = |world: &mut World, visit: usize| {
+        if world.server.actions.is_empty() {
+            world.server.assign(&["good"]);
+            (world.server.action("7").download, world.server.action("7").update) = ("attempt", "attempt");
+        }
+        let waits = world.server.kept.iter().any(|kept| kept.details[0].contains("is installed"));
+        world.ready = !waits || visit >= 5;
+    };
+    world.lose_journal_at = Some(3);
+    world.keep_on = 6;
+    world.live(&script, &mut std::iter::empty(), "waits");
+    assert_eq!(world.server.status("7"), Status::Finished);
+    assert_eq!(world.begun(&good().id), 0, "it is not written again");
 }
 
 #[test]
