@@ -29,7 +29,7 @@ run_tests() {
     if cargo nextest --version >/dev/null 2>&1; then
         cargo nextest run --locked --no-fail-fast --no-tests=pass "$@"
     else
-        cargo test --locked --no-fail-fast --lib --bins --tests "$@"
+        cargo test --locked --no-fail-fast --lib --bins --tests --examples "$@"
     fi
 }
 
