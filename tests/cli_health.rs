@@ -112,6 +112,49 @@ fn a_healthy_trial_is_confirmed_after_the_settling_time() {
     assert_eq!(said, "Nothing to decide: slot B is confirmed\n");
 }
 
+/// Who counts the boots is nothing to the checks: a trial is confirmed or given up in every dialect, and a confirmed slot
+/// is left alone, also in a boot that was counted.
+#[test]
+fn a_trial_is_decided_in_every_dialect() {
+    let slots = "[[slot]]\nname = \"A\"\nvalue = \"2\"\n[[slot]]\nname = \"B\"\nvalue = \"3\"\n";
+    let rauc = (
+        format!("dialect = \"rauc\"\nreader = \"contrib\"\n{slots}"),
+        &["BOOT_ORDER=B A", "BOOT_A_LEFT=8", "BOOT_B_LEFT=0", "boot_update=B:id"][..],
+        "BOOT_A_LEFT=8 BOOT_B_LEFT=9 BOOT_ORDER=B A",
+        "BOOT_A_LEFT=8 BOOT_B_LEFT=0 BOOT_ORDER=A B boot_failed=B:health:id bootslot_refused=id",
+    );
+    let mender = (
+        format!("dialect = \"mender\"\nreader = \"mender\"\n{slots}"),
+        &[
+            "mender_boot_part=3",
+            "mender_boot_part_hex=3",
+            "upgrade_available=1",
+            "bootcount=1",
+            "bootlimit=1",
+            "boot_update=B:id",
+        ][..],
+        "bootcount=1 bootlimit=1 mender_boot_part=3 mender_boot_part_hex=3 upgrade_available=0",
+        "boot_failed=B:health:id bootcount=1 bootlimit=1 bootslot_refused=id mender_boot_part=2 mender_boot_part_hex=2 slot_B=failed \
+         upgrade_available=0",
+    );
+    for (settings, records, confirmed, given_up) in [rauc, mender] {
+        for (check, code, left) in [("true", 0, confirmed), ("false", ROLLED_BACK, given_up)] {
+            let place = place(records, &format!("[[health.check]]\nname = \"x\"\ncommand = [\"{check}\"]\n"));
+            let own = String::from_utf8(place.read("bootslot.toml")).unwrap();
+            place.write("bootslot.toml", format!("{settings}\n{own}").as_bytes());
+            let ran = health(&place, "B", &["--confirm"]);
+            assert_eq!((ran.code, state(&place).as_str()), (Some(code), left), "{settings}: {ran:?}");
+        }
+    }
+    // One boot later: RAUC's boot code has counted a confirmed slot.
+    let place = place(&["BOOT_ORDER=B A", "BOOT_A_LEFT=8", "BOOT_B_LEFT=8"], "");
+    let own = String::from_utf8(place.read("bootslot.toml")).unwrap();
+    place.write("bootslot.toml", format!("dialect = \"rauc\"\nreader = \"bootmeth\"\n{own}").as_bytes());
+    let before = place.read("env.img");
+    assert_eq!(health(&place, "B", &["--confirm"]).ok(), "Nothing to decide: slot B is confirmed\n");
+    assert!(place.read("env.img") == before);
+}
+
 #[test]
 fn each_bad_end_has_its_code_and_only_one_of_them_gives_the_slot_up() {
     let cases = [
