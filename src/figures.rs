@@ -151,6 +151,11 @@ const OTHERS: &[&str] = &[
     "at most 32 KiB of each",
     "double from 1 s to 60 s",
     "silence for 60 s",
+    // Of the hawkBit client, which compares them itself.
+    "at least once a day and at most every 5 seconds",
+    "it ends within a minute, or within what the server says",
+    "at least 30 seconds lie between two of them",
+    "in this visit for 5 minutes",
     // Of the units in packaging/systemd.
     "2 minutes after the boot, and every 15 minutes",
     "at most 3 times in 15 minutes",

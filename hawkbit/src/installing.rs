@@ -13,9 +13,9 @@ use crate::feedback::{status, Execution};
 use crate::world::World;
 
 /// The server is asked as often as it wants, and at least so often: somebody may wait for it.
-const OFTEN: Duration = Duration::from_secs(60);
+pub(crate) const OFTEN: Duration = Duration::from_secs(60);
 /// Two messages about progress are so far apart, at least.
-const APART: Duration = Duration::from_secs(30);
+pub(crate) const APART: Duration = Duration::from_secs(30);
 
 /// Who looks after an installation.
 pub struct Attendant<'a> {

@@ -47,3 +47,22 @@ pub mod recall;
 pub mod settings;
 pub mod trouble;
 pub mod world;
+
+#[cfg(test)]
+mod tests {
+    use crate::{installing, pace, real};
+
+    #[test]
+    fn the_guide_has_the_figures_of_the_client() {
+        let text = include_str!("../../docs/fleet.md").split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!((installing::OFTEN.as_secs(), pace::LONGEST.as_secs()), (60, 24 * 60 * 60));
+        for phrase in [
+            "it ends within a minute, or within what the server says".to_owned(),
+            format!("at least once a day and at most every {} seconds", pace::SHORTEST.as_secs()),
+            format!("at least {} seconds lie between two of them", installing::APART.as_secs()),
+            format!("in this visit for {} minutes", real::RETRY.as_secs() / 60),
+        ] {
+            assert!(text.contains(&phrase), "{phrase}");
+        }
+    }
+}

@@ -29,7 +29,7 @@ const LONGEST: usize = 1 << 20;
 /// How long a program may take that is asked.
 const ASKING: Duration = Duration::from_secs(60);
 /// A download ends after so long without a new byte. The next visit goes on where it was.
-const RETRY: Duration = Duration::from_secs(300);
+pub(crate) const RETRY: Duration = Duration::from_secs(300);
 
 /// The world as it is.
 pub struct Real {
