@@ -17,7 +17,7 @@ rauc --cert cert.pem --key key.pem bundle content update.raucb >/tmp/log 2>&1 ||
 # The bus starts no RAUC of its own: it would be in another slot.
 activation=/usr/share/dbus-1/system-services/de.pengutronix.rauc.service
 [ ! -e $activation ] || mount --bind /dev/null $activation
-[ -S /run/dbus/system_bus_socket ] || dbus-daemon --system --fork
+bus=$(dbus-daemon --system --fork --print-pid)
 
 # The example, with the loader that is given and with files in the place of partitions.
 system_conf() {
@@ -125,5 +125,5 @@ for life in uboot:rauc custom:native custom:rauc; do
 	agree "B is confirmed" "B good good"
 	check "$life: what was installed" cmp -n 300000 content/rootfs.img slot-b.img
 done
-kill "$service"
+kill "$service" "$bus"
 verdict rauc-backend
