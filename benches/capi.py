@@ -18,7 +18,7 @@ KIB, M = 1024, 1_000_000
 HERE = Path(__file__).resolve().parent
 
 # Stripped. Why the goal is not reached is in docs/c-api.md, part by part, as `parts` prints it.
-SIZE_GOAL, SIZE_NOW = 600 * KIB, 884 * KIB
+SIZE_GOAL, SIZE_NOW = 600 * KIB, 892 * KIB
 
 # Parts of the library, by what the name of a function holds; the first that fits counts.
 PARTS = [
