@@ -59,7 +59,8 @@ built=$(tools/build-capi.sh)
 libraries=$work/libraries
 mkdir "$libraries"
 cp "$built/libbootslot.so" "$built/libbootslot.a" "$libraries"
-[ -x "$target/release/bootslot" ] || cargo build --locked --release
+# Always: one that is there may be of an older source.
+cargo build --locked --release
 prefix=$work/prefix
 PREFIX=$prefix tools/install.sh "$target/release/bootslot" "$libraries"
 warnings=(-Wall -Wextra -Wpedantic -Werror -I"$prefix/include")
