@@ -148,16 +148,7 @@ impl World for Real {
     }
 }
 
-/// As curl reads them.
+/// Those of this process.
 fn proxies() -> Proxies {
-    let value = |names: [&str; 2]| {
-        let values = names.into_iter().filter_map(|name| env::var(name).ok());
-        values.into_iter().find(|value| !value.is_empty())
-    };
-    let all = value(["all_proxy", "ALL_PROXY"]);
-    Proxies {
-        http: value(["http_proxy", "HTTP_PROXY"]).or_else(|| all.clone()),
-        https: value(["https_proxy", "HTTPS_PROXY"]).or(all),
-        except: value(["no_proxy", "NO_PROXY"]).unwrap_or_default(),
-    }
+    Proxies::named(&|name| env::var(name).ok())
 }

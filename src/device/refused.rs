@@ -61,7 +61,7 @@ impl Device {
     /// [`Error::BootState`], and [`Error::Io`] of the journal.
     pub fn refused(&mut self) -> Result<Vec<Refused>> {
         let story = self.desk.journal.as_mut().map(Journal::story).transpose()?.unwrap_or_default();
-        let (variables, state) = self.loaded_or_factory()?;
+        let (variables, state) = self.loaded_or_compiled_in()?;
         Ok(all(&self.desk.settings, &variables, &story, &state))
     }
 
@@ -74,15 +74,18 @@ impl Device {
     /// [`Error::BootState`].
     pub fn refuses(&mut self, update: &str, version: &str, now: u64) -> Result<Option<Refused>> {
         let story = self.desk.journal.as_mut().and_then(|journal| journal.story().ok()).unwrap_or_default();
-        let (variables, state) = self.loaded_or_factory()?;
+        let (variables, state) = self.loaded_or_compiled_in()?;
         let refused = all(&self.desk.settings, &variables, &story, &state);
         Ok(refusal(&self.desk.settings, refused, update, version, now))
     }
 
-    fn loaded_or_factory(&mut self) -> Result<(Environment, State)> {
+    /// What is stored; where no copy is valid, what U-Boot has compiled in.
+    fn loaded_or_compiled_in(&mut self) -> Result<(Environment, State)> {
         match self.loaded() {
             Err(Error::NoValidCopy { .. }) => {
-                Ok((Environment::default(), State::factory(&self.desk.settings.board)))
+                let variables = Environment::default();
+                let board = self.board(&self.script(&variables));
+                Ok((variables, self.desk.settings.dialect.compiled_in(&board)?))
             }
             loaded => loaded,
         }

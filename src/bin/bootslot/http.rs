@@ -83,18 +83,9 @@ fn header(text: &str) -> Outcome<(String, String)> {
     Ok((name.trim().to_owned(), value.trim().to_owned()))
 }
 
-/// As curl reads them, except that HTTP_PROXY counts as well: this is no CGI script, to which it could be forged.
+/// Those of this process.
 pub fn proxies() -> Proxies {
-    let value = |names: [&str; 2]| {
-        let values = names.into_iter().filter_map(|name| env::var(name).ok());
-        values.into_iter().find(|value| !value.is_empty())
-    };
-    let all = value(["all_proxy", "ALL_PROXY"]);
-    Proxies {
-        http: value(["http_proxy", "HTTP_PROXY"]).or_else(|| all.clone()),
-        https: value(["https_proxy", "HTTPS_PROXY"]).or(all),
-        except: value(["no_proxy", "NO_PROXY"]).unwrap_or_default(),
-    }
+    Proxies::named(&|name| env::var(name).ok())
 }
 
 /// Tells of a wait: each second as JSON, once for people.

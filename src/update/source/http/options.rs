@@ -78,6 +78,23 @@ pub struct Proxies {
     pub except: String,
 }
 
+impl Proxies {
+    /// Those that the process's environment names, read as curl does, except that `HTTP_PROXY` counts as well: this is no
+    /// CGI script, to which it could be forged. `variable` looks one up.
+    pub fn named(variable: &dyn Fn(&str) -> Option<String>) -> Proxies {
+        let value = |names: [&str; 2]| {
+            let values = names.into_iter().filter_map(variable);
+            values.into_iter().find(|value| !value.is_empty())
+        };
+        let all = value(["all_proxy", "ALL_PROXY"]);
+        Proxies {
+            http: value(["http_proxy", "HTTP_PROXY"]).or_else(|| all.clone()),
+            https: value(["https_proxy", "HTTPS_PROXY"]).or(all),
+            except: value(["no_proxy", "NO_PROXY"]).unwrap_or_default(),
+        }
+    }
+}
+
 /// How often and how long a failing request is tried.
 #[derive(Debug, Clone, Copy)]
 pub struct Retry {
