@@ -115,6 +115,7 @@ static void trial(void)
 	bootslot_evidence evidence = BOOTSLOT_INIT(bootslot_evidence);
 	bootslot_message message = BOOTSLOT_INIT(bootslot_message);
 	bootslot_answer answer = BOOTSLOT_INIT(bootslot_answer);
+	bootslot_waiting waiting = BOOTSLOT_INIT(bootslot_waiting);
 	bootslot_decision decision = BOOTSLOT_INIT(bootslot_decision);
 	bootslot_check check = BOOTSLOT_INIT(bootslot_check);
 	bootslot_migrated migrated = BOOTSLOT_INIT(bootslot_migrated);
@@ -126,6 +127,7 @@ static void trial(void)
 	PANICS(slots, bootslot_slots_outgoing_evidence(slots, 0, &evidence));
 	PANICS(slots, bootslot_slots_sent(slots, "x", "y"));
 	PANICS(slots, bootslot_slots_diagnose(slots, 0, &answer));
+	PANICS(slots, bootslot_slots_waiting(slots, 0, &waiting));
 	PANICS(slots, bootslot_slots_health(slots, NULL, &decision));
 	PANICS(slots, bootslot_slots_health_check(slots, 0, &check));
 	PANICS(slots, bootslot_slots_migrate(slots, &migrated));

@@ -12,6 +12,7 @@
 /* As src/capi/mod.rs has them. */
 _Static_assert(sizeof(bootslot_report) == 136 && sizeof(bootslot_evidence) == 32, "report");
 _Static_assert(sizeof(bootslot_message) == 80 && sizeof(bootslot_answer) == 40, "message");
+_Static_assert(sizeof(bootslot_waiting) == 24, "waiting");
 _Static_assert(sizeof(bootslot_health_options) == 48 && sizeof(bootslot_decision) == 64, "health");
 _Static_assert(sizeof(bootslot_check) == 56, "check");
 _Static_assert(sizeof(bootslot_migrated) == 32 && sizeof(bootslot_migration) == 48, "migration");
@@ -202,6 +203,57 @@ static void the_story_of_a_failure(void)
 	CHECK_TEXT(refused.reason, "tries");
 	CHECK_NUMBER(bootslot_slots_allow(slots, "2.0-rc1"), BOOTSLOT_OK);
 	CHECK_NUMBER(bootslot_slots_refuses(slots, "2.0-rc1", NULL, &refused), BOOTSLOT_END);
+	bootslot_slots_free(slots);
+}
+
+/* Somebody changes the boot state by hand: a finding, reported once. */
+static void the_story_of_a_finding(void)
+{
+	bootslot_slots *slots = device("");
+	bootslot_message message = BOOTSLOT_INIT(bootslot_message);
+	bootslot_evidence evidence = BOOTSLOT_INIT(bootslot_evidence);
+
+	bootslot_slots_free(slots);
+	set("active_slot B\nboot_success 1\nslot_B good\n");
+	slots = running("B");
+	CHECK_NUMBER(bootslot_slots_outgoing(slots, &message), BOOTSLOT_OK);
+	CHECK_NUMBER(message.finding, BOOTSLOT_FINDING_CHANGED_BY_HAND);
+	CHECK_NUMBER(message.verdict, BOOTSLOT_VERDICT_NONE);
+	CHECK(message.id != NULL && message.begun > 0);
+	CHECK(message.update == NULL && message.version == NULL && message.slot == NULL && message.reason == NULL);
+	CHECK_NUMBER(message.decided, 0);
+	CHECK_NUMBER(message.boots, 0);
+	CHECK_NUMBER(message.evidence, 0);
+	CHECK_NUMBER(bootslot_slots_outgoing_evidence(slots, 0, &evidence), BOOTSLOT_END);
+	CHECK_NUMBER(bootslot_slots_sent(slots, message.id, "server"), BOOTSLOT_OK);
+	CHECK_NUMBER(bootslot_slots_outgoing(slots, &message), BOOTSLOT_END);
+	bootslot_slots_free(slots);
+}
+
+/* Checks that leave the decision to a person: that is told, until one decides. */
+static void waiting(void)
+{
+	static const char checks[] =
+		"[[health.check]]\nname = \"line\"\ncommand = [\"/bin/false\"]\non-failure = \"wait\"\n";
+	bootslot_health_options options = BOOTSLOT_INIT(bootslot_health_options);
+	bootslot_decision decision = BOOTSLOT_INIT(bootslot_decision);
+	bootslot_waiting found = BOOTSLOT_INIT(bootslot_waiting);
+	bootslot_slots *slots = device(checks);
+
+	CHECK_NUMBER(bootslot_slots_waiting(slots, 0, &found), BOOTSLOT_END);
+	install(slots, "2.0");
+	bootslot_slots_free(slots);
+	slots = running("B");
+	options.program = program;
+	options.carry_out = true;
+	CHECK_NUMBER(bootslot_slots_health(slots, &options, &decision), BOOTSLOT_OK);
+	CHECK_NUMBER(decision.decided, BOOTSLOT_DECIDED_WAIT);
+	CHECK_NUMBER(bootslot_slots_waiting(slots, 0, &found), BOOTSLOT_OK);
+	CHECK_TEXT(found.what, "slot B, for these checks: line");
+	CHECK_TEXT(found.next, "bootslot confirm, or bootslot rollback");
+	CHECK_NUMBER(bootslot_slots_waiting(slots, 1, &found), BOOTSLOT_END);
+	CHECK_NUMBER(bootslot_slots_confirm(slots, NULL), BOOTSLOT_OK);
+	CHECK_NUMBER(bootslot_slots_waiting(slots, 0, &found), BOOTSLOT_END);
 	bootslot_slots_free(slots);
 }
 
@@ -434,6 +486,7 @@ static void null_and_wrong_sizes(void)
 	FILLS(message, bootslot_slots_outgoing(handle, place), slots);
 	FILLS(evidence, bootslot_slots_outgoing_evidence(handle, 0, place), slots);
 	FILLS(answer, bootslot_slots_diagnose(handle, 0, place), slots);
+	FILLS(waiting, bootslot_slots_waiting(handle, 0, place), slots);
 	FILLS(decision, bootslot_slots_health(handle, NULL, place), slots);
 	FILLS(check, bootslot_slots_health_check(handle, 0, place), slots);
 	FILLS(migrated, bootslot_slots_migrate(handle, place), slots);
@@ -467,6 +520,8 @@ int main(int argc, char **argv)
 	snprintf(settings_file, sizeof settings_file, "%s/bootslot.toml", folder);
 	null_and_wrong_sizes();
 	the_story_of_a_failure();
+	the_story_of_a_finding();
+	waiting();
 	without_a_journal();
 	health();
 	migration();

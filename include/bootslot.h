@@ -1311,6 +1311,24 @@ typedef struct bootslot_answer {
     uint8_t reserved[4];
 } bootslot_answer;
 
+/**
+ * Something that goes on only if a person does something. Its strings are borrowed.
+ */
+typedef struct bootslot_waiting {
+    /**
+     * sizeof(bootslot_waiting), set by the caller
+     */
+    size_t struct_size;
+    /**
+     * What waits, and why.
+     */
+    const char *what;
+    /**
+     * The command that decides; NULL if `what` says what to do.
+     */
+    const char *next;
+} bootslot_waiting;
+
 #endif
 
 /**
@@ -1980,6 +1998,15 @@ enum bootslot_code bootslot_slots_sent(struct bootslot_slots *slots,
 enum bootslot_code bootslot_slots_diagnose(struct bootslot_slots *slots,
                                            size_t number,
                                            struct bootslot_answer *answer);
+
+/**
+ * Gets one of the things that wait for a person on this device: checks that leave the trial to somebody, data that
+ * can't be made ready. The number counts from 0 on. With 0, they are looked for anew. The result is BOOTSLOT_END
+ * behind the last one. Nothing is written.
+ */
+enum bootslot_code bootslot_slots_waiting(struct bootslot_slots *slots,
+                                          size_t number,
+                                          struct bootslot_waiting *waiting);
 
 #endif
 

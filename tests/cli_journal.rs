@@ -393,6 +393,84 @@ fn an_update_whose_trial_was_lost_with_the_environment_is_not_to_blame() {
     assert_eq!((&report["update"]["verdict"], &report["refused"]), (&json!("abandoned"), &json!([])));
 }
 
+/// An order to give it up was about to be stored when the environment was lost: it has failed all the same.
+#[test]
+fn an_update_that_was_given_up_stays_refused_when_the_environment_is_lost() {
+    let mut life = Life::new();
+    life.install("B", "id1");
+    assert_eq!(life.boot(), "as-recorded");
+    life.run(&["rollback", "--reason", "health"]).ok();
+    life.place.write("env.img", &vec![0xff; 2 * SIZE]);
+    life.power_on("A");
+    assert_eq!(life.observe(), "environment-lost");
+    let report = life.json(&["report"]);
+    let update = &report["update"];
+    assert_eq!(
+        (&update["verdict"], &update["reason"], &report["refused"][0]["update"]),
+        (&json!("rolled-back"), &json!("health"), &json!("id1"))
+    );
+}
+
+/// The environment is lost while a slot is being written. What U-Boot has compiled in says nothing of that slot, the journal
+/// does: once the running system is confirmed, the other slot never boots until it is whole.
+#[test]
+fn a_half_written_slot_gets_its_mark_again_after_the_environment_was_lost() {
+    let native = String::new();
+    let slots = "[[slot]]\nname = \"A\"\nvalue = \"2\"\n[[slot]]\nname = \"B\"\nvalue = \"3\"\n";
+    let rauc = format!("dialect = \"rauc\"\nreader = \"contrib\"\n{slots}");
+    let mender = format!("dialect = \"mender\"\nreader = \"mender\"\n{slots}");
+    // What is stored before the loss, and what U-Boot stores behind it.
+    for (settings, before, after, marked) in [
+        (
+            &native,
+            &["active_slot=A", "boot_success=1", "slot_A=good", "slot_B=good"][..],
+            &["active_slot=A", "boot_success=0", "boot_try_count=2"][..],
+            "slot_B=bad",
+        ),
+        (
+            &rauc,
+            &["BOOT_ORDER=A B", "BOOT_A_LEFT=9", "BOOT_B_LEFT=9"],
+            &["BOOT_ORDER=A B", "BOOT_A_LEFT=2", "BOOT_B_LEFT=3"],
+            "BOOT_ORDER=A",
+        ),
+        (
+            &mender,
+            &["mender_boot_part=2", "mender_boot_part_hex=2", "upgrade_available=0", "bootlimit=3"],
+            &["mender_boot_part=2", "mender_boot_part_hex=2", "upgrade_available=0", "bootlimit=3"],
+            "slot_B=bad",
+        ),
+    ] {
+        for updates in [true, false] {
+            let mut life = Life::speaking(settings, before);
+            life.run(&["begin-install", "B"]).ok();
+            if updates {
+                // Other boots and orders do not make it forgotten.
+                life.power_on("A");
+                life.observe();
+                life.run(&["acknowledge"]).ok();
+            }
+            life.place.write("env.img", &[image(Some(1), after, SIZE), vec![0xff; SIZE]].concat());
+            life.power_on("A");
+            life.observe();
+            life.run(&["confirm"]).ok();
+            let stored = life.place.stored().unwrap();
+            assert!(stored.contains(&marked.to_owned()), "{settings}: {stored:?}");
+            // It is whole again when it was written again.
+            life.run(&["begin-install", "B"]).ok();
+            life.run(&["finish-install", "B"]).ok();
+            assert!(!life.place.stored().unwrap().contains(&marked.to_owned()));
+        }
+        // A slot that was written whole gets no mark.
+        let mut life = Life::speaking(settings, before);
+        life.install("B", "id1");
+        life.place.write("env.img", &[image(Some(1), after, SIZE), vec![0xff; SIZE]].concat());
+        life.power_on("A");
+        life.observe();
+        life.run(&["confirm"]).ok();
+        assert!(!life.place.stored().unwrap().contains(&marked.to_owned()), "{settings}");
+    }
+}
+
 /// The data partition is lost in mid-trial: what the checks say then is told all the same.
 #[test]
 fn a_trial_that_the_journal_does_not_know_of_is_told_from_then_on() {

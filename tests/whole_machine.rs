@@ -594,7 +594,14 @@ impl World {
         }
         let mut machine = Loads { slots: &self.slots, stored: Vec::new(), half: false };
         next_boot(&state, &mut machine);
-        (machine.half && !self.forgotten).then(|| format!("half a system would boot: {state:?}"))
+        let half = machine.half;
+        // A system that was confirmed since has stored again what the journal knows of the other slot.
+        let confirmed = (0..2).map(slot_name).any(|slot| state.is_confirmed(&slot));
+        let told = self.story().half_written;
+        let torn = (0..2).filter(|&at| self.slots[at] == System::Torn).map(slot_name);
+        let known = torn.into_iter().all(|slot| told.contains_key(slot.as_str()));
+        (half && !(self.forgotten && !(confirmed && known)))
+            .then(|| format!("half a system would boot: {state:?}"))
     }
 }
 

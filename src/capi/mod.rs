@@ -70,7 +70,7 @@ pub use observed::{bootslot_finding, bootslot_observed, bootslot_refused};
 #[cfg(feature = "health")]
 pub use report::{
     bootslot_answer, bootslot_answer_state, bootslot_evidence, bootslot_message, bootslot_report,
-    bootslot_verdict,
+    bootslot_verdict, bootslot_waiting,
 };
 pub use slots::{
     bootslot_mark, bootslot_reason, bootslot_slot, bootslot_slots, bootslot_standing, bootslot_status,
@@ -215,6 +215,7 @@ mod tests {
         assert_eq!((size_of::<bootslot_evidence>(), bootslot_evidence::FIRST), (32, 32));
         assert_eq!((size_of::<bootslot_message>(), bootslot_message::FIRST), (80, 80));
         assert_eq!((size_of::<bootslot_answer>(), bootslot_answer::FIRST), (40, 40));
+        assert_eq!((size_of::<bootslot_waiting>(), bootslot_waiting::FIRST), (24, 24));
         assert_eq!((size_of::<bootslot_health_options>(), bootslot_health_options::FIRST), (48, 48));
         assert_eq!((size_of::<bootslot_decision>(), bootslot_decision::FIRST), (64, 64));
         assert_eq!((size_of::<bootslot_check>(), bootslot_check::FIRST), (56, 56));
@@ -234,6 +235,7 @@ mod tests {
         assert_eq!(size_of::<bootslot_evidence>(), bootslot_evidence::FIRST);
         assert_eq!(size_of::<bootslot_message>(), bootslot_message::FIRST);
         assert_eq!(size_of::<bootslot_answer>(), bootslot_answer::FIRST);
+        assert_eq!(size_of::<bootslot_waiting>(), bootslot_waiting::FIRST);
         assert_eq!(size_of::<bootslot_health_options>(), bootslot_health_options::FIRST);
         assert_eq!(size_of::<bootslot_decision>(), bootslot_decision::FIRST);
         assert_eq!(size_of::<bootslot_check>(), bootslot_check::FIRST);

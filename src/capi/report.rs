@@ -8,6 +8,7 @@ use super::observed::{bootslot_finding, lend};
 use super::slots::{bootslot_slots, call, Session};
 use crate::journal::{Attempt, Finding, Record, Verdict};
 use crate::report::{self, About, AnswerState, Report};
+use crate::trial;
 
 /// How an update ended.
 #[repr(C)]
@@ -164,6 +165,23 @@ pub struct bootslot_answer {
 // SAFETY: zero bytes are numbers, NULL pointers and BOOTSLOT_ANSWER_UNKNOWN.
 unsafe impl Sized1 for bootslot_answer {
     const FIRST: usize = end_of!(Self, reserved: [u8; 4]);
+}
+
+/// Something that goes on only if a person does something. Its strings are borrowed.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct bootslot_waiting {
+    /// sizeof(bootslot_waiting), set by the caller
+    pub struct_size: usize,
+    /// What waits, and why.
+    pub what: *const c_char,
+    /// The command that decides; NULL if `what` says what to do.
+    pub next: *const c_char,
+}
+
+// SAFETY: zero bytes are a number and NULL pointers.
+unsafe impl Sized1 for bootslot_waiting {
+    const FIRST: usize = end_of!(Self, next: *const c_char);
 }
 
 fn verdict(attempt: Option<&Attempt>) -> bootslot_verdict {
@@ -342,6 +360,31 @@ exports! { EXPORTS:
                 reserved: [0; 4],
             };
             write_sized(answer, &ours)?;
+            Ok(BOOTSLOT_OK)
+        })
+    }
+
+    /// Gets one of the things that wait for a person on this device: checks that leave the trial to somebody, data that
+    /// can't be made ready. The number counts from 0 on. With 0, they are looked for anew. The result is BOOTSLOT_END
+    /// behind the last one. Nothing is written.
+    fn bootslot_slots_waiting(
+        slots: *mut bootslot_slots,
+        number: usize,
+        waiting: *mut bootslot_waiting,
+    ) -> bootslot_code {
+        call(slots, |session| {
+            given_size(waiting)?;
+            let device = session.device()?;
+            if number == 0 {
+                session.told.waits = trial::waits(device);
+            }
+            let Some(found) = session.told.waits.get(number).cloned() else { return Ok(BOOTSLOT_END) };
+            let ours = bootslot_waiting {
+                struct_size: 0,
+                what: lend(session, &found.what),
+                next: lend(session, found.next),
+            };
+            write_sized(waiting, &ours)?;
             Ok(BOOTSLOT_OK)
         })
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::health::Evidence;
 use crate::journal::Record;
 use crate::report::Answer;
+use crate::trial::Waits;
 
 /// What a handle of the slots keeps of it.
 #[derive(Default)]
@@ -17,6 +18,8 @@ pub(super) struct Told {
     pub message: Vec<Record>,
     /// The last diagnosis.
     pub answers: Vec<Answer>,
+    /// What waits for a person.
+    pub waits: Vec<Waits>,
     /// The checks of the last decision; whether each one has led to it.
     pub checks: Vec<(Evidence, bool)>,
 }

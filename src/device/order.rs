@@ -192,14 +192,19 @@ pub(super) fn carry_out(
     let board = &settings.board(script);
     let before = desk.decode(transaction.environment(), board)?;
     let wanted = order.judge(settings, running, &before, give(&before, board))?;
+    #[cfg(feature = "settings")]
+    let mut records = Records::new(desk.journal.as_mut());
+    #[cfg(feature = "settings")]
+    let wanted = match order.needs_script {
+        true => records.with_half_written(dialect, &order.tells(), wanted),
+        false => wanted,
+    };
     let mut changes = Vec::new();
     for (name, value) in dialect.changes(&before, &wanted)? {
         if transaction.set(name.as_bytes(), value.as_deref().unwrap_or_default())? {
             changes.push((name, value));
         }
     }
-    #[cfg(feature = "settings")]
-    let mut records = Records::new(desk.journal.as_mut());
     #[cfg(feature = "settings")]
     let floor =
         floor::Steps::new(settings, transaction.environment(), [&before, &wanted], order.floor.clone());

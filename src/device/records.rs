@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::journal::{Event, Journal, Story};
 use crate::settings::Settings;
 use crate::slot::dialect::{Change, Dialect};
-use crate::slot::{Board, Name, State};
+use crate::slot::{Board, Field, Mark, Name, Standing, State};
 use crate::store::Transaction;
 
 /// The journal that the settings name, if they name one.
@@ -39,6 +39,8 @@ pub(super) struct Telling<'a> {
 /// The journal during one order.
 pub(super) struct Records<'a> {
     journal: Option<&'a mut Journal>,
+    /// What it tells before the order; nothing where it can't be read.
+    story: Story,
     /// How an update has ended that the order finds: afterwards the boot state may not tell it any more.
     ended: Option<Event>,
     /// Why the journal does not know of the order.
@@ -46,18 +48,33 @@ pub(super) struct Records<'a> {
 }
 
 impl<'a> Records<'a> {
-    pub fn new(journal: Option<&'a mut Journal>) -> Self {
-        Records { journal, ended: None, lost: None }
+    pub fn new(mut journal: Option<&'a mut Journal>) -> Self {
+        let (story, lost) = match journal.as_mut().map(|journal| journal.story()).transpose() {
+            Ok(story) => (story.unwrap_or_default(), None),
+            Err(error) => (Story::default(), Some(error.to_string())),
+        };
+        Records { journal, story, ended: None, lost }
     }
 
-    fn story(&mut self) -> Story {
-        let story = self.journal.as_mut().map(|journal| journal.story());
-        story
-            .transpose()
-            .map_err(|error| self.lost = Some(error.to_string()))
-            .ok()
-            .flatten()
-            .unwrap_or_default()
+    /// What an order wants, and besides that what the journal knows of other slots after the environment was lost: a slot
+    /// that is half-written must not boot if the running one fails later. So it gets its mark again, where nothing
+    /// is known of it and the running slot is confirmed.
+    pub fn with_half_written(&self, dialect: Dialect, order: &Telling<'_>, wanted: State) -> State {
+        let Standing::Confirmed(active) = wanted.standing() else { return wanted };
+        let active = active.clone();
+        let mut with = wanted.clone();
+        for slot in &mut with.slots {
+            let other = slot.name != active && order.target != Some(&slot.name);
+            if other && slot.mark == Field::Absent && self.story.half_written.contains_key(slot.name.as_str())
+            {
+                slot.mark = Field::Is(Mark::Writing);
+            }
+        }
+        // Where the dialect has no way to say it, the order is what counts.
+        match with != wanted && dialect.express(&with).is_ok() {
+            true => with,
+            false => wanted,
+        }
     }
 
     /// Adds to the order's store what the environment has to say of updates that have failed.
@@ -73,16 +90,16 @@ impl<'a> Records<'a> {
         transaction: &mut Transaction<'_>,
         changes: &mut Vec<Change>,
     ) -> Result<()> {
-        let story = self.story();
+        let story = &self.story;
         self.ended = story.result(&now(before));
         let held = refused::held(transaction.environment());
         // What is confirmed now has not failed for good.
         let on_trial = before.update.as_deref().filter(|_| order.name == "confirm");
         let confirmed = on_trial.map(|update| String::from_utf8_lossy(update).into_owned());
         let allowed = order.allows.or(confirmed.as_deref());
-        let wanted = refused::wanted(settings, &held, &story, before, allowed);
+        let wanted = refused::wanted(settings, &held, story, before, allowed);
         // What fails by this very order is named in the same store: given again, it stores nothing.
-        let wanted = refused::wanted(settings, &wanted, &story, after, allowed);
+        let wanted = refused::wanted(settings, &wanted, story, after, allowed);
         if wanted == held {
             return Ok(());
         }

@@ -14,6 +14,7 @@ pub fn standard() -> Vec<Check> {
     let texts = KERNEL_TROUBLE.map(str::to_owned).to_vec();
     vec![
         Check::new("slot", Kind::Slot),
+        Check::new("migrated", Kind::Migrated),
         Check::new("version", Kind::Version(None)),
         Check::new("clock", Kind::Clock(None)),
         Check::new("kernel-log", Kind::KernelLog(texts)),
@@ -127,11 +128,12 @@ mod tests {
             "etc/required.d/03_own.sh",
             "lib/wanted.d/02_x",
         ];
-        let own = ["slot", "version", "clock", "kernel-log", "watchdog-reset", "failed-units", "mine"];
+        let own =
+            ["slot", "migrated", "version", "clock", "kernel-log", "watchdog-reset", "failed-units", "mine"];
         assert_eq!(names(&settings), [&own[..], &executables].concat());
         let checks = plan(&settings).unwrap();
-        assert_eq!(checks[2].kind, Kind::Clock(Some(1)));
-        let policies: Vec<OnFailure> = checks[10..].iter().map(|check| check.policy.on_failure).collect();
+        assert_eq!(checks[3].kind, Kind::Clock(Some(1)));
+        let policies: Vec<OnFailure> = checks[11..].iter().map(|check| check.policy.on_failure).collect();
         let reboots = [OnFailure::Reboot, OnFailure::Reboot, OnFailure::Degraded];
         assert_eq!(policies, [&[OnFailure::Retry], &reboots[..]].concat());
         settings.standard = false;

@@ -1,5 +1,7 @@
 //! Pure: what all records say together, and which of them still count when the journal begins anew.
 
+use std::collections::BTreeMap;
+
 use super::action::{self, Action};
 use super::event::{Event, Finding, Verdict};
 use super::record::Record;
@@ -32,6 +34,8 @@ pub struct Attempt {
     pub boots: u32,
     /// Whether the order to confirm was about to be stored.
     pub confirming: bool,
+    /// The reason, if an order was about to be stored that gives the update up.
+    pub given_up: Option<String>,
     /// The last decision of the checks.
     pub decision: Option<String>,
     /// Whether the update is to blame, by the last decision.
@@ -96,6 +100,9 @@ pub struct Story {
     pub findings: Vec<Record>,
     /// What fleet servers have ordered, oldest first.
     pub actions: Vec<Action>,
+    /// The slots that are half-written: somebody began to write them, and nobody has said since that they are whole. With
+    /// the number of the record that says so; 0 where it has none yet.
+    pub half_written: BTreeMap<String, u64>,
     /// What was reported already.
     pub reported: Vec<String>,
     /// The checks that the old system failed before the reboot into the trial that goes on.
@@ -130,6 +137,7 @@ impl Attempt {
             tried: false,
             boots: 0,
             confirming: false,
+            given_up: None,
             decision: None,
             blame: true,
             verdict: None,
@@ -176,6 +184,8 @@ impl Story {
             Event::Boot { ref slot, ref update, ref state, finding, .. } => {
                 self.states = vec![state.clone()];
                 self.shutdown = false;
+                // What runs was written whole.
+                self.half_written.remove(slot);
                 if !update.is_empty() {
                     // The journal may be younger than the trial.
                     self.begin(record, slot.clone(), update.clone(), String::new());
@@ -193,6 +203,13 @@ impl Story {
             }
             Event::Shutdown { .. } => self.shutdown = true,
             Event::Order { name, slot, update, state } => {
+                match name.as_str() {
+                    "begin-install" => drop(self.half_written.insert(slot.clone(), record.number)),
+                    "finish-install" | "try" | "mark-good" => drop(self.half_written.remove(&slot)),
+                    _ => {}
+                }
+                let gives_up =
+                    matches!(name.as_str(), "rollback" | "mark-bad").then(|| given_up(&state)).flatten();
                 self.states.push(state);
                 if name == "finish-install" && !update.is_empty() {
                     // Another installer than bootslot's says no more than this.
@@ -203,9 +220,15 @@ impl Story {
                     attempt.tried |=
                         !update.is_empty() && attempt.update == update && name == "finish-install";
                     attempt.confirming |= name == "confirm";
+                    let tried = Some(attempt.update.as_str()).filter(|_| attempt.tried);
+                    let gives_up = gives_up.filter(|(update, _)| Some(update.as_str()) == tried);
+                    attempt.given_up = gives_up.map(|(_, reason)| reason).or(attempt.given_up.take());
                 }
             }
-            Event::Begin { slot, update, version } => self.begin(record, slot, update, version),
+            Event::Begin { slot, update, version } => {
+                self.half_written.insert(slot.clone(), record.number);
+                self.begin(record, slot, update, version);
+            }
             Event::NotInstalled { update, code, error, .. } => {
                 match self.pending_mut().filter(|attempt| attempt.update == update && !attempt.tried) {
                     Some(attempt) => {
@@ -330,7 +353,11 @@ impl Story {
         match now.active == attempt.slot && now.confirmed {
             true if attempt.confirming => ended(Verdict::Confirmed, "confirm"),
             true => ended(Verdict::Confirmed, "by-hand"),
-            false => ended(Verdict::Abandoned, "environment"),
+            // The environment that said so was lost.
+            false => match &attempt.given_up {
+                Some(reason) => ended(Verdict::RolledBack, reason),
+                None => ended(Verdict::Abandoned, "environment"),
+            },
         }
     }
 
@@ -363,7 +390,8 @@ pub(super) fn still_counts(records: &[Record], room: u64) -> impl Iterator<Item 
             "order" | "shutdown" => record.number > boot && count(&mut orders) <= ORDERS,
             "boot" => record.number == boot,
             _ => false,
-        } || attempts.contains(&record.number);
+        } || story.half_written.values().any(|&number| number == record.number)
+            || attempts.contains(&record.number);
         let length = record.to_line().len() as u64;
         let fits = record.number >= from && length <= room;
         if fits || lasts {
@@ -374,6 +402,14 @@ pub(super) fn still_counts(records: &[Record], room: u64) -> impl Iterator<Item 
     let mut kept: Vec<&Record> = kept.collect();
     kept.reverse();
     kept.into_iter()
+}
+
+/// The update that a boot state names as the last that has failed, and the reason: `boot_failed`, which all dialects have.
+fn given_up(state: &str) -> Option<(String, String)> {
+    let failed = state.split(' ').find_map(|word| word.strip_prefix("boot_failed="))?;
+    let mut parts = failed.splitn(3, ':').skip(1).map(str::to_owned);
+    let reason = parts.next()?;
+    parts.next().filter(|update| !update.is_empty()).map(|update| (update, reason))
 }
 
 fn count(so_far: &mut usize) -> usize {

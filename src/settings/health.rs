@@ -200,7 +200,7 @@ impl Policy {
         };
         match kind {
             // They do not change any more in this boot.
-            Kind::Slot | Kind::Version(Some(_)) | Kind::Hardware(..) => {
+            Kind::Slot | Kind::Migrated | Kind::Version(Some(_)) | Kind::Hardware(..) => {
                 Policy { on_failure: OnFailure::RollBack, baseline: false, ..usual }
             }
             Kind::KernelLog(_) => Policy { on_failure: OnFailure::RollBack, ..usual },
@@ -215,12 +215,9 @@ impl Policy {
             Kind::Command(_) | Kind::Executable(_) => {
                 Policy { timeout: Duration::from_secs(60), interval: None, ..usual }
             }
-            Kind::Unit(_)
-            | Kind::Mount(..)
-            | Kind::Node(_)
-            | Kind::Driver(_)
-            | Kind::Certificate(..)
-            | Kind::Migrated => usual,
+            Kind::Unit(_) | Kind::Mount(..) | Kind::Node(_) | Kind::Driver(_) | Kind::Certificate(..) => {
+                usual
+            }
         }
     }
 }

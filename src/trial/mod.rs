@@ -36,7 +36,7 @@ use crate::health::decision::Decision;
 use crate::health::plan::plan;
 use crate::health::watchdog::Feeder;
 use crate::health::{checks, decide_by, run_once, Caller, Report, System};
-use crate::migrate::{self as data_of, MigrateError};
+use crate::migrate as data_of;
 use crate::process::{self, Limits};
 use crate::settings::health::{Check, Kind};
 use crate::settings::Settings;
@@ -92,21 +92,22 @@ impl Trial {
     ///
     /// # Errors
     ///
-    /// Those of [`Device::state`] and [`plan`], and those of [`migrate::status`](crate::migrate::status) where a check
-    /// asks for the migration.
-    pub fn of(
-        device: &mut Device,
-        version: Option<String>,
-        complain: &mut Complain<'_>,
-    ) -> Result<Trial, MigrateError> {
+    /// Those of [`Device::state`] and [`plan`].
+    pub fn of(device: &mut Device, version: Option<String>, complain: &mut Complain<'_>) -> Result<Trial> {
         let settings = device.settings().clone();
         let checks = plan(&settings.health)?;
         let state = device.state()?;
         let on_trial = on_trial(device, &state);
         let migrated = match checks.iter().any(|check| check.kind == Kind::Migrated) {
             true => {
-                let status = data_of::status(&settings.migrate, &facts(device, complain))?;
-                status.map(|status| status.is_ready())
+                match data_of::status(&settings.migrate, &facts(device, complain)) {
+                    Ok(status) => status.map(|status| status.is_ready()),
+                    // What is not known to be ready is not.
+                    Err(error) => {
+                        complain(&error);
+                        Some(false)
+                    }
+                }
             }
             false => None,
         };

@@ -12,7 +12,6 @@ use std::thread;
 use bootslot::health::decision::Decision;
 use bootslot::health::plan::plan;
 use bootslot::health::{checks, reboot, Caller, Event, Roots, System};
-use bootslot::migrate::MigrateError;
 use bootslot::settings::health::Check;
 use bootslot::settings::Settings;
 use bootslot::trial::{Orders, Trial};
@@ -95,7 +94,7 @@ fn make(options: &Health, name: &str) -> Outcome {
 fn decide(options: &Health) -> Outcome {
     let mut device = slots::open(&options.device)?;
     let settings = device.settings().clone();
-    let trial = Trial::of(&mut device, options.update_version.clone(), &mut say).map_err(of_trial)?;
+    let trial = Trial::of(&mut device, options.update_version.clone(), &mut say)?;
     let arguments = trial.arguments(options.device.settings());
     let command = |check: &Check| {
         // This program makes the check. It is found even if its file has been replaced.
@@ -136,14 +135,6 @@ fn decide(options: &Health) -> Outcome {
         Decision::RollBack(_) => leave(options, &settings, ROLLED_BACK),
         Decision::Reboot(_) => leave(options, &settings, ANOTHER_TRY),
         Decision::Wait(_) | Decision::Continue => Err(Failure::Answer(WAITS)),
-    }
-}
-
-/// An error of the library is none of the migration.
-fn of_trial(error: MigrateError) -> Failure {
-    match error {
-        MigrateError::Library(error) => error.into(),
-        error => error.into(),
     }
 }
 
