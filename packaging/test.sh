@@ -194,7 +194,7 @@ healthy() {
     is "reported" grep -q 1.2.3 "$folder/reported"
     is "report ended well" has bootslot-report.service Result success
     is "verify" inside systemd-analyze verify --man=no default.target
-    for each in journal:2.5 migrate:4.0 health:7.5 confirm:2.5 report:3.2 hawkbit:3.6; do
+    for each in journal:2.5 migrate:4.0 health:7.5 confirm:2.5 report:3.2 hawkbit:3.6 baseline:7.6 emergency:7.6; do
         is "hardened: $each" inside systemd-analyze security --threshold="$(tr -d . <<<"${each#*:}")" \
             "bootslot-${each%:*}.service"
         echo "exposure of bootslot-${each%:*}.service: $(sed -n 's/.*level for [^:]*: *//p' "$work/said")"
@@ -272,6 +272,62 @@ required_unit() {
     is "not confirmed" no is_stored slot_B good
     is "visible" has other.service ActiveState failed
 }
+# A mount that fails: WHERE, and the folder of local-fs.target's that takes it in.
+bad_mount() {
+    local name
+    name=$(tr / - <<<"${1#/}").mount
+    printf '[Unit]\nBefore=local-fs.target\n[Mount]\nWhat=/etc/hostname\nWhere=%s\nType=ext4\n' "$1" \
+        >"$layer/etc/systemd/system/$name"
+    mkdir -p "$layer/etc/systemd/system/local-fs.target.$2" "$layer$1"
+    ln -s "../$name" "$layer/etc/systemd/system/local-fs.target.$2"
+}
+# drop UNIT LINE...: in the place of the unit's own.
+drop() {
+    mkdir -p "$layer/etc/systemd/system/$1.service.d"
+    printf '%s\n' '[Service]' "${@:2}" >"$layer/etc/systemd/system/$1.service.d/drop.conf"
+}
+# The data partition can't be mounted: the checks decide all the same.
+no_data() {
+    begin no_data "$stub"
+    bad_mount /var/lib/bootslot wants
+    on
+    given_up 6
+    is "not mounted" has var-lib-bootslot.mount ActiveState failed
+    is "no journal" no has bootslot-journal.service ActiveState active
+    is "no service without its data" no test -e "$folder/used"
+    is "rebooted" test -e "$folder/rebooted"
+    is "old slot next" is_stored active_slot A
+}
+# The boot ends in emergency mode. A trial is left, and nothing else is.
+emergency() {
+    begin emergency "$stub"
+    bad_mount /srv requires
+    drop bootslot-emergency 'ExecStartPre=' 'ExecStart=' 'ExecStart=/bin/touch /case/restarted'
+    on
+    is "emergency" wait_for 20 has emergency.target ActiveState active
+    is "restarted" wait_for 20 test -e "$folder/restarted"
+    off
+    echo "quiet bootslot.slot=A bootslot.script=2" >"$folder/cmdline"
+    rm -f "$folder/restarted"
+    on
+    is "emergency" wait_for 20 has emergency.target ActiveState active
+    is "a system that is not on trial is left alone" wait_for 20 has bootslot-emergency.service Result exec-condition
+    is "not restarted" no test -e "$folder/restarted"
+}
+# At a reboot into an update the old system records what it passes.
+baseline() {
+    begin baseline "$stub" '[[health.check]]' 'name = "no"' 'command = ["false"]'
+    echo "quiet bootslot.slot=A bootslot.script=2" >"$folder/cmdline"
+    # The boot script would have booted B.
+    drop bootslot-confirm 'ExecStart=' 'ExecStart=/bin/true'
+    on
+    is "up" wait_for 25 has bootslot-baseline.service ActiveState active
+    is "not yet" no inside test -e /var/lib/bootslot/baseline
+    is "stopped" inside systemctl stop bootslot-baseline.service
+    is "ended well" has bootslot-baseline.service Result success
+    is "recorded" inside grep -q booted /var/lib/bootslot/baseline
+    is "before all others end" in_order multi-user.target ActiveEnterTimestamp bootslot-baseline.service ActiveEnterTimestamp
+}
 # A shutdown that hangs is forced: a service does not end for 90 seconds.
 forced() {
     begin forced '[[health.check]]' 'name = "no"' 'command = ["false"]' 'on-failure = "roll-back"'
@@ -338,8 +394,8 @@ openrc() { script openrc 'rc-service bootslot start' 'rc-service bootslot status
 busybox() { script busybox 'busybox sh /etc/init.d/S03bootslot start' 'busybox sh /etc/init.d/S03bootslot status'; }
 
 cases=("$@")
-[ ${#cases[@]} -gt 0 ] || cases=(healthy failing hung waiting greenboot migration required_unit forced watchdog
-    openrc busybox)
+[ ${#cases[@]} -gt 0 ] || cases=(healthy failing hung waiting greenboot migration required_unit no_data emergency
+    baseline forced watchdog openrc busybox)
 for one in "${cases[@]}"; do
     began=$SECONDS
     "$one"

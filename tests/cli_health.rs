@@ -377,3 +377,55 @@ fn it_needs_little_memory() {
     let longest = if cfg!(debug_assertions) { 16_384 } else { 8192 };
     assert!((1000..=longest).contains(&peak), "{peak} KiB");
 }
+
+/// A disk that answers no more: here the journal is a pipe that nobody writes to.
+#[test]
+fn a_journal_that_hangs_does_not_keep_a_trial_from_its_end() {
+    let place = place(&ON_TRIAL, "[[health.check]]\nname = \"null\"\ndevice = \"/dev/null\"\n");
+    let settings = String::from_utf8(place.read("bootslot.toml")).unwrap().replace("\"4s\"", "\"2s\"");
+    place.write("bootslot.toml", format!("state = {:?}\n{settings}", place.path("state")).as_bytes());
+    fs::create_dir(place.path("state")).unwrap();
+    let journal = place.path("state/journal");
+    assert!(Command::new("mkfifo").arg(&journal).status().unwrap().success());
+    let before = place.read("env.img");
+    let ran = health(&place, "B", &["--reboot"]);
+    assert_eq!(ran.code, Some(ANOTHER_TRY), "{ran:?}");
+    assert!(ran.err.contains("something hangs"), "{ran:?}");
+    assert!(place.path("rebooted").exists() && place.read("env.img") == before);
+    // A confirmed system is left alone: it is no trial.
+    fs::remove_file(place.path("rebooted")).unwrap();
+    place.write("env.img", &[image(Some(1), &CONFIRMED, SIZE), vec![0xff; SIZE]].concat());
+    let mut child =
+        command(&place, "A", &["--reboot"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    std::thread::sleep(Duration::from_secs(13));
+    let lives = child.try_wait().unwrap().is_none();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(
+        !place.path("rebooted").exists(),
+        "it has rebooted; it {}",
+        if lives { "waits" } else { "has ended" }
+    );
+}
+
+#[test]
+fn who_asks_hears_whether_it_is_a_trial_and_a_record_can_wait_for_one() {
+    let place = place(&ON_TRIAL, "[[health.check]]\nname = \"null\"\ndevice = \"/dev/null\"\n");
+    for (running, code) in [("B", 0), ("A", 1)] {
+        let ran = health(&place, running, &["--on-trial"]);
+        assert_eq!((ran.code, ran.out.as_str()), (Some(code), ""), "{running}: {ran:?}");
+    }
+    // The slot on trial records nothing for itself; the old one records it for the other.
+    health(&place, "B", &["--record", "--pending"]).ok();
+    assert!(!place.path("baseline").exists());
+    health(&place, "A", &["--record", "--pending"]).ok();
+    assert!(place.path("baseline").exists());
+    fs::remove_file(place.path("baseline")).unwrap();
+    place.write("env.img", &[image(Some(1), &CONFIRMED, SIZE), vec![0xff; SIZE]].concat());
+    health(&place, "A", &["--record", "--pending"]).ok();
+    assert!(!place.path("baseline").exists());
+    assert_eq!(health(&place, "A", &["--on-trial"]).code, Some(1));
+    for wrong in [&["--pending"][..], &["--on-trial", "--check"]] {
+        assert_eq!(health(&place, "A", wrong).code, Some(2));
+    }
+}

@@ -471,6 +471,161 @@ fn a_half_written_slot_gets_its_mark_again_after_the_environment_was_lost() {
     }
 }
 
+/// Each line is about the slot that runs, and about the update it names.
+#[test]
+fn the_report_speaks_of_the_slot_that_runs() {
+    let mut life = Life::new();
+    let running = |life: &Life| life.run(&["report"]).ok().lines().next().unwrap().to_owned();
+    assert!(running(&life).ends_with("slot A, version 1.0 (build one), confirmed"), "{}", running(&life));
+    life.install("B", "id1");
+    assert!(
+        running(&life).ends_with("slot A, version 1.0 (build one), good, slot B boots next"),
+        "{}",
+        running(&life)
+    );
+    life.boot();
+    assert!(
+        running(&life).ends_with("slot B, version 1.0 (build one), on trial, 2 tries left"),
+        "{}",
+        running(&life)
+    );
+    life.run(&["rollback", "--reason", "health"]).ok();
+    assert!(
+        running(&life).ends_with("slot B, version 1.0 (build one), given up, slot A boots next"),
+        "{}",
+        running(&life)
+    );
+}
+
+/// A decision was recorded, and never carried out: the tries ran out.
+#[test]
+fn a_decision_that_was_not_carried_out_is_told_as_what_it_was() {
+    for (on_failure, code, says) in [
+        ("reboot", 7, "because the checks asked for another boot each time"),
+        ("wait", 8, "while its checks waited for somebody to decide"),
+    ] {
+        let mut life = Life::new();
+        let check =
+            format!("[[health.check]]\nname = \"fit\"\ncommand = [\"false\"]\non-failure = {on_failure:?}\n");
+        let settings = format!(
+            "state = \"state\"\n[health]\nsettle = \"1s\"\ndeadline = \"2s\"\nstandard = false\n{check}"
+        );
+        life.place.write("bootslot.toml", settings.as_bytes());
+        life.install("B", "id1");
+        for _ in 0..3 {
+            assert_eq!(life.boot(), "as-recorded");
+            let ended = life.run(&["health", "--confirm"]).code;
+            assert!(ended == Some(code) || ended == Some(6), "{on_failure}: {ended:?}");
+        }
+        life.boot();
+        let answers = life.json(&["diagnose"]);
+        let text = answers.to_string();
+        let reason = life.json(&["report"])["update"]["reason"].clone();
+        match reason.as_str() {
+            Some("tries") => assert!(text.contains(says), "{on_failure}: {text}"),
+            other => assert_eq!(other, Some("health"), "{on_failure}: {text}"),
+        }
+        assert!(life.wrong().contains(&"health".to_owned()), "{on_failure}: {:?}", life.wrong());
+    }
+}
+
+/// The environment is lost before the update was ever seen running, and while it was being written.
+#[test]
+fn what_was_lost_with_the_environment_is_no_success() {
+    let mut life = Life::new();
+    life.install("B", "id1");
+    life.place.write("env.img", &vec![0xff; 2 * SIZE]);
+    life.power_on("A");
+    assert_eq!(life.observe(), "environment-lost");
+    let said = life.run(&["diagnose"]).ok();
+    assert!(
+        said.contains("was lost with the environment") && said.contains("was not seen running"),
+        "{said}"
+    );
+    assert!(!said.contains("came up"), "{said}");
+    let mut life = Life::new();
+    life.run(&["begin-install", "B"]).ok();
+    life.run(&["finish-install", "B", "--update", "id1"]).ok();
+    life.run(&["begin-install", "B"]).ok();
+    life.place.write("env.img", &vec![0xff; 2 * SIZE]);
+    life.power_on("A");
+    assert_eq!(life.observe(), "environment-lost");
+    let said = life.run(&["diagnose"]).ok();
+    assert!(said.contains("slot B is half-written") && !said.contains("was written and read back"), "{said}");
+}
+
+/// A power cut between the acknowledgement and its record: the message goes out once more, under the same id.
+#[test]
+fn a_failure_that_was_sent_is_acknowledged_also_after_a_power_cut() {
+    let mut life = Life::new();
+    life.hook();
+    life.install("B", "id1");
+    life.boot();
+    life.run(&["rollback", "--reason", "health"]).ok();
+    life.boot();
+    let journal = life.place.read("state/journal");
+    life.run(&["report", "--send"]).ok();
+    let failed =
+        |life: &Life| life.place.stored().unwrap().iter().any(|record| record.starts_with("boot_failed="));
+    assert!(!failed(&life));
+    // What was recorded last is lost.
+    life.place.write("state/journal", &journal);
+    let sent = life.run(&["report", "--send"]).ok();
+    assert_eq!(sent.lines().count(), 1, "{sent}");
+    assert!(!failed(&life));
+    assert_eq!(life.run(&["report", "--send"]).ok(), "");
+}
+
+/// A report by HTTP: as JSON, until the server has taken it.
+#[cfg(feature = "http")]
+#[test]
+fn a_report_is_posted_until_the_server_has_it() {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/in?token=hunter2", listener.local_addr().unwrap());
+    // The first answer is that it is busy.
+    let server = std::thread::spawn(move || {
+        let answers = ["503 Busy\r\nRetry-After: 0", "204 Fine"];
+        let took = |answer: &str| {
+            let (mut stream, _) = listener.accept().unwrap();
+            let (mut text, mut buf) = (Vec::new(), [0; 4096]);
+            loop {
+                let got = stream.read(&mut buf).unwrap();
+                text.extend(&buf[..got]);
+                let all = String::from_utf8_lossy(&text).into_owned();
+                let Some((head, body)) = all.split_once("\r\n\r\n") else { continue };
+                let length = head
+                    .lines()
+                    .find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+                if body.len() >= length.unwrap_or(0) {
+                    let answer =
+                        format!("HTTP/1.1 {answer}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+                    stream.write_all(answer.as_bytes()).unwrap();
+                    return (head.to_owned(), body.to_owned());
+                }
+            }
+        };
+        answers.map(took)
+    });
+    let mut life = Life::new();
+    life.install("B", "id1");
+    life.boot();
+    life.run(&["rollback", "--reason", "health"]).ok();
+    life.boot();
+    let settings = format!("state = \"state\"\n[report]\nurl = {url:?}\nhooks = \"hooks\"\n");
+    life.place.write("bootslot.toml", settings.as_bytes());
+    let sent = life.run(&["report", "--send", "--retry-for", "20"]).ok();
+    assert!(sent.starts_with("Sent id1.") && !sent.contains("hunter2"), "{sent}");
+    let [busy, taken] = server.join().unwrap();
+    assert_eq!(busy.1, taken.1, "the same message");
+    assert!(
+        taken.0.starts_with("POST /in?token=hunter2 ") && taken.0.to_lowercase().contains("application/json")
+    );
+    let message: Value = serde_json::from_str(&taken.1).unwrap();
+    assert_eq!((&message["kind"], &message["update"]["verdict"]), (&json!("update"), &json!("rolled-back")));
+    assert_eq!(life.run(&["report", "--send"]).ok(), "");
+}
+
 /// The data partition is lost in mid-trial: what the checks say then is told all the same.
 #[test]
 fn a_trial_that_the_journal_does_not_know_of_is_told_from_then_on() {

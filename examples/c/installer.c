@@ -90,7 +90,8 @@ int main(int argc, char **argv)
 		if (code != BOOTSLOT_OK)
 			fprintf(stderr, "installer: %s\n", bootslot_bundle_last_error(bundle));
 		else if (installed.already)
-			printf("version %s is in slot %s, on trial\n", manifest.version, installed.slot);
+			printf("version %s is in slot %s, %s\n", manifest.version, installed.slot,
+				installed.confirmed ? "confirmed" : "on trial");
 		else
 			printf("version %s is in slot %s: %llu bytes written, %llu were there\n", manifest.version, installed.slot,
 				(unsigned long long)installed.written, (unsigned long long)installed.kept);

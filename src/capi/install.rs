@@ -106,15 +106,17 @@ pub struct bootslot_installed {
     pub copied: u64,
     /// What was taken from the bundle: bytes as long as they are there.
     pub fetched: u64,
-    /// It was there and on trial already. Nothing was done.
+    /// It was there already, on trial or confirmed. Nothing was done.
     pub already: bool,
+    /// It runs and was confirmed before: no reboot is needed.
+    pub confirmed: bool,
     /// For later versions: zero.
-    pub reserved: [u8; 7],
+    pub reserved: [u8; 6],
 }
 
 // SAFETY: zero bytes are numbers, false and NULL pointers.
 unsafe impl Sized1 for bootslot_installed {
-    const FIRST: usize = end_of!(Self, reserved: [u8; 7]);
+    const FIRST: usize = end_of!(Self, reserved: [u8; 6]);
 }
 
 /// A bundle that was opened, and not for a look only.
@@ -226,7 +228,8 @@ exports! { EXPORTS:
                     copied: done.done.copied,
                     fetched: done.done.fetched,
                     already: done.already,
-                    reserved: [0; 7],
+                    confirmed: done.confirmed,
+                    reserved: [0; 6],
                 };
                 write_sized(installed, &ours)?;
             }

@@ -132,15 +132,21 @@ impl Device {
     /// The record of a boot, and what is left of the one before; none where all is as it was.
     fn new_boot(&self, story: &Story, state: &State, finding: Finding, slot: &str, events: &mut Vec<Event>) {
         let System { version, build, watchdog_reset } = System::ask(&self.desk.settings);
+        let reset = if watchdog_reset { "watchdog" } else { "" };
+        // Many chips call each reset one of the watchdog: what is so at each boot is told once.
         let as_before = story.boot.as_ref().is_some_and(|(_, boot)| {
-            let Event::Boot { slot: old_slot, version: old_version, build: old_build, .. } = boot else {
+            let Event::Boot {
+                slot: old_slot, version: old_version, build: old_build, reset: old_reset, ..
+            } = boot
+            else {
                 return false;
             };
             [old_slot.as_str(), old_version, old_build] == [slot, &version, &build]
+                && (old_reset == reset || reset.is_empty())
         });
         let on_trial = !matches!(state.standing(), Standing::Confirmed(_));
         let quiet = finding == Finding::AsRecorded && as_before && !on_trial && story.pending().is_none();
-        if quiet && !watchdog_reset {
+        if quiet {
             return;
         }
         if on_trial || story.pending().is_some() || finding != Finding::AsRecorded || watchdog_reset {
@@ -165,7 +171,7 @@ impl Device {
             finding,
             version,
             build,
-            reset: if watchdog_reset { "watchdog".into() } else { String::new() },
+            reset: reset.into(),
             announced: story.shutdown,
         });
     }

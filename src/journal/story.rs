@@ -240,14 +240,21 @@ impl Story {
                 }
             }
             Event::Check { baseline: true, name, .. } => self.baseline.push(name),
-            Event::Check { .. } | Event::Migration { .. } => {
+            Event::Check { .. } => {
                 if let Some(attempt) = self.pending_mut() {
                     attempt.evidence.push(record.clone());
                 }
             }
-            Event::Evidence { .. } => {
-                // It is often found only when the trial is over.
+            // They often come only when the trial is over: the old system puts its data back, and finds what the kernel
+            // has kept of the boot before.
+            Event::Migration { .. } => {
                 if let Some(attempt) = self.attempts.last_mut() {
+                    attempt.evidence.push(record.clone());
+                }
+            }
+            Event::Evidence { ref slot, .. } => {
+                let of = |attempt: &&mut Attempt| slot.is_empty() || attempt.slot == *slot;
+                if let Some(attempt) = self.attempts.last_mut().filter(of) {
                     attempt.evidence.push(record.clone());
                 }
             }
@@ -380,6 +387,8 @@ pub(super) fn still_counts(records: &[Record], room: u64) -> impl Iterator<Item 
     let attempts: Vec<u64> = story.attempts.iter().rev().take(2).map(|attempt| attempt.number).collect();
     let from = attempts.iter().copied().filter(|&number| number > 0).min().unwrap_or(u64::MAX);
     let boot = last("boot", 0).map_or(0, |boot| boot.number);
+    // A finding lasts until somebody has heard of it.
+    let findings = story.unreported();
     let (mut results, mut orders, mut steps, mut room) = (0, 0, 0, room);
     // The newest first: they count most. What is short and lasts does not compete with what is long.
     let kept = records.iter().rev().filter(|record| {
@@ -388,7 +397,7 @@ pub(super) fn still_counts(records: &[Record], room: u64) -> impl Iterator<Item 
             "result" | "allowed" | "reported" => count(&mut results) <= 2 * RESULTS,
             "action" => count(&mut steps) <= action::STEPS,
             "order" | "shutdown" => record.number > boot && count(&mut orders) <= ORDERS,
-            "boot" => record.number == boot,
+            "boot" => record.number == boot || findings.contains(&record.number.to_string()),
             _ => false,
         } || story.half_written.values().any(|&number| number == record.number)
             || attempts.contains(&record.number);

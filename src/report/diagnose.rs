@@ -136,6 +136,17 @@ fn write_target(story: &Story, status: &Status, closes: bool) -> Answer {
             format!("Slot {} is being written, or its installation was cut: it does not boot.", slot.name),
             "bootslot install BUNDLE",
         ),
+        // Its mark may have been lost with the environment.
+        (Some(attempt), None) if story.half_written.contains_key(&attempt.slot) => Answer::new(
+            QUESTION,
+            State::Wrong,
+            format!(
+                "The installation of {} has not ended: slot {} is half-written.",
+                what(attempt),
+                attempt.slot
+            ),
+            "bootslot install BUNDLE",
+        ),
         (Some(attempt), None) => {
             let because = format!("{} was written and read back.", what(attempt));
             Answer::new(QUESTION, State::Fine, because, "")
@@ -188,11 +199,11 @@ fn boot(story: &Story, status: &Status) -> Answer {
     };
     let (slot, seen) = (&attempt.slot, attempt.boots > 0);
     let failed = attempt.verdict == Some(Verdict::RolledBack);
-    let decided = attempt.decision.is_some();
     let mut answer = match (failed, seen, attempt.reason.as_str()) {
-        (true, _, "environment") => {
+        (false, _, "environment") => {
+            let came = if seen { "It had come up." } else { "It was not seen running." };
             let because =
-                format!("The trial of slot {slot} was lost with the environment: it was not decided.");
+                format!("The trial of slot {slot} was lost with the environment: it was not decided. {came}");
             Answer::new(QUESTION, State::Unknown, because, "")
         }
         (true, _, "load") => {
@@ -205,11 +216,16 @@ fn boot(story: &Story, status: &Status) -> Answer {
             );
             Answer::new(QUESTION, State::Wrong, because, "look at the kernel's console while it boots")
         }
-        (true, true, "tries") if !decided => {
+        (true, true, "tries") => {
             let times = attempt.boots;
-            let because = format!(
-                "Slot {slot} came up {times} times, and its tries were used up before anybody decided."
-            );
+            let but = match attempt.decision.as_deref() {
+                None => "before anybody decided",
+                Some("healthy" | "degraded") => "before the checks' decision to keep it was stored",
+                Some("roll-back") => "before the checks' decision against it was stored",
+                Some("reboot") => "because the checks asked for another boot each time",
+                Some(_) => "while its checks waited for somebody to decide",
+            };
+            let because = format!("Slot {slot} came up {times} times, and its tries were used up {but}.");
             Answer::new(QUESTION, State::Wrong, because, "bootslot journal")
         }
         (false, false, _) if attempt.verdict.is_none() => {
@@ -247,7 +263,18 @@ fn health(story: &Story) -> Answer {
             (State::Wrong, "The checks have decided against it.", "bootslot health --check")
         }
         _ if attempt.reason == "user" => (State::Wrong, "Somebody ordered the rollback.", ""),
-        (Some("reboot"), None) => (State::Wrong, "The checks have failed, and use another try.", ""),
+        (Some("roll-back"), _) => {
+            (State::Wrong, "The checks have decided against it.", "bootslot health --check")
+        }
+        (Some("reboot"), Some(Verdict::RolledBack)) => {
+            (State::Wrong, "The checks have failed in each of its boots.", "bootslot health --check")
+        }
+        (Some("reboot"), _) => (State::Wrong, "The checks have failed, and use another try.", ""),
+        (Some("wait"), Some(Verdict::RolledBack)) => (
+            State::Wrong,
+            "The checks waited for somebody, and nobody has decided.",
+            "bootslot health --check",
+        ),
         (Some("wait"), None) => (
             State::Wrong,
             "The checks wait: somebody has to decide.",

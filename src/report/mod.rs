@@ -12,10 +12,10 @@ mod send;
 pub use diagnose::{diagnose, Answer, State as AnswerState};
 pub use send::{outgoing, sent, About, Message};
 
-use crate::device::{Device, Refused, System};
+use crate::device::{Device, Refused, Status, System};
 use crate::error::Result;
 use crate::journal::{Attempt, Event, Story, Verdict};
-use crate::slot::Standing;
+use crate::slot::{Mark, Role, Standing};
 
 /// What is known of a device and its last update.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +25,8 @@ pub struct Report {
     pub compatible: String,
     /// The slot that runs; empty where that is unknown.
     pub slot: String,
-    /// How the active slot stands: `confirmed`, `on trial, 2 tries left`, `over`.
+    /// How the slot that runs stands: `confirmed`, `on trial, 2 tries left`, `over`; where another one boots next, also
+    /// that: `good, slot B boots next`.
     pub standing: String,
     /// The version of the running system, as it says itself.
     pub version: String,
@@ -58,11 +59,7 @@ impl Report {
         Ok(Report {
             compatible: settings.update.compatible.unwrap_or_default(),
             slot: status.running.as_ref().map(ToString::to_string).unwrap_or_default(),
-            standing: match status.state.standing() {
-                Standing::Confirmed(_) => "confirmed".into(),
-                Standing::Trial { left, .. } => format!("on trial, {left} tries left"),
-                Standing::Over(_) => "over".into(),
-            },
+            standing: standing(&status),
             version,
             build,
             update: story.attempts.last().cloned(),
@@ -76,6 +73,30 @@ impl Report {
             journal,
         })
     }
+}
+
+/// How the slot that runs stands. Where that is unknown, how the active one does.
+fn standing(status: &Status) -> String {
+    let state = &status.state;
+    let (active, stands) = match state.standing() {
+        Standing::Confirmed(slot) => (Some(slot), "confirmed".to_owned()),
+        Standing::Trial { slot, left } => (Some(slot), format!("on trial, {left} tries left")),
+        Standing::Over(slot) => (slot, "over".into()),
+    };
+    let Some((running, active)) =
+        status.running.as_ref().ok().zip(active).filter(|(one, other)| one != other)
+    else {
+        return stands;
+    };
+    let role = state.slot(running).map(|slot| slot.role);
+    let stands = match state.mark(running) {
+        _ if role == Some(Role::LastResort) => "the last resort",
+        Some(Mark::Good) => "good",
+        Some(Mark::Failed) => "given up",
+        Some(Mark::Writing) => "being written",
+        None => "not confirmed",
+    };
+    format!("{stands}, slot {active} boots next")
 }
 
 /// The story, or why there is none.

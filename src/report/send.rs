@@ -53,17 +53,18 @@ fn messages(story: &Story) -> Vec<Message> {
 ///
 /// # Errors
 ///
-/// [`Error::Io`](crate::Error::Io) of the journal: it will be sent again. Those of [`Device::acknowledge`]: the journal
-/// has it.
+/// [`Error::Io`](crate::Error::Io) of the journal, and those of [`Device::acknowledge`]: it will be sent again.
 pub fn sent(device: &mut Device, message: &Message, to: &str) -> Result<()> {
-    if let Some(journal) = device.journal() {
-        journal.append(&[Event::Reported { what: message.id.clone(), to: to.to_owned() }])?;
+    // In this order: what a power cut leaves undone is sent again, under the same id, and then done.
+    if let About::Update(attempt) = &message.about {
+        let failed = device.state()?.last_failure();
+        let of_it = failed.is_some_and(|failure| failure.update == attempt.update.as_bytes());
+        if attempt.verdict == Some(Verdict::RolledBack) && of_it {
+            device.acknowledge()?;
+        }
     }
-    let About::Update(attempt) = &message.about else { return Ok(()) };
-    let failed = device.state()?.last_failure();
-    let of_it = failed.is_some_and(|failure| failure.update == attempt.update.as_bytes());
-    if attempt.verdict == Some(Verdict::RolledBack) && of_it {
-        device.acknowledge()?;
+    match device.journal() {
+        Some(journal) => journal.append(&[Event::Reported { what: message.id.clone(), to: to.to_owned() }]),
+        None => Ok(()),
     }
-    Ok(())
 }

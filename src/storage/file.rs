@@ -125,7 +125,18 @@ impl Medium for FileMedium {
         }
         match sys::punch_hole(&self.file, offset, len) {
             // Before Linux 4.9 on block devices, and on many file systems and disks.
-            Err(error) if sys::is_unsupported(&error) => program_zeros(self, offset, len),
+            Err(error) if sys::is_unsupported(&error) => {
+                let end = offset + len;
+                let mut at = offset;
+                while at < end {
+                    let piece = (end - at).min(WRITTEN_ALONG);
+                    program_zeros(self, at, piece)?;
+                    // Or all of it would be in memory at once.
+                    self.write_along(at, piece)?;
+                    at += piece;
+                }
+                Ok(())
+            }
             result => result,
         }
     }

@@ -8,6 +8,7 @@
 //! | MTD device | UBI | `mtd_num` in sysfs |
 //! | | JFFS2 and its like | the table of mounts |
 //! | | a block device on it (`mtdblock`) | that one is opened with `O_EXCL`, and stays so |
+//! | what the kernel claims for nobody: a regular file, MTD without `mtdblock` | another installation | a record lock of it (`F_OFD_SETLK`), which stays. Its flock is a writer's: see `storage::exclusive` |
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
@@ -17,6 +18,7 @@ use std::path::Path;
 use super::error::{Result, UpdateError};
 use crate::storage::ubi::UbiVolume;
 use crate::storage::ubi_image::VolumeOpener;
+use crate::sys::flock;
 
 /// Major number of `/dev/mtdblock*` (MTD_BLOCK_MAJOR of linux/mtd/mtd.h); JFFS2 mounts have it, too.
 const MTD_BLOCK: u32 = 31;
@@ -36,6 +38,26 @@ pub(super) fn block(device: &Path, target: &Path) -> Result<File> {
         Some(libc::EBUSY) => in_use(target, &format!("{} on it is in use", device.display())),
         _ => failed(target, "claiming it", error),
     })
+}
+
+/// Claims what the kernel claims for nobody, against other installations. Where the file system knows no locks, or the
+/// target can't be written, there is nothing to claim.
+///
+/// # Errors
+///
+/// [`UpdateError::InUse`].
+pub(super) fn locked(target: &Path) -> Result<Option<File>> {
+    let open = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+        .open(target);
+    let Ok(file) = open else { return Ok(None) };
+    match flock::try_record_lock(&file) {
+        Ok(true) => Ok(Some(file)),
+        Ok(false) => Err(in_use(target, "another installation writes to it")),
+        Err(_) => Ok(None),
+    }
 }
 
 /// Where the kernel tells who uses what.
@@ -180,6 +202,29 @@ mod tests {
         is_in_use(claim(&jffs2(4), 5), "mounted on /data");
         assert!(claim(&jffs2(40), 40).unwrap().is_none());
         assert!(claim(&jffs2(3), 44).unwrap().is_none());
+    }
+
+    #[test]
+    fn two_installations_into_one_file_are_refused_and_its_writers_are_not() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let first = locked(file.path()).unwrap();
+        assert!(first.is_some());
+        is_in_use_at(file.path(), locked(file.path()));
+        // The writer of the first one takes the file's flock, and gives it back.
+        let writer = OpenOptions::new().write(true).open(file.path()).unwrap();
+        assert!(flock::try_flock(&writer).unwrap());
+        drop(writer);
+        is_in_use_at(file.path(), locked(file.path()));
+        drop(first);
+        assert!(locked(file.path()).unwrap().is_some());
+        assert!(locked(Path::new("/")).unwrap().is_none());
+    }
+
+    #[track_caller]
+    fn is_in_use_at(target: &Path, claimed: Result<Option<File>>) {
+        let error = claimed.unwrap_err();
+        assert_eq!(error.code(), 17);
+        assert_eq!(error.to_string(), format!("{}: another installation writes to it", target.display()));
     }
 
     #[test]

@@ -169,6 +169,75 @@ impl UpdateError {
             UpdateError::Changed(_) => 24,
         }
     }
+
+    /// What to do, in a phrase; empty where the error itself says it. Commands are those of `bootslot`.
+    pub fn advice(&self) -> &'static str {
+        match self {
+            UpdateError::Device(_) | UpdateError::Cancelled => "",
+            UpdateError::BelowFloor { .. } => {
+                "take a newer bundle; only a recovery bundle is installed below it"
+            }
+            UpdateError::Read { .. } => "give the same command again when it can be read",
+            UpdateError::Format(_) => {
+                "build or fetch the bundle again: bootslot bundle inspect BUNDLE looks at it"
+            }
+            UpdateError::Untrusted(_) => {
+                "sign it with a key that this device trusts: bootslot bundle verify BUNDLE"
+            }
+            UpdateError::Incompatible { .. } => {
+                "take the bundle for this device, or mend [update] compatible"
+            }
+            UpdateError::Revision { .. } => "take the bundle for this revision, or mend [update] revision",
+            UpdateError::FailedBefore(_) => {
+                "take a newer bundle; bootslot allow ID, or --again, tries this one once more"
+            }
+            UpdateError::DoesNotFit(_) => "make the image smaller, or name the part in the settings",
+            UpdateError::InUse { .. } => "unmount it, or end the program that uses it",
+            UpdateError::NoRoom { .. } => "make room there",
+            UpdateError::OldImage { .. } => "take the full bundle",
+            UpdateError::Damaged { .. } => "fetch the bundle again, and give the same command",
+            UpdateError::Changed(_) => "give the same command again: it takes the bundle that is there now",
+            UpdateError::Medium { .. } => "look at the kernel's log; the same command goes on",
+            UpdateError::ReadBack { .. } => "the medium is not sound: replace it, or install to another slot",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 3 to 5 and 23 say themselves what to do, or nothing is to be done.
+    #[test]
+    fn each_refusal_of_a_bundle_says_what_to_do() {
+        let text = String::new;
+        let io = || io::Error::other("x");
+        let all = [
+            UpdateError::BelowFloor { version: text(), floor: text() },
+            UpdateError::Read { offset: 0, error: io() },
+            UpdateError::Format(text()),
+            UpdateError::Untrusted(Untrusted::Unsigned),
+            UpdateError::Incompatible { bundle: text(), device: text() },
+            UpdateError::Revision { bundle: text(), device: text() },
+            UpdateError::FailedBefore(Refused::default()),
+            UpdateError::DoesNotFit(text()),
+            UpdateError::InUse { path: "x".into(), reason: text() },
+            UpdateError::NoRoom { path: text(), free: 0, needed: 1 },
+            UpdateError::OldImage { part: text(), reason: text() },
+            UpdateError::Damaged { part: text(), offset: 0 },
+            UpdateError::Medium { path: "x".into(), offset: 0, step: "x", error: io() },
+            UpdateError::ReadBack { path: "x".into(), offset: 0 },
+            UpdateError::Changed(text()),
+        ];
+        let mut codes: Vec<u8> = all.iter().map(UpdateError::code).collect();
+        codes.push(UpdateError::Cancelled.code());
+        codes.sort_unstable();
+        assert_eq!(codes, (9..=24).collect::<Vec<_>>());
+        assert!(all.iter().all(|error| !error.advice().is_empty()));
+        // No two of them are the same.
+        let advice: std::collections::BTreeSet<_> = all.iter().map(UpdateError::advice).collect();
+        assert_eq!(advice.len(), all.len());
+    }
 }
 
 /// Why no signature counts.

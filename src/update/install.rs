@@ -26,6 +26,7 @@ use crate::error::Error;
 use crate::floor::Change;
 use crate::settings::Settings;
 use crate::slot::{Mark, Name, Role, Standing, State};
+use crate::storage::Access;
 use crate::version::compare;
 
 /// Whether an update has failed before was asked already, of more than the boot state.
@@ -38,7 +39,7 @@ pub struct Options {
     pub target: Option<Name>,
     /// How often it may boot without being confirmed; `None`: as the settings say.
     pub tries: Option<u8>,
-    /// Installs an update that has failed here before.
+    /// Installs an update that has failed here before, or that is on trial already: all of it is looked at again.
     pub again: bool,
     /// Looks at everything and changes nothing.
     pub dry_run: bool,
@@ -106,7 +107,8 @@ pub fn install(
 ) -> Result<Installed> {
     let bundle = bundle.borrow_mut();
     let installed = install_lent(device, bundle, parts, options, listener);
-    if let Err(error) = &installed {
+    // What only looks leaves nothing behind.
+    if let Some(error) = installed.as_ref().err().filter(|_| !options.dry_run) {
         device.not_installed(options.target.as_ref(), &bundle.id(), error.code(), &error.to_string());
     }
     installed
@@ -147,7 +149,8 @@ fn install_lent(
     if let Some(refused) = refused.filter(|_| !options.again) {
         return Err(UpdateError::FailedBefore(refused));
     }
-    let already = there.as_ref() == Some(&target);
+    // What is there is believed, unless it is to be installed again.
+    let already = there.as_ref() == Some(&target) && !options.again;
     let mut installed = Installed { slot: target, id, already, confirmed: false, done: Done::default() };
     if already {
         return Ok(installed);
@@ -165,7 +168,9 @@ fn install_lent(
         plans.push(Plan::make(image, places.target, places.running, report)?);
     }
     if options.dry_run {
-        plans.iter().zip(&work).for_each(|(plan, (image, _))| installed.done += plan.sum(image));
+        for (plan, (image, places)) in plans.iter().zip(&work) {
+            installed.done += plan.sum(image, &mut places.target.view(Access::Read)?);
+        }
         return Ok(installed);
     }
     if source.is_dear() {

@@ -61,11 +61,25 @@ impl Plan {
     pub fn make(image: &Image<'_>, place: &Part, running: Option<&Part>, report: Report<'_>) -> Result<Plan> {
         let mut plan = Plan::all_from_bundle(image);
         let mut old = place.view(Access::Read)?;
+        // Both places are looked at one after the other: each one is a share of the image.
+        let beside = match (&image.payload.against, running) {
+            (Some(_), _) => image.payload.size,
+            (None, Some(running)) => running.view(Access::Read).map_or(0, |view| view.readable()),
+            (None, None) => 0,
+        };
+        let mut look = Look {
+            report,
+            size: image.payload.size,
+            of: image.payload.size + beside,
+            at: 0,
+            found: Done::default(),
+        };
         // After a sync that failed there are bytes in the page cache that are not on the medium, and never will be.
         old.drop_cache().map_err(|error| place.failed("dropping the page cache", 0, error))?;
         if holds_some(image, &mut old) {
-            plan.find_in_place(image, &mut old, report)?;
+            plan.find_in_place(image, &mut old, &mut look)?;
         }
+        look.at = image.payload.size;
         if is_written_whole(&old.geometry()) {
             plan.whole = plan.is_all_in_place(image, &mut old);
             if plan.whole {
@@ -74,8 +88,8 @@ impl Plan {
             plan.origins.fill(BUNDLE);
         }
         match (&image.payload.against, running) {
-            (Some(against), _) => plan.check_old(image, against, running, report)?,
-            (None, Some(running)) => plan.find_in_running(image, running, report)?,
+            (Some(against), _) => plan.check_in_old(image, against, running, &mut look)?,
+            (None, Some(running)) => plan.find_in_running(image, running, &mut look)?,
             (None, None) => {}
         }
         Ok(plan)
@@ -108,13 +122,28 @@ impl Plan {
         old: Option<&Part>,
         report: Report<'_>,
     ) -> Result<()> {
+        let size = image.payload.size;
+        self.check_in_old(
+            image,
+            against,
+            old,
+            &mut Look { report, size, of: size, at: 0, found: Done::default() },
+        )
+    }
+
+    fn check_in_old(
+        &self,
+        image: &Image<'_>,
+        against: &Against,
+        old: Option<&Part>,
+        look: &mut Look<'_>,
+    ) -> Result<()> {
         let missing = |reason| UpdateError::OldImage { part: image.payload.part.clone(), reason };
         let Some(part) = old else {
             return Err(missing("it is not known which slot runs, or it has no such part".into()));
         };
         let mut view = part.view(Access::Read).map_err(|error| missing(error.to_string()))?;
         let mut bytes = Vec::new();
-        let mut done = Done::default();
         for entry in image.table.entries() {
             if let (Some(old), Origin::Bundle) = (entry.old, self.origin(entry.number)) {
                 bytes.resize(old.len as usize, 0);
@@ -131,9 +160,7 @@ impl Plan {
                     )));
                 }
             }
-            let before = done.all;
-            done.all += entry.len;
-            tell(report, before, done)?;
+            look.past(entry.len)?;
         }
         Ok(())
     }
@@ -167,14 +194,20 @@ impl Plan {
         ranges
     }
 
-    /// What there is to do, in bytes.
-    pub fn sum(&self, image: &Image<'_>) -> Done {
+    /// What there is to do, in bytes, at a place that holds this.
+    pub fn sum(&self, image: &Image<'_>, place: &mut View) -> Done {
         let mut done = Done::default();
         for entry in image.table.entries() {
             done.all += entry.len;
             match self.origin(entry.number) {
-                _ if entry.kind == Kind::Zeros && !self.whole => done.written += entry.len,
-                _ if entry.kind == Kind::Zeros => done.kept += entry.len,
+                _ if entry.kind == Kind::Zeros => {
+                    // A volume that can only be written whole takes its zeros with all else.
+                    let there = self.whole || !is_written_whole(&place.geometry());
+                    match there && place.holds_zeros(entry.offset, entry.len) {
+                        true => done.kept += entry.len,
+                        false => done.written += entry.len,
+                    }
+                }
                 Origin::Place => done.kept += entry.len,
                 Origin::Running(_) => {
                     done.written += entry.len;
@@ -190,24 +223,21 @@ impl Plan {
         done
     }
 
-    fn find_in_place(&mut self, image: &Image<'_>, old: &mut View, report: Report<'_>) -> Result<()> {
+    fn find_in_place(&mut self, image: &Image<'_>, old: &mut View, look: &mut Look<'_>) -> Result<()> {
         let mut bytes = Vec::new();
-        let mut done = Done::default();
         for entry in image.table.entries() {
             if entry.kind != Kind::Zeros && is_there(image, old, entry, &mut bytes) {
                 self.set(entry.number, PLACE);
-                done.kept += entry.len;
+                look.found.kept += entry.len;
             }
-            let before = done.all;
-            done.all += entry.len;
-            tell(report, before, done)?;
+            look.past(entry.len)?;
         }
         Ok(())
     }
 
     /// Cuts the running slot in the way in which the image was cut, and looks for the chunks that are still missing. What
     /// can't be read there is fetched: an update may be what mends the slot.
-    fn find_in_running(&mut self, image: &Image<'_>, running: &Part, report: Report<'_>) -> Result<()> {
+    fn find_in_running(&mut self, image: &Image<'_>, running: &Part, look: &mut Look<'_>) -> Result<()> {
         let missing =
             |entry: &Entry| entry.kind != Kind::Zeros && self.origin(entry.number) == Origin::Bundle;
         let mut wanted: Vec<(Digest, usize)> = image
@@ -222,11 +252,10 @@ impl Plan {
         wanted.sort_unstable();
         let Ok(view) = running.view(Access::Read) else { return Ok(()) };
         let mut chunker = Chunker::new(Reader { view, at: 0 }, Sizes { average: image.payload.average });
-        let mut done = Done::default();
+        let mut at = 0;
         while let Ok(Some(piece)) = chunker.next_piece() {
-            let before = done.all;
-            match piece {
-                Piece::Zeros(len) => done.all += len,
+            let len = match piece {
+                Piece::Zeros(len) => len,
                 Piece::Chunk(chunk) => {
                     let digest = sha256(chunk);
                     let first = wanted.partition_point(|(other, _)| *other < digest);
@@ -236,23 +265,46 @@ impl Plan {
                         .iter()
                         .take_while(|(other, _)| *other == digest);
                     for (_, number) in same {
-                        self.set(*number, before);
-                        done.copied += chunk.len() as u64;
+                        self.set(*number, at);
+                        look.found.copied += chunk.len() as u64;
                     }
-                    done.all += chunk.len() as u64;
+                    chunk.len() as u64
                 }
-            }
-            tell(report, before, done)?;
+            };
+            at += len;
+            look.past(len)?;
         }
         Ok(())
     }
 }
 
-/// Tells it each MiB.
-fn tell(report: Report<'_>, before: u64, done: Done) -> Result<()> {
-    match before >> 20 != done.all >> 20 && report(done) == ControlFlow::Break(()) {
-        true => Err(UpdateError::Cancelled),
-        false => Ok(()),
+/// How far a look at one or two places is. Who hears of it hears of one image.
+struct Look<'a> {
+    report: Report<'a>,
+    /// Bytes of the image.
+    size: u64,
+    /// Bytes of all places.
+    of: u64,
+    /// Bytes of them that were looked at.
+    at: u64,
+    /// What was found.
+    found: Done,
+}
+
+impl Look<'_> {
+    /// So many bytes more. It is told each MiB.
+    fn past(&mut self, len: u64) -> Result<()> {
+        let before = self.at;
+        self.at = (self.at + len).min(self.of);
+        if before >> 20 == self.at >> 20 {
+            return Ok(());
+        }
+        let share = u128::from(self.size) * u128::from(self.at) / u128::from(self.of.max(1));
+        let all = u64::try_from(share).unwrap_or(self.size);
+        match (self.report)(Done { all, ..self.found }) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(UpdateError::Cancelled),
+        }
     }
 }
 

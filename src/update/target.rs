@@ -73,14 +73,19 @@ impl Parts for Settings {
                 "the bundle has an image for {part:?}, and the settings name no such part of slot {slot}"
             )));
         };
+        if let Some((other, part)) = taken(self, slot, path) {
+            let reason = format!("slot {other} has it as well, by another name: {}", part.display());
+            return Err(UpdateError::InUse { path: path.to_path_buf(), reason });
+        }
         let others = Others { mountinfo: &self.mountinfo, sysfs: &self.sysfs };
         let (opener, claim): (Box<dyn OpenMedium>, _) = match find(path, &self.sysfs)? {
-            Found::File => (Box::new(FileOpener::with_sysfs(path, &self.sysfs)), None),
+            Found::File => (Box::new(FileOpener::with_sysfs(path, &self.sysfs)), claim::locked(path)?),
             Found::Block => {
                 (Box::new(FileOpener::with_sysfs(path, &self.sysfs)), Some(claim::block(path, path)?))
             }
             Found::Mtd(number) => {
                 let claim = number.map(|number| others.claim_mtd(path, number)).transpose()?.flatten();
+                let claim = claim.map_or_else(|| claim::locked(path), |claim| Ok(Some(claim)))?;
                 (Box::new(mtd(path, &self.sysfs)), claim)
             }
             Found::Volume(volume) => (Box::new(others.claim_volume(path, volume)?), None),
@@ -97,6 +102,20 @@ impl Parts for Settings {
         };
         Some(Part { name: part.to_owned(), path: path.to_path_buf(), opener, claim: None })
     }
+}
+
+/// The slot that has the same device under another path, and that path. UBI volumes that are given by their names have no
+/// node to compare: the kernel keeps a second one from opening them.
+fn taken<'a>(settings: &'a Settings, slot: &Name, path: &Path) -> Option<(&'a Name, &'a Path)> {
+    let identity = |path: &Path| {
+        let meta = fs::metadata(path).ok()?;
+        let node = meta.file_type().is_block_device() || meta.file_type().is_char_device();
+        Some(if node { (node, meta.rdev(), 0) } else { (node, meta.dev(), meta.ino()) })
+    };
+    let ours = identity(path)?;
+    let roots = settings.devices.iter().map(|(slot, path)| (slot, path.as_path()));
+    let parts = settings.parts.iter().map(|((slot, _), path)| (slot, path.as_path()));
+    roots.chain(parts).find(|(other, path)| *other != slot && identity(path) == Some(ours))
 }
 
 /// What a path of the settings names.

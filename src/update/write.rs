@@ -234,6 +234,9 @@ fn go_on(report: &mut dyn FnMut(Done) -> ControlFlow<()>, done: Done) -> Result<
     }
 }
 
+/// So many zeros are one step, so that progress is heard of in between, and it can be cancelled.
+const ZEROS: u64 = 64 << 20;
+
 /// Where an image goes, and where parts of it may be.
 #[derive(Clone, Copy)]
 pub(crate) struct Places<'a> {
@@ -251,6 +254,8 @@ struct Filler<'a> {
     old: Option<View>,
     running: Option<(&'a Part, View)>,
     entries: Entries<'a>,
+    /// What is left of a long run of zeros.
+    zeros: Option<Entry>,
     decoder: Decoder,
     /// The last bytes of the image before the batch.
     history: Vec<u8>,
@@ -270,6 +275,7 @@ impl<'a> Filler<'a> {
             old: None,
             running: None,
             entries: image.table.entries(),
+            zeros: None,
             decoder: Decoder::new(),
             history: Vec::new(),
             frame: Vec::new(),
@@ -296,7 +302,11 @@ impl<'a> Filler<'a> {
         let lead = batch.bytes.len();
         let (mut first, mut zeros) = (true, 0);
         while batch.bytes.len() < lead + self.image.full() && zeros == 0 {
-            let Some(entry) = self.entries.next() else { break };
+            let Some(mut entry) = self.zeros.take().or_else(|| self.entries.next()) else { break };
+            if entry.kind == Kind::Zeros && entry.len > ZEROS {
+                self.zeros = Some(Entry { offset: entry.offset + ZEROS, len: entry.len - ZEROS, ..entry });
+                entry.len = ZEROS;
+            }
             if first {
                 batch.start = entry.offset - lead as u64;
                 first = false;

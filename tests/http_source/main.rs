@@ -357,6 +357,10 @@ fn each_status_says_what_it_means() {
     let server = Server::new(|asked| good(asked, &[]));
     let mut source = HttpSource::new(&server.url("/b"), options()).unwrap();
     assert!(read(&mut source, 0..10).unwrap_err().to_string().contains("end of file"));
+    // Nor where the server knows no ranges.
+    let server = Server::new(|_| Answer::new("200 OK"));
+    let mut source = HttpSource::new(&server.url("/b"), options()).unwrap();
+    assert!(read(&mut source, 0..10).unwrap_err().to_string().contains("end of file"));
 }
 
 #[test]

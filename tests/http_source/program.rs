@@ -1,6 +1,7 @@
 //! `bootslot` with the address of a bundle.
 
 use std::fs;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -135,6 +136,112 @@ fn a_bundle_that_changes_leaves_a_slot_that_never_boots() {
     let ran = bootslot(&place, &[&["status"], DEVICE].concat());
     println!("{}", ran.out);
     assert!(ran.out.contains("being written"), "{ran:?}");
+}
+
+/// The server has sent a part, and says nothing more.
+#[test]
+fn an_installation_that_is_told_to_end_ends_in_order_and_goes_on_later() {
+    let (place, image, bundle) = place();
+    for signal in ["-INT", "-TERM", "-HUP"] {
+        let (copy, sent) = (bundle.clone(), Arc::new(AtomicUsize::new(0)));
+        let counted = Arc::clone(&sent);
+        let server = Server::new(move |asked| {
+            let len = asked.range(copy.len()).len();
+            if counted.fetch_add(len, Ordering::SeqCst) < copy.len() / 2 {
+                return good(asked, &copy);
+            }
+            good(asked, &copy).cut(len / 2, Then::Silence)
+        });
+        let mut command = place.command("bootslot");
+        command.env("no_proxy", "*").args(["install", &server.url("/b"), "--json"]).args(DEVICE);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        while sent.load(Ordering::SeqCst) < bundle.len() / 2 {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+        let ended = child.wait_with_output().unwrap();
+        let out = String::from_utf8_lossy(&ended.stdout).into_owned();
+        assert_eq!(ended.status.code(), Some(23), "{signal}: {out}");
+        let last: serde_json::Value = serde_json::from_str(out.lines().last().unwrap()).unwrap();
+        assert_eq!((&last["event"], &last["code"]), (&"failed".into(), &23.into()), "{signal}: {last}");
+    }
+    let copy = bundle.clone();
+    let server = Server::new(move |asked| good(asked, &copy));
+    let ran = bootslot(&place, &[&["install", &server.url("/b")], DEVICE].concat());
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(fs::read(place.path("b.img")).unwrap().starts_with(&image));
+}
+
+/// Two paths, one device: the other slot's is not written, whatever it is called.
+#[test]
+fn a_part_that_another_slot_has_by_another_name_is_refused() {
+    let (place, _, _) = place();
+    let before = fs::read(place.path("a.img")).unwrap();
+    std::os::unix::fs::symlink("a.img", place.path("other.img")).unwrap();
+    let settings = fs::read_to_string(place.path("bootslot.toml")).unwrap();
+    place.write("bootslot.toml", settings.replace("b.img", "other.img").as_bytes());
+    let ran = bootslot(&place, &[&["install", "b.bundle"], DEVICE].concat());
+    assert_eq!(ran.code, Some(17), "{ran:?}");
+    assert!(ran.err.contains("slot A has it as well, by another name: a.img"), "{ran:?}");
+    assert_eq!(fs::read(place.path("a.img")).unwrap(), before);
+    let ran = bootslot(&place, &[&["next"], DEVICE].concat());
+    assert!(ran.out.starts_with("Slot A boots"), "{ran:?}");
+}
+
+/// The running slot's part is larger than the image, and is looked at as well.
+#[test]
+fn progress_never_passes_the_image_and_never_goes_back() {
+    let (place, image, bundle) = place();
+    place.write("a.img", &[&image[..image.len() / 2], &random(3 * image.len())[..]].concat());
+    place.write("b.img", &[&image[..1000], &random(image.len())[1000..], &[0; 9999]].concat());
+    let server = Server::new(move |asked| good(asked, &bundle));
+    let ran = bootslot(&place, &[&["install", &server.url("/b"), "--json"], DEVICE].concat());
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let mut before = (String::new(), 0);
+    let mut looks = 0;
+    for line in ran.out.lines().filter(|line| line.contains("\"progress\"")) {
+        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        let (phase, done) = (event["phase"].as_str().unwrap().to_owned(), event["done"].as_u64().unwrap());
+        assert!(done <= event["bytes"].as_u64().unwrap(), "{event}");
+        assert!(before.0 != phase || before.1 <= done, "{event} after {before:?}");
+        looks += usize::from(phase == "looking");
+        before = (phase, done);
+    }
+    assert!(looks > 0, "{}", ran.out);
+}
+
+/// What an installation would find done is what a dry run tells, runs of zeros included.
+#[test]
+fn a_dry_run_tells_what_would_be_written_and_fetched_and_leaves_nothing_behind() {
+    let (place, image, _) = place();
+    let dry = |says: &[&str]| {
+        let ran = bootslot(&place, &[&["install", "b.bundle", "--dry-run"], DEVICE].concat());
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        for text in says {
+            assert!(ran.out.contains(text), "{text}: {ran:?}");
+        }
+    };
+    let len = image.len();
+    dry(&["can be installed to slot B", &format!("{len} bytes: {len} to write, 0 are there already")]);
+    place.write("b.img", &[&image[..], &[0; 4096]].concat());
+    dry(&[&format!("{len} bytes: 0 to write, {len} are there already, 0 to fetch")]);
+    // What a dry run finds wrong is in no journal.
+    let settings = fs::read_to_string(place.path("bootslot.toml")).unwrap();
+    let other = format!("state = \"state\"\n{}", settings.replace("\"board\"", "\"other\""));
+    place.write("bootslot.toml", other.as_bytes());
+    let ran = bootslot(&place, &[&["install", "b.bundle", "--dry-run"], DEVICE].concat());
+    assert_eq!(ran.code, Some(13), "{ran:?}");
+    let diagnosed = |place: &Place| bootslot(place, &[&["diagnose"], DEVICE].concat()).out;
+    assert!(!diagnosed(&place).contains("was not installed"), "{}", diagnosed(&place));
+    // What an installation finds wrong is, also where it finds no bundle at all.
+    place.write("no.bundle", &[0; 4096]);
+    for (bundle, code) in [("b.bundle", 13), ("no.bundle", 11)] {
+        let ran = bootslot(&place, &[&["install", bundle], DEVICE].concat());
+        assert_eq!(ran.code, Some(code), "{ran:?}");
+        let why = ran.err.trim_start_matches("bootslot install: ").split(" (").next().unwrap().to_owned();
+        assert!(ran.err.trim_end().ends_with(')'), "it says what to do: {ran:?}");
+        assert!(diagnosed(&place).contains(&why), "{why}: {}", diagnosed(&place));
+    }
 }
 
 #[test]

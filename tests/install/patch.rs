@@ -203,7 +203,8 @@ fn the_running_slot_changes_after_it_was_looked_at() {
         &rig,
         &Options::default(),
         &mut |now| {
-            if now.phase == Phase::Looking && now.done.all > first.len && !changed {
+            // The target is looked at in the first half, the old image in the second.
+            if now.phase == Phase::Looking && now.done.all > now.size / 2 && !changed {
                 rig.part("A", "root").preload(first.offset as usize, &[0]);
                 changed = true;
             }

@@ -8,12 +8,15 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
 use std::thread;
+use std::time::Duration;
 
+use bootslot::device::Device;
 use bootslot::health::decision::Decision;
 use bootslot::health::plan::plan;
 use bootslot::health::{checks, reboot, Caller, Event, Roots, System};
 use bootslot::settings::health::Check;
 use bootslot::settings::Settings;
+use bootslot::slot::Standing;
 use bootslot::trial::{Orders, Trial};
 use clap::Args;
 
@@ -34,6 +37,14 @@ pub struct Health {
     /// Run each check once and record what the system that runs now passes; call this before the reboot into an update
     #[arg(long, conflicts_with_all = ["confirm", "reboot"])]
     record: bool,
+
+    /// With --record: only if the next boot tries another slot
+    #[arg(long, requires = "record")]
+    pending: bool,
+
+    /// Say by the exit code whether the slot that runs is on trial; nothing else is done
+    #[arg(long, conflicts_with_all = ["check", "record", "confirm", "reboot"])]
+    on_trial: bool,
 
     /// Confirm the slot if it is healthy
     #[arg(long)]
@@ -94,6 +105,17 @@ fn make(options: &Health, name: &str) -> Outcome {
 fn decide(options: &Health) -> Outcome {
     let mut device = slots::open(&options.device)?;
     let settings = device.settings().clone();
+    let on_trial = is_on_trial(&mut device)?;
+    if options.on_trial {
+        return if on_trial { Ok(()) } else { Err(Failure::Answer(NO)) };
+    }
+    if options.pending && !tries_another(&mut device)? {
+        return Ok(());
+    }
+    let leaving = Leaving { reboot: options.reboot, force: options.force };
+    if on_trial {
+        leaving.in_any_case(&settings);
+    }
     let trial = Trial::of(&mut device, options.update_version.clone(), &mut say)?;
     let arguments = trial.arguments(options.device.settings());
     let command = |check: &Check| {
@@ -120,7 +142,7 @@ fn decide(options: &Health) -> Outcome {
     if let Some(ended) = trial.nothing_to_decide(&mut device)? {
         print(&shown::no_trial(&ended.says, options.device.json))?;
         return match ended.leave {
-            true => leave(options, &settings, ROLLED_BACK),
+            true => leaving.leave(&settings, ROLLED_BACK),
             false => Ok(()),
         };
     }
@@ -132,8 +154,8 @@ fn decide(options: &Health) -> Outcome {
     decided.carry_out(&mut device, orders, &mut say)?;
     match decision {
         Decision::Healthy | Decision::Degraded(_) => Ok(()),
-        Decision::RollBack(_) => leave(options, &settings, ROLLED_BACK),
-        Decision::Reboot(_) => leave(options, &settings, ANOTHER_TRY),
+        Decision::RollBack(_) => leaving.leave(&settings, ROLLED_BACK),
+        Decision::Reboot(_) => leaving.leave(&settings, ANOTHER_TRY),
         Decision::Wait(_) | Decision::Continue => Err(Failure::Answer(WAITS)),
     }
 }
@@ -153,22 +175,68 @@ fn hear(event: Event<'_>, quiet: bool) {
     }
 }
 
-/// Reboots, if that is allowed. The exit code tells of the decision.
-fn leave(options: &Health, settings: &Settings, code: u8) -> Outcome {
-    if !options.reboot {
-        return Err(Failure::Answer(code));
+/// Whether the slot that runs is on trial. Where that is unknown, it is not this that says so.
+fn is_on_trial(device: &mut Device) -> Outcome<bool> {
+    let running = device.running().cloned();
+    let state = device.state()?;
+    Ok(running.is_some_and(|running| state.is_on_trial(&running) && !state.is_confirmed(&running)))
+}
+
+/// Whether the next boot tries another slot than the one that runs.
+fn tries_another(device: &mut Device) -> Outcome<bool> {
+    let running = device.running().cloned();
+    Ok(match device.state()?.standing() {
+        Standing::Trial { slot, .. } => running.as_ref() != Some(slot),
+        Standing::Confirmed(_) | Standing::Over(_) => false,
+    })
+}
+
+/// How the machine is left, if it is to be left.
+#[derive(Clone, Copy)]
+struct Leaving {
+    reboot: bool,
+    force: bool,
+}
+
+impl Leaving {
+    /// Reboots, if that is allowed. The exit code tells of the decision.
+    fn leave(self, settings: &Settings, code: u8) -> Outcome {
+        if !self.reboot {
+            return Err(Failure::Answer(code));
+        }
+        let command = reboot::command(&settings.health);
+        if self.force {
+            reboot::stay();
+        }
+        if let Err(error) = reboot::ask(&command) {
+            complain(PROGRAM, format_args!("{error}"));
+        }
+        if self.force {
+            thread::sleep(settings.health.reboot_limit);
+            complain(PROGRAM, format_args!("the reboot hangs: it is forced now"));
+            complain(PROGRAM, format_args!("it can't be forced: {}", reboot::force()));
+        }
+        Err(Failure::Answer(code))
     }
-    let command = reboot::command(&settings.health);
-    if options.force {
-        reboot::stay();
+
+    /// A disk that does not answer can hold up what is around the checks: the journal, the state of the data. So there is
+    /// an end to a trial that does not depend on it. It comes when the decision should be carried out long since, and
+    /// uses a try.
+    fn in_any_case(self, settings: &Settings) {
+        if !self.reboot {
+            return;
+        }
+        let settings = settings.clone();
+        // What is stored after the decision takes its time on a slow medium.
+        let slack = settings.health.reboot_limit.max(Duration::from_secs(10));
+        thread::spawn(move || {
+            thread::sleep(settings.health.deadline.saturating_add(slack));
+            complain(
+                PROGRAM,
+                format_args!("there is no decision after the deadline, something hangs: rebooting"),
+            );
+            let _ = self.leave(&settings, ANOTHER_TRY);
+            std::process::exit(ANOTHER_TRY.into());
+        });
     }
-    if let Err(error) = reboot::ask(&command) {
-        complain(PROGRAM, format_args!("{error}"));
-    }
-    if options.force {
-        thread::sleep(settings.health.reboot_limit);
-        complain(PROGRAM, format_args!("the reboot hangs: it is forced now"));
-        complain(PROGRAM, format_args!("it can't be forced: {}", reboot::force()));
-    }
-    Err(Failure::Answer(code))
 }

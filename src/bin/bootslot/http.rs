@@ -11,7 +11,6 @@ use clap::Args;
 use serde_json::json;
 
 use crate::outcome::{complain, print_event, read_input, Failure, Outcome};
-use crate::progress::is_watched;
 
 /// The options of a download.
 #[derive(Args)]
@@ -99,7 +98,7 @@ fn tell(now: &Waiting<'_>, json: bool) {
             "failed": now.failed,
         });
         let _ = print_event(&event);
-    } else if is_watched() && now.is_first {
+    } else if now.is_first {
         complain("bootslot", format_args!("{}; next attempt in {seconds:.0} s", now.reason));
     }
 }

@@ -3,10 +3,11 @@
 use std::ops::ControlFlow;
 
 use bootslot::slot::Name;
-use bootslot::update::{self, Bundle, Installed};
+use bootslot::update::{self, Bundle, Installed, UpdateError};
 use clap::Args;
 use serde_json::json;
 
+use crate::interrupt::Interrupt;
 use crate::origin::Origin;
 use crate::outcome::{print, print_event, with_last_event, Outcome};
 use crate::progress::Progress;
@@ -49,7 +50,15 @@ pub fn run(options: &Install) -> Outcome {
 fn install(options: &Install) -> Outcome {
     let mut device = slots::open(&options.device)?;
     let keys = options.trust.keyring(&device.settings().update, &[])?;
-    let bundle = Bundle::open(options.origin.open(options.device.json)?, &keys)?;
+    let interrupt = Interrupt::heard();
+    let source = options.origin.open_until(&interrupt, options.device.json)?;
+    let bundle = Bundle::open(source, &keys).map_err(|error| {
+        // A server that is away is no bundle that was refused.
+        if !options.dry_run && !matches!(error, UpdateError::Read { .. } | UpdateError::Cancelled) {
+            device.not_installed(options.target.as_ref(), "", error.code(), &error.to_string());
+        }
+        error
+    })?;
     let version = bundle.manifest.version.clone();
     let mut progress = Progress::new(options.device.json);
     let chosen = update::Options {
@@ -62,7 +71,10 @@ fn install(options: &Install) -> Outcome {
     let settings = device.settings().clone();
     let result = update::install(&mut device, bundle, &settings, &chosen, &mut |now| {
         progress.show(&now);
-        ControlFlow::Continue(())
+        match interrupt.is_set() {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
     });
     progress.end();
     let installed = result?;
@@ -80,13 +92,32 @@ fn done_text(installed: &Installed, version: &str, dry_run: bool) -> String {
             format!("Already done, nothing stored: version {version} ({id}) is in slot {slot}, {stands}\n")
         }
         (false, true) => {
-            format!("Nothing was changed: version {version} ({id}) can be installed to slot {slot}\n")
+            format!(
+                "Nothing was changed: version {version} ({id}) can be installed to slot {slot}\n\
+                 {} bytes: {} to write{}, {} are there already, {} to fetch\n",
+                done.all,
+                done.written,
+                of_running(done.copied),
+                done.kept,
+                done.fetched
+            )
         }
         (false, false) => format!(
             "Version {version} ({id}) is in slot {slot}, read back, and on trial from the next boot on\n\
-             {} bytes: {} written, {} were there already\n",
-            done.all, done.written, done.kept
+             {} bytes: {} written{}, {} were there already\n",
+            done.all,
+            done.written,
+            of_running(done.copied),
+            done.kept
         ),
+    }
+}
+
+/// What the running slot has saved.
+fn of_running(copied: u64) -> String {
+    match copied {
+        0 => String::new(),
+        copied => format!(" ({copied} of them from the running slot)"),
     }
 }
 

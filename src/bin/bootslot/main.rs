@@ -26,6 +26,8 @@ mod health_report;
 mod http;
 #[cfg(all(feature = "cli", feature = "update"))]
 mod install;
+#[cfg(all(feature = "cli", feature = "update"))]
+mod interrupt;
 #[cfg(feature = "cli")]
 mod journal;
 #[cfg(all(feature = "cli", feature = "health"))]

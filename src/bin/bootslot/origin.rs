@@ -7,6 +7,7 @@ use bootslot::update::bundle::manifest::is_part;
 use bootslot::update::source::{FileSource, Source, StreamSource};
 use clap::Args;
 
+use crate::interrupt::Interrupt;
 use crate::outcome::Outcome;
 
 /// The bundle and how it is fetched.
@@ -23,20 +24,28 @@ pub struct Origin {
 impl Origin {
     /// Opens the bundle; `json` says how waits are told.
     pub fn open(&self, json: bool) -> Outcome<Box<dyn Source>> {
+        self.open_until(&Interrupt::default(), json)
+    }
+
+    /// The same; what waits for a server then ends as soon as this is set.
+    pub fn open_until(&self, interrupt: &Interrupt, json: bool) -> Outcome<Box<dyn Source>> {
         match self.bundle.to_str() {
             Some("-") => Ok(Box::new(StreamSource::new(io::stdin()))),
-            Some(address) if address.contains("://") => self.fetch(address, json),
+            Some(address) if address.contains("://") => self.fetch(address, interrupt, json),
             _ => Ok(Box::new(FileSource::open(&self.bundle)?)),
         }
     }
 
     #[cfg(feature = "http")]
-    fn fetch(&self, address: &str, json: bool) -> Outcome<Box<dyn Source>> {
-        Ok(Box::new(self.http.source(address, json)?))
+    fn fetch(&self, address: &str, interrupt: &Interrupt, json: bool) -> Outcome<Box<dyn Source>> {
+        let source = self.http.source(address, json)?;
+        let canceller = source.canceller();
+        interrupt.then(move || canceller.cancel());
+        Ok(Box::new(source))
     }
 
     #[cfg(not(feature = "http"))]
-    fn fetch(&self, _address: &str, _json: bool) -> Outcome<Box<dyn Source>> {
+    fn fetch(&self, _address: &str, _interrupt: &Interrupt, _json: bool) -> Outcome<Box<dyn Source>> {
         Err(crate::outcome::Failure::Usage(
             "this program was built without the feature `http`, and can't fetch a bundle from a server: \
              download it, and give it as a file or on standard input"

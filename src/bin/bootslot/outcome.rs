@@ -120,8 +120,16 @@ pub fn finish(program: &str, outcome: Outcome) -> ExitCode {
         ),
         Failure::Usage(message) => complain(program, format_args!("{message} (try --help)")),
         Failure::Error(error) => complain(program, format_args!("{error}")),
+        #[cfg(all(feature = "cli", feature = "update"))]
+        // The workshop's commands are no installation.
+        Failure::Update(error) if program == crate::bundle::PROGRAM => {
+            complain(program, format_args!("{error}"))
+        }
         #[cfg(feature = "update")]
-        Failure::Update(error) => complain(program, format_args!("{error}")),
+        Failure::Update(error) => match error.advice() {
+            "" => complain(program, format_args!("{error}")),
+            advice => complain(program, format_args!("{error} ({advice})")),
+        },
         #[cfg(feature = "health")]
         Failure::Migrate(error) => complain(program, format_args!("{error}")),
     }
@@ -147,7 +155,12 @@ pub fn with_last_event(outcome: Outcome, prints_events: bool) -> Outcome {
             // Where the output can't be written, there is nobody to tell.
             Failure::Output(_) | Failure::Answer(_) | Failure::Undefined(_) => return outcome,
         };
-        let _ = print_event(&serde_json::json!({ "event": "failed", "code": code(failure), "error": error }));
+        let mut event = serde_json::json!({ "event": "failed", "code": code(failure), "error": error });
+        let advice = if let Failure::Update(error) = failure { error.advice() } else { "" };
+        if !advice.is_empty() {
+            event["advice"] = advice.into();
+        }
+        let _ = print_event(&event);
     }
     outcome
 }

@@ -50,9 +50,15 @@ impl Progress {
                 self.bar = Some(bar);
             }
             if let Some(bar) = &self.bar {
-                if now.done.kept > 0 {
-                    bar.set_prefix(format!(", {} there already", indicatif::HumanBytes(now.done.kept)));
+                let mut saved = String::new();
+                for (bytes, what) in
+                    [(now.done.kept, "there already"), (now.done.copied, "from the running slot")]
+                {
+                    if bytes > 0 {
+                        saved.push_str(&format!(", {} {what}", indicatif::HumanBytes(bytes)));
+                    }
                 }
+                bar.set_prefix(saved);
                 bar.set_position(now.done.all);
             }
         }

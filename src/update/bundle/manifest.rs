@@ -245,6 +245,7 @@ impl Manifest {
         let build = self.build.iter().map(|build| ("build", build));
         let texts =
             texts.into_iter().chain(self.revisions.iter().map(|text| ("revisions", text))).chain(build);
+        let texts = texts.chain(self.free.iter().map(|(path, _)| ("path", path)));
         for (key, value) in texts {
             if value.len() > 255 || value.chars().any(char::is_control) {
                 return Err(format!("{key} is longer than 255 bytes, or not in one line"));
@@ -441,6 +442,7 @@ mod tests {
             ("\"2.3.1~rc1\"", "\"2.3 1\"", "not made of"),
             ("\"2.3.1~rc1\"", "\"\"", "version is empty"),
             ("of today", "of\\ntoday", "not in one line"),
+            ("\"/", "\"/\\u001b", "not in one line"),
             ("floor = \"2.3\"", "floor = \"\"", "the floor"),
             ("floor = \"2.3\"", "floor = \"2 3\"", "the floor"),
             ("floor = \"2.3\"", "floor = \"2.3.1\"", "above the version"),

@@ -312,6 +312,8 @@ impl HttpSource {
         let length = answer.header(name::CONTENT_LENGTH).and_then(content_length);
         let range = answer.header(name::CONTENT_RANGE).and_then(ContentRange::parse);
         let (bytes, total) = match (answer.status, range) {
+            // An empty file.
+            (200, _) if length == Some(0) && self.version.is_none() => return Err(Trouble::End),
             (200, _) => (0..length.unwrap_or(u64::MAX), length),
             (206, Some(ContentRange { bytes: Some(bytes), total })) => (bytes, total),
             (206, _) => return never("the server does not say which bytes it sends".into()),
@@ -344,7 +346,7 @@ impl HttpSource {
             None => self.version = Some(now),
         }
         if bytes.start > at || bytes.end <= at {
-            let (first, last) = (bytes.start, bytes.end - 1);
+            let (first, last) = (bytes.start, bytes.end.saturating_sub(1));
             return never(format!("asked for the bytes from {at} on, the server sends {first} to {last}"));
         }
         self.sends_all |= bytes.start < at || answer.status == 200;
