@@ -2,6 +2,8 @@
 
 #![allow(dead_code)]
 
+pub mod values;
+
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
