@@ -2,6 +2,7 @@
 
 #![allow(dead_code)]
 
+pub mod rules;
 pub mod values;
 
 use std::io::{Read, Write};
