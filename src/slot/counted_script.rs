@@ -112,6 +112,10 @@ impl Run {
         {
             *ustate = b"3".to_vec();
         }
+        // It was on trial, so it was written whole, whatever was left from that.
+        if self.counted.recovery_status.as_deref() == Some(b"in_progress") {
+            self.counted.recovery_status = None;
+        }
         self.counted.activate(other);
         self.save(machine);
         self.steps.push(Step::FellBack(other.clone(), None));
