@@ -211,6 +211,7 @@ const OTHERS: &[&str] = &[
     "A change of equal length in a 128 KiB environment writes 1 KiB",
     "then a minute's wait",
     "a minute's wait, a reset, and the next round",
+    "the board's recovery, a minute's wait, a reset",
     "no slot name of 7 or 15 characters",
     "`bootslot_scratch` of 15 characters",
 ];

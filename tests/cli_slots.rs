@@ -521,6 +521,7 @@ fn a_conversion_is_shown_as_json_changes_nothing_then_and_is_one_store() {
         json!({
             "settings": "rauc",
             "reader": "bootmeth",
+            "told": null,
             "environment": [{ "dialect": "native", "by": ["active_slot", "boot_success", "boot_try_count"] }],
             "odd": [],
         })

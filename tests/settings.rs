@@ -100,8 +100,12 @@ fn every_error_says_where_and_what() {
         ("\ntries = 10", "2:9: tries are 1 to 9"),
         ("tries = \"3\"", "1:9: invalid type: string \"3\", expected i64"),
         ("dialect = \"rauc2\"", "1:11: there is no dialect \"rauc2\"; known: native, rauc, mender, bootcount"),
-        ("dialect = \"rauc\"\nreader = \"mender\"", "2:10: \"mender\" does not read the dialect rauc; known: contrib, bootmeth"),
+        ("dialect = \"rauc\"\nreader = \"mender\"", "2:10: \"mender\" does not read the dialect rauc; known: contrib, bootmeth, bootslot-rauc, bootslot-rauc-uncounted"),
         ("reader = \"contrib\"", "1:10: \"contrib\" does not read the dialect native; known: script"),
+        (
+            "dialect = \"rauc\"\nreader = \"bootslot-rauc\"\n[[slot]]\nname = \"A\"",
+            "1:11: bootslot's own script for RAUC's variables has two to four slots",
+        ),
         ("dialect = \"rauc\"\ntries = 6", "1:11: with the dialect rauc tries are 1 to 5: more are a confirmed slot"),
         ("dialect = \"rauc\"\nhardened = true", "1:11: `hardened` and `script` are the dialect native's, not rauc's"),
         ("dialect = \"rauc\"\nscript = 2", "1:11: `hardened` and `script` are the dialect native's, not rauc's"),

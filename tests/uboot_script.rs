@@ -17,16 +17,16 @@ use std::time::Instant;
 
 use bootslot::slot::dialect::native;
 use bootslot::slot::{guarded_boot, next_boot, Board, Chosen, Machine, Name, Script, State, LOADS};
-use uboot_console::{records, root, u_boot, Build, UBoot, NEW, OLD};
+use uboot_console::values::{
+    as_the_old_parser_compares, crc, escape, observed, odd_values, unescape, Event, Exported,
+};
+use uboot_console::{records, root, rules, u_boot, Build, UBoot, NEW, OLD};
 
 /// Where exports go in the RAM of QEMU's board.
 const EXPORT_AT: usize = 0x4100_0000;
 
 /// The last resort of the boards that have one.
 const LAST_RESORT: &str = "R";
-
-/// The variables as U-Boot would store them.
-type Exported = BTreeMap<Vec<u8>, Vec<u8>>;
 
 /// One environment and what the machine does.
 #[derive(Debug, Clone)]
@@ -46,16 +46,6 @@ struct Case {
     recovery: bool,
     /// It is `bootslot_guard` that runs, since U-Boot has counted too many boots.
     guarded: bool,
-}
-
-/// What a boot shows: each store with the CRC of the environment, then how it ends.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Event {
-    Save(u32),
-    /// The CRC of `bootargs` and `slot`.
-    Boot(u32),
-    Recovery,
-    Reset,
 }
 
 #[test]
@@ -94,52 +84,13 @@ fn the_boot_script_does_what_next_boot_says_in_the_modern_parser() {
     compare(NEW, "modern", Script::V2, cases());
 }
 
-/// The modern parser allocates one byte too few for `variable=value` of each turn of a `for`
-/// (`run_list` in `common/cli_hush_upstream.c`). U-Boot's malloc rounds up to 8 bytes past a multiple of 16
-/// where `size_t` has 64 bits, to 4 past a multiple of 8 where it has 32: a request of just that
-/// many bytes has no room for the last one.
 #[test]
-fn no_loop_overflows_in_the_modern_parser() {
-    let overflows = |variable: &str, value: &str| {
-        let request = variable.len() + value.len() + 1;
-        (request >= 24 && request % 16 == 8) || (request >= 12 && request % 8 == 4)
-    };
-    assert!(overflows("bs_round", "Rescue_90123456"), "seen to destroy the heap of a 64-bit U-Boot");
-    let mut turns = 0;
+fn no_loop_overflows_in_the_modern_parser_and_no_shell_variable_is_set_to_nothing() {
     let both = [script(Script::V2, false), script(Script::V2, true)].concat();
-    for (name, text) in both.iter().filter(|(name, _)| name.starts_with("bootslot")) {
-        let text = String::from_utf8(text.clone()).unwrap();
-        for list in text.split("for ").skip(1) {
-            let (variable, items) = list.split_once(" in ").unwrap();
-            let items = items.split(';').next().unwrap();
-            // The names of slots, as most boards have them, stand for the lists that are known in U-Boot only.
-            for item in items.split_whitespace().filter(|item| !item.starts_with('$')).chain(["A", "B"]) {
-                assert!(!overflows(variable, item), "{name}: for {variable} in {item}");
-                turns += 1;
-            }
-        }
-    }
+    let turns = rules::turns_that_do_not_overflow(&both);
     assert!(turns > 40, "{turns} turns found in the script");
-}
-
-/// Before U-Boot 2023.07 `variable=` alone is an error, and the variable keeps its value.
-#[test]
-fn no_shell_variable_is_set_to_nothing() {
-    let (mut set, mut empty) = (0, vec![]);
-    for (name, text) in [script(Script::V2, false), script(Script::V2, true)].concat() {
-        let text = String::from_utf8(text).unwrap();
-        for (variable, value) in text.split_whitespace().filter_map(|word| word.split_once('=')) {
-            set += usize::from(variable.starts_with("bs_"));
-            if variable.starts_with("bs_")
-                && value.trim_end_matches(';').trim_matches('"').is_empty()
-                && value != "\""
-            {
-                empty.push(format!("{name}: {variable}={value}"));
-            }
-        }
-    }
+    let set = rules::assignments_of_something(&both);
     assert!(set > 100, "{set} assignments found in the script");
-    assert!(empty.is_empty(), "{empty:?}");
 }
 
 fn compare(build: Build, parser: &str, version: Script, mut cases: Vec<Case>) {
@@ -235,25 +186,6 @@ fn expected(
     twin.events
 }
 
-/// In a comparison the old parser takes pairs of single quotes and escaping backslashes out of a value:
-/// it calls `'A'` and `A\` equal to `A`, which the twin and the modern parser do not.
-fn as_the_old_parser_compares(value: &[u8]) -> Vec<u8> {
-    let quotes = value.iter().filter(|&&byte| byte == b'\'').count();
-    if quotes % 2 == 1 || value.iter().any(u8::is_ascii_whitespace) {
-        return value.to_vec();
-    }
-    let mut seen = unescape(value);
-    if seen.last() == Some(&b'\\') {
-        seen.pop();
-    }
-    seen.retain(|&byte| byte != b'\'');
-    // Nothing left is no name either, but the variable is there, and the script may have to delete it.
-    if seen.is_empty() {
-        return value.to_vec();
-    }
-    seen
-}
-
 struct Twin<'a> {
     case: &'a Case,
     state: State,
@@ -297,42 +229,6 @@ impl Machine for Twin<'_> {
     fn has_recovery(&self) -> bool {
         self.case.recovery
     }
-}
-
-/// CRC of what `env export -t` makes of these variables: sorted lines and a NUL. Unlike `-b` it is as
-/// long as it has to be; a newline in a value has a backslash.
-fn crc(variables: &Exported) -> u32 {
-    let mut bytes = Vec::new();
-    for (name, value) in variables {
-        let value = value.split(|&byte| byte == b'\n').collect::<Vec<_>>().join(&b"\\\n"[..]);
-        bytes.extend([&name[..], b"=", &value, b"\n"].concat());
-    }
-    bytes.push(0);
-    crc32fast::hash(&bytes)
-}
-
-/// The events in U-Boot's output, up to the boot of a slot.
-fn observed(said: &str) -> Vec<Event> {
-    let mut events = Vec::new();
-    let mut lines = said.lines().map(str::trim_end);
-    let crc = |line: Option<&str>| -> u32 {
-        let line = line.unwrap_or_default();
-        let (_, crc) = line.split_once("==> ").unwrap_or_else(|| panic!("no CRC in {line:?} of\n{said}"));
-        u32::from_str_radix(crc, 16).unwrap()
-    };
-    while let Some(line) = lines.next() {
-        match line {
-            "T-SAVE" => events.push(Event::Save(crc(lines.next()))),
-            "T-BOOT" => {
-                events.push(Event::Boot(crc(lines.next())));
-                return events;
-            }
-            "T-RECOVERY" => events.push(Event::Recovery),
-            "T-RESET" => events.push(Event::Reset),
-            _ => {}
-        }
-    }
-    events
 }
 
 /// The variables that tell the replaced commands what to do in this case.
@@ -418,23 +314,6 @@ fn script(version: Script, last_resort: bool) -> Vec<(String, Vec<u8>)> {
     ];
     variables.extend(commands.map(|(name, value)| (name.to_owned(), value.into_bytes())));
     variables
-}
-
-/// U-Boot's escapes when it imports and exports (`himport_r`, `hexport_r` in `lib/hashtable.c`).
-fn unescape(stored: &[u8]) -> Vec<u8> {
-    let mut value = Vec::new();
-    let mut rest = stored.iter().copied().peekable();
-    while let Some(byte) = rest.next() {
-        value.push(match (byte, rest.peek()) {
-            (b'\\', Some(_)) => rest.next().unwrap(),
-            _ => byte,
-        });
-    }
-    value
-}
-
-fn escape(value: &[u8]) -> Vec<u8> {
-    value.iter().flat_map(|&byte| [b'\\', byte][usize::from(byte != b'\\')..].to_vec()).collect()
 }
 
 /// Every combination of states, odd values in every variable, and what machines do to them.
@@ -536,146 +415,6 @@ fn cases() -> Vec<Case> {
         }
     }
     all.cases
-}
-
-fn odd_values() -> Vec<Vec<u8>> {
-    let texts = [
-        " ",
-        "A ",
-        " A",
-        "AA",
-        "a",
-        "Z",
-        "C",
-        "A B",
-        "1 ",
-        " 1",
-        "01",
-        "0x1",
-        "1;",
-        "10",
-        "11",
-        "-1",
-        "+1",
-        "1.0",
-        "x",
-        "= x",
-        "x = x",
-        "x -o x",
-        "1 -o 1",
-        "-n",
-        "-z A",
-        "!",
-        "(",
-        ")",
-        "()",
-        "{",
-        "}",
-        "[",
-        "]",
-        "*",
-        "?",
-        "[A]",
-        "{A,B}",
-        ";",
-        ";;",
-        "&",
-        "&&",
-        "|",
-        "||",
-        "<",
-        ">",
-        "A;",
-        "A; echo PWNED",
-        "; echo PWNED",
-        "\necho PWNED\n",
-        "&& echo PWNED",
-        "|| echo PWNED",
-        "\"; echo PWNED; \"",
-        "\"; echo PWNED; echo \"",
-        "'; echo PWNED; '",
-        "' || echo PWNED || '",
-        "' && echo PWNED && '",
-        "a'b",
-        "$(echo PWNED)",
-        "`echo PWNED`",
-        "`echo A`",
-        "$",
-        "$$",
-        "${",
-        "${}",
-        "$A",
-        "${active_slot}",
-        "${boot_slots}",
-        "$active_slot",
-        "\"",
-        "\"A\"",
-        "'",
-        "'A'",
-        "\\",
-        "\\\\",
-        "\\\\\\\\",
-        "\\A",
-        "\\\\A",
-        "A''",
-        "''",
-        "A\\",
-        "\\\"",
-        "\\$",
-        "\\\\$x",
-        "\\n",
-        "#",
-        "A#",
-        "# A",
-        "\n",
-        "A\n",
-        "A\nB",
-        "\r",
-        "\t",
-        "A\t",
-        "\u{1}",
-        "\u{3}",
-        "A\u{3}",
-        "\u{3}A\u{3}",
-        "\u{7f}",
-        "é",
-        "good",
-        "bad",
-        "failed",
-        "failed ",
-        "good ",
-        " bad",
-        "GOOD",
-        "goodbad",
-        "good;",
-        "A=B",
-        "=",
-        "A:tries:",
-        "true",
-        "false",
-        "if",
-        "fi",
-        "then",
-        "done",
-        "for x in a; do echo PWNED; done",
-        "bs_run",
-        "active_slot",
-        "echo PWNED",
-        "run t_save",
-        "~",
-        "%s",
-        "%n%n",
-    ];
-    let mut values: Vec<Vec<u8>> = texts.iter().map(|text| text.as_bytes().to_vec()).collect();
-    values.extend([
-        vec![b'A'; 200],
-        b"A ".repeat(100),
-        b";$\"'\\".repeat(40),
-        vec![b'x'; 3000],
-        vec![0xff],
-        vec![0x80, b'A'],
-    ]);
-    values
 }
 
 fn pairs(variables: &[(&str, &str)]) -> Vec<(String, Vec<u8>)> {

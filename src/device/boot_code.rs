@@ -3,6 +3,7 @@
 //! | dialect | what tells |
 //! |---|---|
 //! | native | see [`script`] |
+//! | each other one | `bootslot.reader=` on the kernel's command line, or `bootslot_reader` beside a stored script: bootslot's own scripts say so |
 //! | rauc | `rauc.slot=` on the kernel's command line, which every boot code for RAUC puts there; or a stored `bootcmd` that leads to a command with `BOOT_ORDER` in it |
 //! | mender, bootcount | a stored `altbootcmd` that leads to a command with the variable of the active slot in it: without it, U-Boot never gives up a trial |
 //!
@@ -18,7 +19,7 @@ use crate::error::Error;
 use crate::error::Result;
 use crate::settings::Settings;
 use crate::slot::dialect::Dialect;
-use crate::slot::Script;
+use crate::slot::{Reader, Script};
 
 /// The version of bootslot's script; for other boot code the newest one, which knows every state.
 ///
@@ -34,6 +35,7 @@ pub(super) fn find(
     let unknown = match settings.dialect {
         Dialect::Native => return script::find(settings, cmdline, env),
         _ if settings.reader.is_some() => None,
+        _ if told(settings, cmdline, env).transpose()?.is_some() => None,
         Dialect::Rauc => not_rauc(settings, cmdline, env),
         Dialect::Mender => no_way_back(env, "mender_boot_part"),
         Dialect::Bootcount => no_way_back(env, &settings.board.slot_variable),
@@ -53,11 +55,46 @@ pub(super) fn find(
     script::find(settings, cmdline, env)
 }
 
-/// Whether a confirmed slot that loads and then hangs is left, as far as that is known.
-pub(super) fn leaves_a_confirmed_slot(settings: &Settings, env: &Environment) -> bool {
+/// The version of bootslot's scripts for the variables of others.
+#[cfg(feature = "settings")]
+const VERSION: &str = "1";
+
+/// Which of bootslot's scripts for the variables of others says that it is there.
+///
+/// # Errors
+///
+/// [`Error::ScriptUnknown`](crate::Error::ScriptUnknown) where this program does not know it, and where it reads
+/// another dialect than that of the settings.
+#[cfg(feature = "settings")]
+pub(super) fn told(
+    settings: &Settings,
+    cmdline: &Result<Vec<u8>, String>,
+    env: &Environment,
+) -> Option<Result<Reader>> {
+    let (told, by) = script::reader_told(cmdline.as_deref().unwrap_or_default(), env)?;
+    let told = String::from_utf8_lossy(told);
+    let (name, version) = told.split_once(':').unwrap_or((&told, ""));
+    let known = Reader::ALL.iter().copied().find(|reader| reader.name() == name && reader.is_ours());
+    Some(match known.filter(|_| version == VERSION) {
+        None => Err(Error::ScriptUnknown(format!(
+            "by {by} it runs {told}, which this program does not know; a newer program is needed"
+        ))),
+        Some(reader) if !settings.dialect.readers().contains(&reader) => Err(Error::ScriptUnknown(format!(
+            "by {by} it runs {name}, which does not read the dialect {}; make the settings agree",
+            settings.dialect.name()
+        ))),
+        Some(reader) => Ok(reader),
+    })
+}
+
+/// Whether a confirmed slot that loads and then hangs is left by this boot code, as far as that is known.
+pub(super) fn leaves_a_confirmed_slot(settings: &Settings, reader: Reader, env: &Environment) -> bool {
+    let _ = reader;
     match settings.dialect {
+        #[cfg(feature = "settings")]
+        Dialect::Rauc if reader == Reader::RaucUncounted => script::has_guard(settings, env),
         Dialect::Native => script::has_guard(settings, env),
-        // Both of its readers count each boot.
+        // The others count each boot.
         #[cfg(feature = "settings")]
         Dialect::Rauc => true,
         #[cfg(feature = "settings")]
@@ -116,6 +153,9 @@ mod tests {
             ["altbootcmd=run mender_altbootcmd; run bootcmd", "mender_altbootcmd=setenv mender_boot_part 3"];
         assert_eq!(found(Dialect::Mender, "quiet", &mender, None), ok);
         assert_eq!(found(Dialect::Bootcount, "quiet", &["altbootcmd=setenv rootpart B"], None), ok);
+        let ours = ["bootcmd=run bootslot", "bootslot=x", "bootslot_reader=bootslot-mender:1"];
+        assert_eq!(found(Dialect::Mender, "quiet", &ours, None), ok);
+        assert_eq!(found(Dialect::Rauc, "bootslot.slot=A bootslot.reader=bootslot-rauc:1", &[], None), ok);
         for (dialect, variables, says) in [
             (
                 Dialect::Rauc,
@@ -129,5 +169,38 @@ mod tests {
             let error = found(dialect, "quiet bootslot.slot=A", variables, None).unwrap_err();
             assert!(error.contains(says) && error.contains("(reader = "), "{error}");
         }
+    }
+
+    #[test]
+    fn bootslots_own_scripts_tell_which_one_is_there_and_the_stored_one_counts() {
+        let read_by = |dialect, line: &str, variables: &[&str]| {
+            let settings = Settings { dialect, ..Settings::default() };
+            let env = Environment::from_records(variables.iter().map(|text| text.as_bytes()));
+            told(&settings, &Ok(line.into()), &env).map(|told| told.map_err(|error| error.to_string()))
+        };
+        let line = "quiet rauc.slot=A bootslot.slot=A bootslot.reader=bootslot-rauc:1";
+        assert_eq!(read_by(Dialect::Rauc, line, &[]), Some(Ok(Reader::RaucScript)));
+        assert_eq!(read_by(Dialect::Rauc, "quiet rauc.slot=A", &[]), None);
+        let stored = ["bootcmd=run bootslot", "bootslot=x", "bootslot_reader=bootslot-rauc-uncounted:1"];
+        assert_eq!(read_by(Dialect::Rauc, line, &stored), Some(Ok(Reader::RaucUncounted)));
+        // Nothing runs it.
+        assert_eq!(read_by(Dialect::Rauc, line, &stored[1..]), Some(Ok(Reader::RaucScript)));
+        for (dialect, line, says) in [
+            (Dialect::Mender, line, "bootslot-rauc, which does not read the dialect mender"),
+            (
+                Dialect::Rauc,
+                "bootslot.reader=bootslot-rauc:2",
+                "bootslot-rauc:2, which this program does not know",
+            ),
+            (Dialect::Rauc, "bootslot.reader=bootslot-rauc", "which this program does not know"),
+            (Dialect::Rauc, "bootslot.reader=contrib:1", "which this program does not know"),
+            (Dialect::Native, line, "bootslot-rauc, which does not read the dialect native"),
+        ] {
+            let error = read_by(dialect, line, &[]).unwrap().unwrap_err();
+            assert!(error.contains(says), "{error}");
+        }
+        // So orders of the native dialect are refused.
+        let error = found(Dialect::Native, line, &[], None).unwrap_err();
+        assert!(error.contains("which does not read the dialect native"), "{error}");
     }
 }

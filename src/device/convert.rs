@@ -70,7 +70,7 @@ fn conversion(desk: &Desk, variables: &Environment, to: Dialect, keep: bool) -> 
         let state = to.decode_in(variables, &board(settings, to), Some(&slot))?;
         return Ok((state.clone(), Conversion::done(state)));
     }
-    let state = desk.decode(variables, &settings.board(script))?;
+    let state = desk.decode(variables, &desk.board(script, variables))?;
     if state.active.known() != Some(&slot) {
         return Err(Error::Refused(format!("the running slot {slot} is not the active one")));
     }

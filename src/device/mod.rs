@@ -141,7 +141,7 @@ impl Device {
     /// What is stored, and the boot state that it says.
     fn loaded(&mut self) -> Result<(Environment, State)> {
         let variables = self.store.load()?.environment();
-        let board = self.board(&self.script(&variables));
+        let board = self.board(&self.script(&variables), &variables);
         let state = self.desk.decode(&variables, &board)?;
         Ok((variables, state))
     }
@@ -152,8 +152,8 @@ impl Device {
     }
 
     /// The board with this script; with the newest one where it is unknown.
-    fn board(&self, script: &Result<Script>) -> Board {
-        self.desk.settings.board(script.as_ref().copied().unwrap_or_default())
+    fn board(&self, script: &Result<Script>, variables: &Environment) -> Board {
+        self.desk.board(script.as_ref().copied().unwrap_or_default(), variables)
     }
 
     /// All that is known about the slots, read without a lock. Where no copy of the environment is valid,
@@ -170,7 +170,7 @@ impl Device {
         let (health, snapshot) = self.store.check_and_load();
         let variables = snapshot.as_ref().map(Snapshot::environment).unwrap_or_default();
         let script = self.script(&variables);
-        let (board, dialect) = (self.board(&script), self.desk.settings.dialect);
+        let (board, dialect) = (self.board(&script, &variables), self.desk.settings.dialect);
         let state = match snapshot {
             Ok(_) => self.desk.decode(&variables, &board)?,
             Err(_) => dialect.compiled_in(&board)?,
@@ -191,11 +191,14 @@ impl Device {
             on_root: self.desk.running.on_root.clone(),
             health,
             script: script.as_ref().copied().map_err(ToString::to_string),
-            guard: boot_code::leaves_a_confirmed_slot(&self.desk.settings, &variables),
+            guard: boot_code::leaves_a_confirmed_slot(&self.desk.settings, board.reader, &variables),
             dialect,
             reader: board.reader,
             #[cfg(feature = "settings")]
             detected: detect(&variables),
+            #[cfg(feature = "settings")]
+            told: boot_code::told(&self.desk.settings, &self.desk.running.cmdline, &variables)
+                .map(|told| told.map_err(|error| error.to_string())),
             slots_differ: contradicts(&self.desk.settings, &state),
             next: NextBoot::new(&state, &board, dialect),
             #[cfg(feature = "settings")]
@@ -261,7 +264,7 @@ impl Device {
     ) -> Result<()> {
         let running = self.desk.running.slot.clone().map_err(Error::RunningUnknown)?;
         let mut variables = self.store.load()?.environment();
-        let board = self.board(&Ok(self.script(&variables)?));
+        let board = self.board(&Ok(self.script(&variables)?), &variables);
         let (dialect, state) = (self.desk.settings.dialect, self.desk.decode(&variables, &board)?);
         let begun = state.begin_install(target, &running);
         let begun = Order::writes("begin-install", target).judge(

@@ -41,7 +41,7 @@ impl Device {
         };
         let (health, snapshot) = self.store.check_and_load();
         let variables = snapshot.as_ref().map(Snapshot::environment).unwrap_or_default();
-        let board = self.board(&self.script(&variables));
+        let board = self.board(&self.script(&variables), &variables);
         let dialect = self.desk.settings.dialect;
         let lost = health.current.is_none();
         let state = match lost {

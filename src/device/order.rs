@@ -170,6 +170,21 @@ pub(super) struct Desk {
 }
 
 impl Desk {
+    /// The board, if U-Boot has this version of the boot script, with the boot code that reads the variables: the one that the
+    /// settings name, else one that tells that it is there.
+    pub fn board(&self, script: Script, variables: &Environment) -> Board {
+        let board = self.settings.board(script);
+        #[cfg(feature = "settings")]
+        if self.settings.reader.is_none() {
+            let told = boot_code::told(&self.settings, &self.running.cmdline, variables);
+            if let Some(reader) = told.and_then(Result::ok) {
+                return Board { reader, ..board };
+            }
+        }
+        let _ = variables;
+        board
+    }
+
     /// The boot state that these variables say, as it is seen from the slot that runs.
     pub fn decode(&self, variables: &Environment, board: &Board) -> Result<State> {
         self.settings.dialect.decode_in(variables, board, self.running.slot.as_ref().ok())
@@ -189,7 +204,7 @@ pub(super) fn carry_out(
         Err(error) if order.needs_script => return Err(error),
         script => script.unwrap_or_default(),
     };
-    let board = &settings.board(script);
+    let board = &desk.board(script, transaction.environment());
     let before = desk.decode(transaction.environment(), board)?;
     let wanted = order.judge(settings, running, &before, give(&before, board))?;
     #[cfg(feature = "settings")]

@@ -84,7 +84,7 @@ impl Device {
         match self.loaded() {
             Err(Error::NoValidCopy { .. }) => {
                 let variables = Environment::default();
-                let board = self.board(&self.script(&variables));
+                let board = self.board(&self.script(&variables), &variables);
                 Ok((variables, self.desk.settings.dialect.compiled_in(&board)?))
             }
             loaded => loaded,

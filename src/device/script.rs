@@ -21,6 +21,8 @@ const COMMAND: &[u8] = b"bootslot";
 /// What `altbootcmd` runs where the board has the guard.
 const GUARD: &[u8] = b"bootslot_guard";
 const VERSION: &[u8] = b"bootslot_script";
+const READER: &[u8] = b"bootslot.reader=";
+const READER_VARIABLE: &[u8] = b"bootslot_reader";
 /// How deep commands that run commands are followed.
 const DEPTH: usize = 8;
 
@@ -35,6 +37,12 @@ pub(super) fn find(
     }
     let shown = settings.cmdline.display();
     let line = cmdline.as_deref().unwrap_or_default();
+    if let Some((told, by)) = reader_told(line, env) {
+        let told = String::from_utf8_lossy(told);
+        return Err(Error::ScriptUnknown(format!(
+            "by {by} it runs {told}, which does not read the dialect native; say in the settings which one it reads (dialect)"
+        )));
+    }
     let slot_alone = last_value(line, SLOT).is_some();
     let by_line = match last_value(line, PARAMETER) {
         Some(value) => {
@@ -61,6 +69,15 @@ pub(super) fn find(
             Err(Error::ScriptUnknown(format!("{line}, and {env}; if it does, say which version (--script 1 or 2, or script = 2 in the settings)")))
         }
     }
+}
+
+/// What bootslot's scripts for the variables of others say of themselves: their name and version, and where it was found. The
+/// stored script counts, since U-Boot loads it at the next boot.
+pub(super) fn reader_told<'t>(line: &'t [u8], env: &'t Environment) -> Option<(&'t [u8], &'static str)> {
+    let stored =
+        env.get(COMMAND).and_then(|_| env.get(b"bootcmd")).filter(|boot| runs(env, boot, COMMAND, DEPTH));
+    let by_env = stored.and_then(|_| env.get(READER_VARIABLE)).map(|told| (told, "the environment"));
+    by_env.or_else(|| last_value(line, READER).map(|told| (told, "the kernel's command line")))
 }
 
 /// The number in the environment, if that has the script and `bootcmd` runs it.

@@ -25,8 +25,12 @@ pub struct Status {
     pub guard: bool,
     /// How the boot state is written, by the settings.
     pub dialect: Dialect,
-    /// The boot code that it is read by, by the settings.
+    /// The boot code that it is read by: the one that the settings name, else one that tells that it is there.
     pub reader: Reader,
+    /// Which of bootslot's own scripts for the variables of others tells that it is there; or why it does not fit to the
+    /// settings.
+    #[cfg(feature = "settings")]
+    pub told: Option<Result<Reader, String>>,
     /// How it is written, by the variables that are there.
     #[cfg(feature = "settings")]
     pub detected: Detected,
@@ -105,7 +109,8 @@ fn predicted(state: &State, dialect: Dialect) -> (Boot, Vec<Vec<Change>>) {
     (boot, stores)
 }
 
-/// Where other boot code of the dialect reads the same variables otherwise.
+/// Where others' boot code of the dialect reads the same variables otherwise. bootslot's own tells that it is there, so it is
+/// no surprise; what it counts is another thing than which slot boots.
 #[cfg(feature = "settings")]
 fn otherwise(
     state: &State,
@@ -117,13 +122,14 @@ fn otherwise(
     for (name, value) in dialect.variables(state) {
         let _ = variables.set(name.as_bytes(), &value.unwrap_or_default());
     }
-    let others = dialect.readers().iter().filter(|reader| **reader != board.reader);
+    let others = dialect.readers().iter().filter(|reader| **reader != board.reader && !reader.is_ours());
     let boots = others.filter_map(|&reader| {
         let state = dialect.decode(&variables, &Board { reader, ..board.clone() }).ok()?;
         let (boot, stores) = predicted(&state, dialect);
         Some(Otherwise { reader, chosen: boot.chosen, stores })
     });
-    boots.filter(|other| (&other.chosen, &other.stores) != said).collect()
+    let same_stores = |other: &Otherwise| board.reader.is_ours() || other.stores == *said.1;
+    boots.filter(|other| other.chosen != *said.0 || !same_stores(other)).collect()
 }
 
 /// A machine on which nothing loads; it keeps what was tried.

@@ -76,6 +76,13 @@ fn fits(settings: &Settings, hardened: bool) -> Result<(), String> {
     if hardened || settings.script.is_some() {
         return Err(format!("`hardened` and `script` are the dialect native's, not {name}'s"));
     }
+    let words = 2..=4;
+    if dialect == Dialect::Rauc
+        && settings.reader.is_some_and(Reader::is_ours)
+        && !words.contains(&board.slots.len())
+    {
+        return Err("bootslot's own script for RAUC's variables has two to four slots".into());
+    }
     if dialect == Dialect::Rauc {
         return match board.tries > TRIES {
             true => Err(format!("with the dialect rauc tries are 1 to {TRIES}: more are a confirmed slot")),

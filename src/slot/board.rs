@@ -49,12 +49,24 @@ pub enum Reader {
     /// U-Boot's `boot/bootmeth_rauc.c`, from 2025.10 on: see [`rauc`](super::rauc).
     #[cfg(feature = "settings")]
     Bootmeth,
+    /// `uboot-scripts/bootslot-rauc.env`, which counts each boot: see [`rauc`](super::rauc).
+    #[cfg(feature = "settings")]
+    RaucScript,
+    /// The same with `BOOTSLOT_RAUC_UNCOUNTED`: a confirmed slot is not counted.
+    #[cfg(feature = "settings")]
+    RaucUncounted,
     /// The commands that meta-mender compiles into U-Boot: see [`counted`](super::counted).
     #[cfg(feature = "settings")]
     Mender,
+    /// `uboot-scripts/bootslot-mender.env`: see [`counted`](super::counted).
+    #[cfg(feature = "settings")]
+    MenderScript,
     /// A board's own `altbootcmd`, which goes over to the other slot: see [`counted`](super::counted).
     #[cfg(feature = "settings")]
     Altbootcmd,
+    /// `uboot-scripts/bootslot-bootcount.env`: see [`counted`](super::counted).
+    #[cfg(feature = "settings")]
+    BootcountScript,
 }
 
 impl Reader {
@@ -66,10 +78,31 @@ impl Reader {
         #[cfg(feature = "settings")]
         Reader::Bootmeth,
         #[cfg(feature = "settings")]
+        Reader::RaucScript,
+        #[cfg(feature = "settings")]
+        Reader::RaucUncounted,
+        #[cfg(feature = "settings")]
         Reader::Mender,
         #[cfg(feature = "settings")]
+        Reader::MenderScript,
+        #[cfg(feature = "settings")]
         Reader::Altbootcmd,
+        #[cfg(feature = "settings")]
+        Reader::BootcountScript,
     ];
+
+    /// Whether it is one of bootslot's own scripts: these tell on the kernel's command line that they are there.
+    pub fn is_ours(self) -> bool {
+        match self {
+            Reader::Script => true,
+            #[cfg(feature = "settings")]
+            Reader::RaucScript | Reader::RaucUncounted | Reader::MenderScript | Reader::BootcountScript => {
+                true
+            }
+            #[cfg(feature = "settings")]
+            Reader::Contrib | Reader::Bootmeth | Reader::Mender | Reader::Altbootcmd => false,
+        }
+    }
 
     /// Its name, as the settings have it.
     pub fn name(self) -> &'static str {
@@ -80,7 +113,15 @@ impl Reader {
             #[cfg(feature = "settings")]
             Reader::Bootmeth => "bootmeth",
             #[cfg(feature = "settings")]
+            Reader::RaucScript => "bootslot-rauc",
+            #[cfg(feature = "settings")]
+            Reader::RaucUncounted => "bootslot-rauc-uncounted",
+            #[cfg(feature = "settings")]
             Reader::Mender => "mender",
+            #[cfg(feature = "settings")]
+            Reader::MenderScript => "bootslot-mender",
+            #[cfg(feature = "settings")]
+            Reader::BootcountScript => "bootslot-bootcount",
             #[cfg(feature = "settings")]
             Reader::Altbootcmd => "altbootcmd",
         }

@@ -91,6 +91,8 @@ pub enum Step {
     CountedToo(Name, u8),
     /// Every slot has used up its tries: each one has them again.
     AllAgain,
+    /// The slots that are not closed and have used up their boots have their tries again, from the next boot on.
+    Round(Vec<Name>),
     /// What other boot code than bootslot's does, in words.
     Other(String),
 }
@@ -123,6 +125,10 @@ impl fmt::Display for Step {
                 write!(f, "slot {slot} is confirmed, and counted all the same: {left} more boots unless it is confirmed again")
             }
             Step::AllAgain => write!(f, "every slot has used up its tries: each one has them again"),
+            Step::Round(slots) => {
+                let slots: Vec<&str> = slots.iter().map(Name::as_str).collect();
+                write!(f, "from the next boot on there are new tries for {}", slots.join(", "))
+            }
             Step::Other(what) => f.write_str(what),
         }
     }

@@ -17,6 +17,10 @@
 //! is a board's own `altbootcmd` that does the same store; where the slot does not load, the commands end.
 //! Neither looks at whether the environment could be stored.
 //!
+//! bootslot's own script for these variables ([`Reader::MenderScript`], [`Reader::BootcountScript`]) counts itself, and reads one digit: any other
+//! `bootcount` is 0, any other `bootlimit` what the board has compiled in. `upgrade_available` that is neither `0` nor missing is a
+//! trial. What it does is in [`counted_script`](super::counted_script).
+//!
 //! Sources: U-Boot's `include/bootcount.h`, `drivers/bootcount/bootcount_env.c`; meta-mender's patch to U-Boot
 //! (`mender_altbootcmd`, `mender_try_to_recover`); SWUpdate's `include/state.h`.
 
@@ -55,10 +59,20 @@ pub struct Counted {
     pub ustate: Option<Vec<u8>>,
     /// SWUpdate's `recovery_status`.
     pub recovery_status: Option<Vec<u8>>,
+    /// The boots that a trial has where `bootlimit` does not say it, 1 to 9: only for bootslot's own script.
+    pub tries: u8,
     /// bootslot's own `boot_update`: `<slot>:<update id>`.
     pub update: Option<Vec<u8>>,
     /// bootslot's own `boot_failed`.
     pub failed: Option<Vec<u8>>,
+}
+
+/// The one digit that a value is, if it is one.
+fn digit(value: Option<&[u8]>) -> Option<u32> {
+    match value {
+        Some([digit @ b'0'..=b'9']) => Some((digit - b'0').into()),
+        _ => None,
+    }
 }
 
 /// As `env_get_ulong` with base 10: the digits at the start, 0 without any.
@@ -84,21 +98,30 @@ impl Counted {
 
     /// Whether U-Boot counts the boots.
     pub fn is_trial(&self) -> bool {
+        if self.reader.is_ours() {
+            return !matches!(self.upgrade.as_deref(), None | Some(b"0"));
+        }
         number(self.upgrade.as_deref()) != 0
     }
 
     /// How many boots a trial has; 0: U-Boot never gives it up.
     pub fn limit(&self) -> u32 {
+        if self.reader.is_ours() {
+            return digit(self.limit.as_deref()).filter(|limit| *limit > 0).unwrap_or(self.tries.into());
+        }
         number(self.limit.as_deref())
     }
 
     /// How many boots it has had.
     pub fn boots(&self) -> u32 {
+        if self.reader.is_ours() {
+            return digit(self.count.as_deref()).unwrap_or(0);
+        }
         number(self.count.as_deref())
     }
 
     /// The tries of a trial of this board.
-    fn tries(&self) -> u8 {
+    fn board_tries(&self) -> u8 {
         u8::try_from(self.limit()).unwrap_or(MAX_TRIES).clamp(1, MAX_TRIES)
     }
 
@@ -108,6 +131,12 @@ impl Counted {
         let (slot, id) = self.update.as_deref().and_then(tried).filter(|_| over)?;
         self.slots().filter(|[active, other]| **active != slot && **other == slot)?;
         Some((slot, id))
+    }
+
+    /// Whether bootslot's own script takes the slot that is not active for one that is being written.
+    pub(super) fn is_being_written(&self, slot: &Name) -> bool {
+        let place = self.places.iter().find(|place| place.slot == *slot);
+        place.is_some_and(|place| self.other_mark(place) == Field::Is(Mark::Writing))
     }
 
     /// What is known of the slot that nothing boots.
@@ -163,7 +192,7 @@ impl Counted {
         let update = trial.filter(|(slot, _)| active.known() == Some(slot)).map(|(_, id)| id.to_vec());
         let failed = match self.ended() {
             Some((slot, id)) => Some([slot.as_str().as_bytes(), b":tries:", id].concat()),
-            None => self.failed.clone(),
+            None => self.failed_with_id(),
         };
         State {
             slots: marks.collect(),
@@ -173,9 +202,22 @@ impl Counted {
             rollback,
             update,
             failed,
-            board_tries: self.tries(),
+            board_tries: self.board_tries(),
             script: Script::default(),
             foreign: Some(Foreign::Counted(Box::new(self.clone()))),
+        }
+    }
+
+    /// The last failure. bootslot's own script can't take `boot_update` apart, and leaves the id to this.
+    fn failed_with_id(&self) -> Option<Vec<u8>> {
+        let failed = self.failed.clone()?;
+        let (slot, id) = self.update.as_deref().and_then(tried).unzip();
+        let of_slot = slot.filter(|slot| {
+            !self.is_trial() && self.reader.is_ours() && failed.starts_with(format!("{slot}:").as_bytes())
+        });
+        match (of_slot, id) {
+            (Some(_), Some(id)) if failed.ends_with(b":") => Some([&failed, id].concat()),
+            _ => Some(failed),
         }
     }
 
@@ -188,7 +230,7 @@ impl Counted {
         }
     }
 
-    /// What U-Boot does with these variables on this machine.
+    /// What U-Boot does with these variables on this machine, where bootslot's own script is not there.
     pub(super) fn next_boot(&self, machine: &mut dyn Machine) -> Boot {
         let mut steps = Vec::new();
         let chosen = self.clone().choose(&mut steps, machine);

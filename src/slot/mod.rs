@@ -26,7 +26,9 @@
 //! | `boot.rs` | what the boot script does |
 //! | `boot1.rs` | what the first version of the script does, for boards whose U-Boot has that one |
 //! | `rauc.rs` | RAUC's counters, and what the boot code that reads them does |
+//! | `rauc_script.rs` | what bootslot's own script for RAUC's variables does |
 //! | `counted.rs` | U-Boot's `upgrade_available` and `bootcount`, and what U-Boot does with them |
+//! | `counted_script.rs` | what bootslot's own script for these variables does |
 //! | `actions.rs` | the orders of user space |
 //! | `reach.rs` | what the boot script alone makes of a state |
 //! | `dialect/` | the state as variables |
@@ -37,10 +39,14 @@ mod boot;
 mod boot1;
 #[cfg(feature = "settings")]
 pub mod counted;
+#[cfg(feature = "settings")]
+mod counted_script;
 pub mod dialect;
 mod next;
 #[cfg(feature = "settings")]
 pub mod rauc;
+#[cfg(feature = "settings")]
+mod rauc_script;
 #[cfg(feature = "settings")]
 mod reach;
 

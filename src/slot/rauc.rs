@@ -22,6 +22,10 @@
 //! stored. (It also boots nothing where a slot of `BOOT_ORDER` has no boot script; a twin that is asked about one slot at a time
 //! does not see that.) Up to 9 both read the same.
 //!
+//! bootslot's own script for these variables ([`Reader::RaucScript`], [`Reader::RaucUncounted`]) reads one digit; anything else is as none.
+//! It takes only a `BOOT_ORDER` whose words are slots, each one once, with one space between. Where it is not that, the board's
+//! order counts, without the slots that have no boots left. What it does is in [`rauc_script`](super::rauc_script).
+//!
 //! Sources: RAUC's `contrib/uboot.sh` and `src/bootloaders/uboot.c`, U-Boot's `boot/bootmeth_rauc.c`.
 
 use super::boot::{Boot, Chosen, Machine, Step};
@@ -55,6 +59,10 @@ pub struct Rauc {
 impl Rauc {
     /// The words of `BOOT_ORDER` as the boot code takes them apart; the board's slots where it is not there.
     pub fn words(&self) -> Vec<Vec<u8>> {
+        if self.reader.is_ours() && !self.reads_the_order() {
+            let open = self.left.iter().map(|(name, _)| name).filter(|name| self.boots_left(name) > 0);
+            return open.map(|name| name.as_str().into()).collect();
+        }
         let Some(order) = &self.order else {
             return self.left.iter().map(|(name, _)| name.as_str().into()).collect();
         };
@@ -72,6 +80,15 @@ impl Rauc {
                 words.map(<[u8]>::to_vec).collect()
             }
         }
+    }
+
+    /// Whether bootslot's own script takes `BOOT_ORDER` as it is.
+    pub fn reads_the_order(&self) -> bool {
+        let Some(order) = &self.order else { return false };
+        let words: Vec<&[u8]> = order.split(|&byte| byte == b' ').collect();
+        let is_slot = |word: &&[u8]| self.left.iter().any(|(name, _)| name.as_str().as_bytes() == *word);
+        let twice = |place: usize, word: &&[u8]| words.iter().skip(place + 1).any(|other| other == word);
+        words.iter().enumerate().all(|(place, word)| is_slot(word) && !twice(place, word))
     }
 
     /// The slots in the order in which the boot code looks at them; each one once.
@@ -92,6 +109,11 @@ impl Rauc {
     pub fn oddities(&self) -> Vec<String> {
         let Some(order) = &self.order else { return Vec::new() };
         let (words, walk) = (self.words(), self.walk());
+        if self.reader.is_ours() && !self.reads_the_order() {
+            let (order, open) = (String::from_utf8_lossy(order), walk.iter().map(Name::as_str));
+            let open = open.collect::<Vec<_>>().join(" ");
+            return vec![format!("{order:?} is not the slots with one space between: {open:?} counts")];
+        }
         let shown = |word: &[u8]| String::from_utf8_lossy(word).into_owned();
         let is_slot = |word: &&Vec<u8>| walk.iter().any(|name| name.as_str().as_bytes() == word.as_slice());
         let mut odd: Vec<String> = Vec::new();
@@ -127,6 +149,12 @@ impl Rauc {
     /// How many boots the boot code takes this value for.
     fn number(&self, value: Option<&[u8]>) -> u32 {
         let Some(value) = value else { return self.tries.into() };
+        if self.reader.is_ours() {
+            return match value {
+                [digit @ b'0'..=b'9'] => (digit - b'0').into(),
+                _ => self.tries.into(),
+            };
+        }
         let base = if self.reader == Reader::Bootmeth { 10 } else { 16 };
         // As `simple_strtoul`: the digits at the start, 0 without any.
         let digits = value.iter().map_while(|&byte| char::from(byte).to_digit(base));
@@ -148,12 +176,12 @@ impl Rauc {
         self.number(self.stored(slot))
     }
 
-    fn stored(&self, slot: &Name) -> Option<&[u8]> {
+    pub(super) fn stored(&self, slot: &Name) -> Option<&[u8]> {
         self.left.iter().find(|(name, _)| name == slot)?.1.as_deref()
     }
 
     /// Sets a slot's number as the boot code writes it.
-    fn set_left(&mut self, slot: &Name, number: u32) {
+    pub(super) fn set_left(&mut self, slot: &Name, number: u32) {
         let text = if self.reader == Reader::Bootmeth { number.to_string() } else { format!("{number:x}") };
         if let Some((_, left)) = self.left.iter_mut().find(|(name, _)| name == slot) {
             *left = Some(text.into());
@@ -200,7 +228,16 @@ impl Rauc {
         // Only a boot code that counts leaves a slot in the order with nothing left: RAUC takes it out.
         let used_up = |slot: &Name| walk.contains(slot) && self.boots_left(slot) == 0 && !refused;
         let failed = match trial.filter(|(slot, _)| used_up(slot) && active.known() != Some(slot)) {
-            Some((slot, id)) => Some([slot.as_str().as_bytes(), b":tries:", id].concat()),
+            Some((slot, id)) => {
+                // bootslot's own script can't take the two apart, and leaves the id to this.
+                let load = [slot.as_str().as_bytes(), b":load:"].concat();
+                let record = if self.failed.as_ref() == Some(&load) {
+                    load
+                } else {
+                    [slot.as_str().as_bytes(), b":tries:"].concat()
+                };
+                Some([&record, id].concat())
+            }
             None => self.failed.clone(),
         };
         State {
@@ -217,7 +254,7 @@ impl Rauc {
         }
     }
 
-    /// What the boot code does with these variables on this machine.
+    /// What other boot code than bootslot's does with these variables on this machine.
     pub(super) fn next_boot(&self, machine: &mut dyn Machine) -> Boot {
         let mut run = Run { rauc: self.clone().seen_from(None), steps: Vec::new() };
         let chosen = run.choose(machine);
@@ -225,7 +262,8 @@ impl Rauc {
     }
 }
 
-fn is_confirmed(left: u32) -> bool {
+/// Whether a slot that has so many boots left is one that was confirmed.
+pub(super) fn is_confirmed(left: u32) -> bool {
     (u32::from(TRIES) + 1..=u32::from(CONFIRMED)).contains(&left)
 }
 

@@ -2,6 +2,9 @@
 
 #![allow(dead_code)]
 
+pub mod rules;
+pub mod values;
+
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};

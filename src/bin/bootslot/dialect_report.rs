@@ -10,9 +10,29 @@ pub fn reader_in_short(reader: Reader) -> &'static str {
     match reader {
         Reader::Contrib => "RAUC's contrib/uboot.sh, or a copy (contrib)",
         Reader::Bootmeth => "U-Boot's bootmeth_rauc (bootmeth)",
+        Reader::RaucScript => "bootslot's for RAUC's variables (bootslot-rauc)",
+        Reader::RaucUncounted => {
+            "bootslot's for RAUC's variables, a confirmed slot is not counted (bootslot-rauc-uncounted)"
+        }
         Reader::Mender => "that of meta-mender (mender)",
+        Reader::MenderScript => "bootslot's for Mender's variables (bootslot-mender)",
+        Reader::BootcountScript => {
+            "bootslot's for the variables of U-Boot's boot counter (bootslot-bootcount)"
+        }
         Reader::Altbootcmd => "the board's altbootcmd (altbootcmd)",
         _ => "bootslot's (script)",
+    }
+}
+
+/// The boot code of a dialect of others, and whether another one tells that it is there.
+pub fn boot_code(status: &Status) -> String {
+    let known = reader_in_short(status.reader);
+    match &status.told {
+        Some(Ok(told)) if *told != status.reader => {
+            format!("DIFFERENT, {known} in the settings, but it is {}", reader_in_short(*told))
+        }
+        Some(Err(why)) => format!("DIFFERENT, {known} in the settings: {why}"),
+        _ => known.to_owned(),
     }
 }
 
@@ -68,6 +88,7 @@ pub fn as_json(status: &Status) -> Value {
     json!({
         "settings": status.dialect.name(),
         "reader": status.reader.name(),
+        "told": status.told.as_ref().map(|told| told.as_ref().map_or_else(Clone::clone, |reader| reader.name().to_owned())),
         "environment": found.collect::<Vec<_>>(),
         "odd": oddities(&status.state),
     })

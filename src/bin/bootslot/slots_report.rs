@@ -6,7 +6,7 @@ use bootslot::device::{Done, FloorStatus, NextBoot, Status};
 use bootslot::floor::Change;
 use bootslot::settings::Settings;
 use bootslot::slot::dialect::{Change as Assignment, Conversion, Dialect};
-use bootslot::slot::{Chosen, Failure, Mark, Name, Reason, Role, Standing, State};
+use bootslot::slot::{Chosen, Failure, Mark, Name, Reader, Reason, Role, Standing, State};
 use bootslot::store::Health;
 use serde_json::{json, Value};
 
@@ -32,7 +32,7 @@ pub fn status(
     let _ = writeln!(text, "running:      {running}");
     let (script, provided) = match (&status.script, status.dialect) {
         (Ok(script), Dialect::Native) => (format!("version {}", script.number()), ""),
-        (Ok(_), _) => (dialect::reader_in_short(status.reader).to_owned(), ""),
+        (Ok(_), _) => (dialect::boot_code(status), ""),
         (Err(why), _) => (format!("unknown: {why}"), "; if U-Boot runs the boot script"),
     };
     let _ = writeln!(text, "boot script:  {script}");
@@ -42,7 +42,7 @@ pub fn status(
     }
     let _ = writeln!(text, "next boot:    {}{provided}", next_in_short(state, &status.next));
     let guard = match status.guard {
-        true if status.dialect != Dialect::Native => {
+        true if status.dialect != Dialect::Native && status.reader != Reader::RaucUncounted => {
             "a confirmed slot that hangs is left: each boot is counted"
         }
         true => "a confirmed slot that hangs is left, by U-Boot's boot counter",

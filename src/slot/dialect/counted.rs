@@ -60,6 +60,7 @@ pub(super) fn decode(
         swupdate: names.swupdate,
         ustate: value(USTATE).filter(|_| names.swupdate),
         recovery_status: value(RECOVERY).filter(|_| names.swupdate),
+        tries: board.tries,
         update: value(UPDATE),
         failed: value(FAILED),
     };

@@ -35,7 +35,8 @@ pub(super) const NAMES: Names = Names { active: &[PART, PART_HEX], swupdate: fal
 /// # Errors
 ///
 /// [`Error::BootState`] where the board has not two slots with the numbers of their partitions, or where
-/// `mender_boot_part` and `mender_boot_part_hex` name two partitions: root and kernel would be two slots'.
+/// `mender_boot_part` and `mender_boot_part_hex` name two partitions: root and kernel would be two slots', unless bootslot's own
+/// script reads them.
 pub(super) fn decode(variables: &Environment, board: &Board) -> Result<State> {
     let wrong = |reason| Error::BootState { name: PART, reason };
     let mut values = Vec::new();
@@ -54,7 +55,8 @@ pub(super) fn decode(variables: &Environment, board: &Board) -> Result<State> {
         |name: &str| variables.get(name.as_bytes()).map(|value| String::from_utf8_lossy(value).into_owned());
     if let (Some(part), Some(hex)) = (stored(PART), stored(PART_HEX)) {
         let same = part.parse().ok() == u32::from_str_radix(&hex, 16).ok();
-        if !same && part.parse::<u32>().is_ok() {
+        // bootslot's own script takes the two for no slot, and says so by the slot that it boots.
+        if !same && part.parse::<u32>().is_ok() && !board.reader.is_ours() {
             let reason =
                 format!("it is {part}, and {PART_HEX} is {hex}: kernel and root would be two slots'");
             return Err(wrong(reason));

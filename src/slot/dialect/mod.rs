@@ -87,11 +87,11 @@ impl Dialect {
         match self {
             Dialect::Native => &[Reader::Script],
             #[cfg(feature = "settings")]
-            Dialect::Rauc => &[Reader::Contrib, Reader::Bootmeth],
+            Dialect::Rauc => &[Reader::Contrib, Reader::Bootmeth, Reader::RaucScript, Reader::RaucUncounted],
             #[cfg(feature = "settings")]
-            Dialect::Mender => &[Reader::Mender],
+            Dialect::Mender => &[Reader::Mender, Reader::MenderScript],
             #[cfg(feature = "settings")]
-            Dialect::Bootcount => &[Reader::Altbootcmd],
+            Dialect::Bootcount => &[Reader::Altbootcmd, Reader::BootcountScript],
         }
     }
 

@@ -7,9 +7,11 @@
 //! | `boot_update` | `<slot>:<update id>` | bootslot's own: what is on trial, and in which slot |
 //! | `boot_failed` | `<slot>:<reason>:<update id>` | bootslot's own: the last failure |
 //!
-//! RAUC, its boot scripts and U-Boot's `bootmeth_rauc` do not look at bootslot's own variables, and keep them: `saveenv` stores
+//! RAUC, others' boot scripts for it and U-Boot's `bootmeth_rauc` do not look at bootslot's own variables, and keep them: `saveenv` stores
 //! all there are. `boot_update` names its slot, because RAUC does not know of it: where another slot is active or this one is
 //! confirmed, it says nothing about what is on trial. Where its slot has used up its boots, the update has failed.
+//!
+//! bootslot's own script for these variables stores `boot_failed=<slot>:load:` where a slot on trial does not load.
 //!
 //! What can't be stored is refused: a trial with more than 5 tries, since that is a confirmed slot. RAUC's own `mark-bad` and its
 //! installation take the slot out of `BOOT_ORDER`, so the two are one here.
@@ -82,11 +84,13 @@ pub(super) fn express(rauc: &Rauc, wanted: &State) -> std::result::Result<Rauc, 
         *left = left_of(left.as_deref(), name, &before, wanted);
     }
     let words = words_of(rauc, &before, wanted);
-    if words.is_empty() {
+    // To bootslot's own script all slots may be closed already, and then an order may have nothing to do with them.
+    let all_closed = rauc.reader.is_ours() && rauc.walk().is_empty();
+    if words.is_empty() && !all_closed {
         // The boot code would take the order that it has compiled in, and boot slots that never should.
         return Err("no slot would be left in BOOT_ORDER".into());
     }
-    next.order = Some(order(rauc, &words));
+    next.order = if words.is_empty() { rauc.order.clone() } else { Some(order(rauc, &words)) };
     let read = next.clone().seen_from(rauc.last_boot.as_ref()).state();
     let leads = wanted.active == before.active && read.active == wanted.active;
     let returns = way_back(wanted).is_none_or(|to| read.returns_to() == Some(to));
@@ -152,8 +156,9 @@ fn words_of(rauc: &Rauc, before: &State, wanted: &State) -> Vec<Vec<u8>> {
 
 /// The same as a value: as it was read, where the words are the same.
 fn order(rauc: &Rauc, words: &[Vec<u8>]) -> Vec<u8> {
+    let as_read = !rauc.reader.is_ours() || rauc.reads_the_order();
     match &rauc.order {
-        Some(order) if *words == rauc.words() => order.clone(),
+        Some(order) if as_read && *words == rauc.words() => order.clone(),
         _ => words.join(&b' '),
     }
 }
