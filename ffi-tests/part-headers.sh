@@ -61,3 +61,5 @@ DESTDIR=$work/stage PREFIX=/usr LIBDIR=/usr/lib/triplet tools/install.sh "$targe
 check "staged: the library" test -f "$work/stage/usr/lib/triplet/libubootenv.so.0"
 check "staged: the tools" test "$(readlink "$work/stage/usr/bin/fw_setenv")" = bootslot
 check "staged: pkg-config" grep -qx 'libdir=/usr/lib/triplet' "$work/stage/usr/lib/triplet/pkgconfig/bootslot.pc"
+check "staged: the manual" test -f "$work/stage/usr/share/man/man3/bootslot.3"
+check "staged: the completion" test -f "$work/stage/usr/share/bash-completion/completions/fw_setenv"

@@ -57,6 +57,8 @@ pc bootslot "$crate" "U-Boot environments and A/B slots, safe against power cuts
     >"$root$libdir/pkgconfig/bootslot.pc"
 pc libubootenv 0.3.7 "libubootenv's interface, served by bootslot" >"$root$libdir/pkgconfig/libubootenv.pc"
 
+tools/install-pages.sh
+
 # Where the init system looks for what it starts, if that is named.
 if [ -n "${SYSTEMDUNITDIR:-}${OPENRCDIR:-}${RCSDIR:-}" ]; then
     tools/install-units.sh

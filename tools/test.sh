@@ -76,6 +76,7 @@ all)
     step c-header tools/regenerate-header.sh --check
     quick
     step tests-no-features run_tests --no-default-features
+    step pages packaging/test-pages.sh
     step demo make --no-print-directory demo
     step figures tools/bench.sh --check
     side_by_side libraries devices
