@@ -18,7 +18,8 @@ install-hawkbit: ## the client for hawkBit, beside it: DESTDIR= PREFIX=/usr/loca
 	tools/install-pages.sh hawkbit
 
 pages: ## makes manual pages and completions of --help and docs/ again
-	cargo run --quiet --locked -p bootslot-pages
+	cargo build --locked --workspace --all-features --bin bootslot-pages
+	$(or $(CARGO_TARGET_DIR),target)/debug/bootslot-pages
 
 demo: build ## an update, a bad one rolled back, power cuts in stores: shown in a minute
 	@scripts/demo.sh target/release/bootslot

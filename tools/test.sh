@@ -77,6 +77,7 @@ all)
     quick
     step tests-no-features run_tests --no-default-features
     step pages packaging/test-pages.sh
+    step json tests/json/run.sh
     step demo make --no-print-directory demo
     step figures tools/bench.sh --check
     side_by_side libraries devices

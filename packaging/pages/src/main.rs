@@ -165,7 +165,7 @@ fn compare(files: &BTreeMap<PathBuf, String>) -> Result<(), String> {
         Ok(())
     } else {
         Err(format!(
-            "not as the command line and docs/ say: {}; run cargo run -p bootslot-pages and commit the result",
+            "not as the command line and docs/ say: {}; run make pages and commit the result",
             stale.join(", ")
         ))
     }
