@@ -1,6 +1,6 @@
 # `make` says what there is. Each target installs or builds what it lacks.
 
-.PHONY: help build install install-hawkbit pages demo demo-qemu test test-quick lint bench fuzz soak clean-cache
+.PHONY: help build install install-hawkbit pages dist dist-check deb demo demo-qemu test test-quick lint bench fuzz soak clean-cache
 .DEFAULT_GOAL := help
 
 help: ## this text
@@ -35,6 +35,15 @@ test-quick: ## unit, integration and doc tests only
 
 lint: ## format, clippy, documentation
 	@tools/test.sh lint
+
+dist: ## the files of a release in target/dist: sources, list of crates, bill of materials, checksums; DIST=--vendor: crates, too
+	@tools/dist.sh $(DIST)
+
+dist-check: ## the same twice, with another clock, umask and place: equal bytes
+	@tools/dist.sh --vendor --check
+
+deb: ## Debian packages in target/deb, compiled in a Debian 13 root without network, and linted
+	@packaging/build-deb.sh --source target/deb
 
 bench: ## instructions, bytes, syncs, sizes, crowds: ours beside libubootenv's and U-Boot's tools
 	@tools/bench.sh
