@@ -1,6 +1,6 @@
 # `make` says what there is. Each target installs or builds what it lacks.
 
-.PHONY: help build install install-hawkbit demo demo-qemu test test-quick lint bench fuzz soak clean-cache
+.PHONY: help build install install-hawkbit pages dist dist-check deb demo demo-qemu test test-quick lint bench fuzz soak clean-cache
 .DEFAULT_GOAL := help
 
 help: ## this text
@@ -9,12 +9,17 @@ help: ## this text
 build: ## the program, optimised: target/release/bootslot
 	cargo build --locked --release
 
-install: build ## program, C library, headers, pkg-config files: DESTDIR= PREFIX=/usr/local LIBDIR=; units: SYSTEMDUNITDIR= OPENRCDIR= RCSDIR=
+install: build ## program, C library, headers, pages, completion: DESTDIR= PREFIX=/usr/local LIBDIR=; units: SYSTEMDUNITDIR= OPENRCDIR= RCSDIR=
 	@libraries=$$(tools/build-capi.sh) && tools/install.sh target/release/bootslot "$$libraries"
 
 install-hawkbit: ## the client for hawkBit, beside it: DESTDIR= PREFIX=/usr/local
 	cargo build --locked --release -p bootslot-hawkbit
 	install -D -m 755 target/release/bootslot-hawkbit $(DESTDIR)$(or $(PREFIX),/usr/local)/bin/bootslot-hawkbit
+	tools/install-pages.sh hawkbit
+
+pages: ## makes manual pages and completions of --help and docs/ again
+	cargo build --locked --workspace --all-features --bin bootslot-pages
+	$(or $(CARGO_TARGET_DIR),target)/debug/bootslot-pages
 
 demo: build ## an update, a bad one rolled back, power cuts in stores: shown in a minute
 	@scripts/demo.sh target/release/bootslot
@@ -30,6 +35,15 @@ test-quick: ## unit, integration and doc tests only
 
 lint: ## format, clippy, documentation
 	@tools/test.sh lint
+
+dist: ## the files of a release in target/dist: sources, list of crates, bill of materials, checksums; DIST=--vendor: crates, too
+	@tools/dist.sh $(DIST)
+
+dist-check: ## the same twice, with another clock, umask and place: equal bytes
+	@tools/dist.sh --vendor --check
+
+deb: ## Debian packages in target/deb, compiled in a Debian 13 root without network, and linted
+	@packaging/build-deb.sh --source target/deb
 
 bench: ## instructions, bytes, syncs, sizes, crowds: ours beside libubootenv's and U-Boot's tools
 	@tools/bench.sh

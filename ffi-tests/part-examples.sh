@@ -1,6 +1,6 @@
 # Sourced by run.sh. The examples, built as users build them (pkg-config, CMake, statically), and run.
 
-tools/need.sh cmake make >&2
+tools/need.sh cmake make meson ninja-build >&2
 export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
 for package in bootslot libubootenv; do
     # shellcheck disable=SC2046,SC2116  # some versions end with a blank
@@ -10,6 +10,42 @@ check "pkg-config says which libubootenv" test "$(pkg-config --modversion libubo
 mkdir "$work/cmake"
 check "CMake finds it" cmake -S examples/c -B "$work/cmake"
 check "CMake builds the examples" cmake --build "$work/cmake"
+
+# CMake's own way, from an installation that was moved after it was made: nothing in it is a fixed path.
+mkdir "$work/found" "$work/moved"
+cp -a "$prefix" "$work/moved/somewhere"
+cat >"$work/found/CMakeLists.txt" <<CMAKE
+cmake_minimum_required(VERSION 3.13)
+project(found C)
+find_package(bootslot \${WANTED} REQUIRED)
+foreach(kind bootslot static)
+    add_executable(status-\${kind} $PWD/examples/c/status.c)
+    target_link_libraries(status-\${kind} bootslot::\${kind})
+endforeach()
+CMAKE
+find_package() { rm -rf "$work/found/built" && cmake -S "$work/found" -B "$work/found/built" -DWANTED="$1" -DCMAKE_PREFIX_PATH="$work/moved/somewhere"; }
+refused() { ! find_package "$1"; }
+check "find_package of another major version is refused" refused 1.0
+check "find_package of a later version is refused" refused "$(tools/version.sh | awk -F. '{ print $1 "." $2 "." $3 + 1 }')"
+check "find_package" find_package "$(tools/version.sh)"
+check "find_package: it builds" cmake --build "$work/found/built"
+for kind in bootslot static; do
+    check "find_package: $kind runs" sh -c "'$work/found/built/status-$kind' 2>&1 | grep -q 'configuration\|settings\|slot'"
+done
+mv "$work/moved/somewhere/include/bootslot.h" "$work/moved/hidden"
+check "find_package without its header is refused" refused ""
+
+# Meson: with the installed library, and with these sources as a subproject where there is none.
+cp -R examples/meson "$work/meson"
+cp examples/c/confirm.c "$work/meson"
+check "Meson finds it" meson setup "$work/meson/installed" "$work/meson" --wrap-mode=nofallback
+check "Meson builds with it" ninja -C "$work/meson/installed"
+ln -s "$PWD" "$work/meson/subprojects/bootslot"
+check "Meson takes it as a subproject" meson setup "$work/meson/sources" "$work/meson" --force-fallback-for=bootslot
+check "Meson builds it as a subproject" env CARGO_TARGET_DIR="$target" ninja -C "$work/meson/sources"
+alone() { ! readelf -d "$1" | grep -q 'NEEDED.*libbootslot'; }
+check "Meson: the subproject is in the program" alone "$work/meson/sources/confirm"
+
 for example in confirm status update; do
     # shellcheck disable=SC2046  # words
     check "$example, C99" gcc -std=c99 -D_DEFAULT_SOURCE "${warnings[@]}" "examples/c/$example.c" \

@@ -17,6 +17,9 @@ for header in bootslot libuboot; do
     done
 done
 
+# What the headers declare is what programs are linked with already.
+check "the ABI is the recorded one" tools/abi-record.sh --check
+
 library=$prefix/lib/libbootslot.so
 check "exported is what the headers declare, and nothing else" exports "$library" -I"$prefix/include"
 number=$(exported "$library" | wc -l)
@@ -61,3 +64,6 @@ DESTDIR=$work/stage PREFIX=/usr LIBDIR=/usr/lib/triplet tools/install.sh "$targe
 check "staged: the library" test -f "$work/stage/usr/lib/triplet/libubootenv.so.0"
 check "staged: the tools" test "$(readlink "$work/stage/usr/bin/fw_setenv")" = bootslot
 check "staged: pkg-config" grep -qx 'libdir=/usr/lib/triplet' "$work/stage/usr/lib/triplet/pkgconfig/bootslot.pc"
+check "staged: the manual" test -f "$work/stage/usr/share/man/man3/bootslot.3"
+check "staged: the completion" test -f "$work/stage/usr/share/bash-completion/completions/fw_setenv"
+check "staged: CMake" grep -q '/../../../../include"' "$work/stage/usr/lib/triplet/cmake/bootslot/bootslot-config.cmake"

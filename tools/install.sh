@@ -10,7 +10,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 program=$1 libraries=$2
 prefix=${PREFIX:-/usr/local} libdir=${LIBDIR:-${PREFIX:-/usr/local}/lib}
-version=$(sed -n '/^\[package.metadata.capi.library\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
+version=$(tools/version.sh abi)
 root=${DESTDIR:-}
 
 install -d "$root$prefix/bin" "$root$prefix/include" "$root$libdir/pkgconfig"
@@ -52,10 +52,24 @@ Libs.private: -lpthread -ldl -lm
 Cflags: -I\${includedir}${defines}
 END
 }
-crate=$(sed -n '/^\[package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
+crate=$(tools/version.sh)
 pc bootslot "$crate" "U-Boot environments and A/B slots, safe against power cuts" \
     >"$root$libdir/pkgconfig/bootslot.pc"
 pc libubootenv 0.3.7 "libubootenv's interface, served by bootslot" >"$root$libdir/pkgconfig/libubootenv.pc"
+
+
+# CMake's find_package.
+cmake=$libdir/cmake/bootslot
+install -d "$root$cmake"
+list=${defines// -D/;}
+sed -e "s|@INCLUDEDIR@|$(realpath -m --relative-to="$cmake" "$prefix/include")|" -e "s|@ABI@|$version|" \
+    -e "s|@SONAME@|${version%%.*}|" -e "s|@DEFINES@|${list#;}|" \
+    packaging/cmake/bootslot-config.cmake.in >"$root$cmake/bootslot-config.cmake"
+IFS=. read -r major minor _ <<<"$crate"
+sed -e "s|@VERSION@|$crate|" -e "s|@MAJOR@|$major|" -e "s|@MINOR@|$minor|" \
+    packaging/cmake/bootslot-config-version.cmake.in >"$root$cmake/bootslot-config-version.cmake"
+
+tools/install-pages.sh
 
 # Where the init system looks for what it starts, if that is named.
 if [ -n "${SYSTEMDUNITDIR:-}${OPENRCDIR:-}${RCSDIR:-}" ]; then

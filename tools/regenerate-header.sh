@@ -7,7 +7,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cbindgen=$(tools/cargo-tool.sh cbindgen 0.29.2)
 
-version=$(sed -n '/^\[package\]/,/^\[/s/^version = "\([0-9]*\)\.\([0-9]*\)\.\([0-9]*\).*/\1 \2 \3/p' Cargo.toml)
+version=$(tools/version.sh | sed 's/\([0-9]*\)\.\([0-9]*\)\.\([0-9]*\).*/\1 \2 \3/')
 # shellcheck disable=SC2086  # three numbers
 version=$(printf '0x%06x' $(($(printf '%d << 16 | %d << 8 | %d' $version))))
 

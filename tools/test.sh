@@ -42,6 +42,8 @@ quick() {
 libraries() {
     step c-library ffi-tests/run.sh
     step units packaging/test.sh
+    step debian packaging/test-debian.sh
+    step recipes packaging/test-recipes.py
     step dependencies tools/deny.sh
     # Rust 1.85 builds the aarch64 program here, so that this step proves the oldest supported version too.
     step qemu-media qemu/test-media.sh
@@ -70,12 +72,15 @@ case "${1:-all}" in
 all)
     # What the tests compare with and measure by.
     step packages tools/need.sh libubootenv-tool valgrind strace time python3 binutils \
-        sqlite3 postgresql btrfs-progs xfsprogs minisign openssl libssl-dev pkg-config swupdate cpio softhsm2 opensc "$(pkcs11)"
+        python3-jsonschema mandoc zsh fish abigail-tools sqlite3 postgresql btrfs-progs xfsprogs minisign openssl libssl-dev pkg-config swupdate cpio softhsm2 opensc "$(pkcs11)"
     lint
     step bindgen tools/need-bindgen.sh
     step c-header tools/regenerate-header.sh --check
     quick
     step tests-no-features run_tests --no-default-features
+    step pages packaging/test-pages.sh
+    step json tests/json/run.sh
+    step release tools/test-release.sh
     step demo make --no-print-directory demo
     step figures tools/bench.sh --check
     side_by_side libraries devices

@@ -16,7 +16,7 @@ use clap::Parser;
 /// Brings updates from a hawkBit server to this device, and tells the server what became of them.
 #[derive(Parser)]
 #[command(name = "bootslot-hawkbit", version)]
-struct Options {
+pub struct Options {
     /// The server, and who the device is there
     #[arg(long, value_name = "FILE", default_value = DEFAULT)]
     hawkbit: PathBuf,

@@ -12,13 +12,13 @@ use crate::{bootcount, env, slots};
 /// Called by the name fw_printenv or fw_setenv, or with that word first, the program is that tool.
 #[derive(Parser)]
 #[command(version, arg_required_else_help = true)]
-struct Cli {
+pub struct Cli {
     #[command(subcommand)]
     group: Group,
 }
 
 #[derive(Subcommand)]
-enum Group {
+pub enum Group {
     /// The U-Boot environment: read, change, check, repair
     Env(env::Options),
     #[command(flatten)]

@@ -237,7 +237,8 @@ pub fn join(words: &[OsString]) -> Vec<u8> {
     words.join(&b' ')
 }
 
-fn usage(tool: Tool) -> String {
+/// What `--help` prints.
+pub fn usage(tool: Tool) -> String {
     let (call, does, own) = match tool {
         Tool::Print => (
             "fw_printenv [OPTION]... [NAME]...",
