@@ -6,6 +6,8 @@
 //! | `source/` | where a bundle's bytes come from |
 //! | `target.rs` | where its images go |
 //! | `install.rs` | the order of an installation |
+//! | `apps.rs` | applications, alone or with a system (feature `app`) |
+//! | `stream.rs` | an image as a stream of verified bytes |
 //! | `image.rs` | one image, and how much of it is done |
 //! | `plan.rs` | where each chunk comes from: its place, the running slot, the bundle |
 //! | `write.rs` | one image to its place, and back for the proof |
@@ -20,6 +22,8 @@
 //! What is never done: a byte is written that was not signed; a slot boots that is not whole; the running slot is
 //! touched.
 
+#[cfg(feature = "app")]
+mod apps;
 pub mod bundle;
 mod claim;
 mod common;
@@ -31,10 +35,14 @@ mod out;
 mod pipe;
 mod plan;
 pub mod source;
+#[cfg(feature = "app")]
+mod stream;
 pub mod target;
 mod view;
 mod write;
 
+#[cfg(feature = "app")]
+pub use apps::{install_app, AppOptions, InstalledApp};
 pub use bundle::Bundle;
 pub use common::Common;
 pub use error::{Result, Untrusted, UpdateError};

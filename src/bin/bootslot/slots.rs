@@ -293,7 +293,11 @@ pub fn run(command: &Command) -> Outcome {
             order(options, |device| device.roll_back(reason))
         }
         Command::Acknowledge { options } => order(options, Device::acknowledge),
-        Command::Allow { update, options } => order(options, |device| device.allow(update)),
+        Command::Allow { update, options } => {
+            #[cfg(feature = "app")]
+            crate::app::allow(&settings(options)?, update)?;
+            order(options, |device| device.allow(update))
+        }
         Command::Mark { mark: Mark::Good, target, options } => {
             order(options, |device| device.mark_good(target))
         }

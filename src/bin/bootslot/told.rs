@@ -218,6 +218,17 @@ fn message_json(message: &Message, report: &Report) -> Value {
         About::Finding(record) => {
             ("finding", json!({ "finding": record.get("finding"), "time": utc(record.time) }))
         }
+        About::App(record) => (
+            "app",
+            json!({
+                "name": record.get("app"),
+                "stage": record.get("step"),
+                "version": record.get("version"),
+                "update": record.get("update"),
+                "reason": record.get("detail"),
+                "time": utc(record.time),
+            }),
+        ),
     };
     json!({ "id": message.id, "kind": kind, kind: what, "device": report_json(report) })
 }

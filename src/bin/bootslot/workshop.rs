@@ -154,6 +154,7 @@ pub fn create(options: &Create) -> Outcome {
         recovery: options.recovery,
         build: options.build.clone(),
         free: options.free.clone(),
+        needs: Vec::new(),
         payloads: Vec::new(),
     };
     let usual = Compression::default();
