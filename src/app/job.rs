@@ -71,7 +71,12 @@ pub(super) fn make_wide(files: &mut dyn Build, folder: &Path) -> io::Result<()> 
 impl Job<'_> {
     /// Does what is needed. What is returned is on trial, in place, and waits for its judgement.
     pub(super) fn run(&mut self, moment: Moment) -> Result<Option<Version>> {
-        let Some(mut state) = self.load()? else { return Ok(None) };
+        let mut state = match self.load()? {
+            Some(state) => state,
+            // A cut in its first installation may have left a folder.
+            None if self.is_folder(&self.versions())? => State::default(),
+            None => return Ok(None),
+        };
         if let (Stage::Trial { new, boots }, Moment::Boot) = (&state.stage, moment) {
             let boots = boots.saturating_add(1);
             let counted = State { stage: Stage::Trial { new: new.clone(), boots }, ..state.clone() };
@@ -350,12 +355,16 @@ impl Job<'_> {
     }
 
     fn tidy(&mut self, state: &State) -> Result {
-        for path in self.leftovers(state)? {
+        let leftovers = self.leftovers(state)?;
+        if leftovers.is_empty() {
+            return Ok(());
+        }
+        for path in leftovers {
             if let Err(error) = tree::remove_all(self.files.as_trees(), &path) {
                 (self.tell)(&Event::Stays { path, reason: error.to_string() });
             }
         }
-        Ok(())
+        self.sync(&self.versions())
     }
 
     /// Puts a version in place. The state to store is returned where that is not possible and the new version is left.

@@ -1,7 +1,7 @@
 //! An application on trial: its checks, to a decision, and what the journal hears.
 
 use super::Complain;
-use crate::app::{why, AppError, Event, Handle, Version};
+use crate::app::{facts, why, AppError, Event, Handle, Moment, Stage, Version};
 use crate::device::Device;
 use crate::error::Result;
 use crate::health::decision::Decision;
@@ -42,6 +42,26 @@ pub fn carry_out_app(
             handle.decide(&version.id, Err(&why), tell)
         }
         Decision::Wait(_) | Decision::Continue => Ok(false),
+    }
+}
+
+/// The slot was confirmed: applications that came with it are kept. Where that fails, the next boot does the same.
+pub(super) fn keep_apps(device: &mut Device, complain: &mut Complain<'_>) {
+    let apps = device.settings().apps.clone();
+    if apps.is_empty() {
+        return;
+    }
+    let facts = facts(device);
+    for app in &apps {
+        let handle = Handle::new(app, &facts);
+        let state = handle.status().ok().and_then(|status| status.state);
+        if !state.is_some_and(|state| matches!(state.stage, Stage::With { .. })) {
+            continue;
+        }
+        let tell = &mut |event: &Event| super::data::told(note_app(device, &app.name, event), complain);
+        if let Err(error) = handle.run(Moment::Later, tell) {
+            complain(&format_args!("{error}; the next boot tries again"));
+        }
     }
 }
 

@@ -8,12 +8,12 @@ use bootslot::app::{facts, facts_without_boot, why, AppError, Event, Facts, Hand
 use bootslot::device::Device;
 use bootslot::health::decision::Decision;
 use bootslot::health::{self, checks, Caller, Roots, System};
+use bootslot::report::AppReport;
 use bootslot::settings::health::Check;
 use bootslot::settings::{App, Settings};
 use bootslot::trial::{carry_out_app, judge_app, note_app, note_app_checks};
 use bootslot::update::{install_app, AppOptions, Bundle};
 use clap::{Args, Subcommand};
-use serde_json::json;
 
 use crate::app_report as shown;
 use crate::health_report;
@@ -309,13 +309,21 @@ fn status(name: Option<&str>, options: &slots::Options) -> Outcome {
         Some(name) => vec![session.app(name)?],
         None => session.settings.apps.clone(),
     };
-    let all = shown::all(&apps, &session.facts);
+    let statuses: Vec<_> = apps.iter().map(|app| Handle::new(app, &session.facts).status()).collect();
+    let reports: Vec<AppReport> = apps
+        .iter()
+        .zip(&statuses)
+        .map(|(app, status)| AppReport {
+            name: app.name.clone(),
+            status: status.as_ref().map(Clone::clone).map_err(ToString::to_string),
+        })
+        .collect();
     print(&match options.json {
-        true => to_json(&json!(all.iter().map(shown::One::json).collect::<Vec<_>>())),
-        false if all.is_empty() => b"the settings name no application\n".to_vec(),
-        false => all.iter().map(shown::One::text).collect::<String>().into_bytes(),
+        true => to_json(&reports.iter().map(shown::json).collect::<serde_json::Value>()),
+        false if reports.is_empty() => b"the settings name no application\n".to_vec(),
+        false => reports.iter().map(|app| shown::text(app, "")).collect::<String>().into_bytes(),
     })?;
-    match all.into_iter().find_map(|one| one.status.err()) {
+    match statuses.into_iter().find_map(Result::err) {
         Some(error) => Err(error.into()),
         None => Ok(()),
     }

@@ -2,107 +2,93 @@
 
 use std::fmt::Write;
 
-use bootslot::app::{AppError, Event, Facts, Handle, Next, Stage, State, Status, Version};
+use bootslot::app::{Event, Next, Stage, State, Version};
 use bootslot::health::Report;
-use bootslot::settings::App;
+use bootslot::report::AppReport;
 use bootslot::update::InstalledApp;
 use serde_json::{json, Value};
 
-/// An application, and what is known of it.
-pub struct One {
-    name: String,
-    /// Or why nothing is known.
-    pub status: Result<Status, AppError>,
+/// An application and where it stands, for people. Lines begin with `lead`.
+pub fn text(app: &AppReport, lead: &str) -> String {
+    let lines = lines(app);
+    lines.lines().map(|line| format!("{lead}{line}\n")).collect()
 }
 
-/// All of these.
-pub fn all(apps: &[App], facts: &Facts) -> Vec<One> {
-    apps.iter().map(|app| One { name: app.name.clone(), status: Handle::new(app, facts).status() }).collect()
+fn lines(app: &AppReport) -> String {
+    let name = &app.name;
+    let status = match &app.status {
+        Ok(status) => status,
+        Err(error) => return format!("{name}: {error}\n"),
+    };
+    let Some(state) = &status.state else { return format!("{name}: not installed\n") };
+    let mut text = match status.in_place() {
+        Some(version) => format!("{name}: version {version} is in place, {}\n", stands(state, version)),
+        None => format!("{name}: no version is in place\n"),
+    };
+    match (&state.stage, state.new_version()) {
+        (Stage::Trial { boots, .. }, Some(new)) => {
+            let _ = writeln!(text, "  on trial: version {new}, boots of the device: {boots}");
+        }
+        (Stage::With { with, .. }, Some(new)) => {
+            let _ =
+                writeln!(text, "  waits: version {new}, for update {} in slot {}", with.update, with.slot);
+        }
+        (Stage::Back { why, .. }, Some(new)) => {
+            let _ = writeln!(text, "  is being left: version {new}: {why}");
+        }
+        (Stage::Removing, _) => text.push_str("  is being removed\n"),
+        _ => {}
+    }
+    let others = state.confirmed.iter().rev().skip(1).filter_map(|id| state.version(id));
+    for version in others {
+        let _ = writeln!(text, "  before: version {version}");
+    }
+    if let Some(floor) = &state.floor {
+        let _ = writeln!(text, "  floor: {floor}");
+    }
+    for failed in &state.refused {
+        let _ = writeln!(text, "  refused: version {} ({}): {}", failed.version, failed.id, failed.why);
+    }
+    if !matches!(status.next, Next::Ready | Next::Judge(_) | Next::Tidy) {
+        text.push_str("  was cut off: bootslot app decide goes on\n");
+    }
+    text
 }
 
-impl One {
-    /// For people.
-    pub fn text(&self) -> String {
-        let name = &self.name;
-        let status = match &self.status {
-            Ok(status) => status,
-            Err(error) => return format!("{name}: {error}\n"),
-        };
-        let Some(state) = &status.state else { return format!("{name}: not installed\n") };
-        let mut text = match status.in_place() {
-            Some(version) => format!("{name}: version {version} is in place, {}\n", stands(state, version)),
-            None => format!("{name}: no version is in place\n"),
-        };
-        match (&state.stage, state.new_version()) {
-            (Stage::Trial { boots, .. }, Some(new)) => {
-                let _ = writeln!(text, "  on trial: version {new}, boots of the device: {boots}");
-            }
-            (Stage::With { with, .. }, Some(new)) => {
-                let _ = writeln!(
-                    text,
-                    "  waits: version {new}, for update {} in slot {}",
-                    with.update, with.slot
-                );
-            }
-            (Stage::Back { why, .. }, Some(new)) => {
-                let _ = writeln!(text, "  is being left: version {new}: {why}");
-            }
-            (Stage::Removing, _) => text.push_str("  is being removed\n"),
-            _ => {}
-        }
-        let others = state.confirmed.iter().rev().skip(1).filter_map(|id| state.version(id));
-        for version in others {
-            let _ = writeln!(text, "  before: version {version}");
-        }
-        if let Some(floor) = &state.floor {
-            let _ = writeln!(text, "  floor: {floor}");
-        }
-        for failed in &state.refused {
-            let _ = writeln!(text, "  refused: version {} ({}): {}", failed.version, failed.id, failed.why);
-        }
-        if !matches!(status.next, Next::Ready | Next::Judge(_) | Next::Tidy) {
-            text.push_str("  was cut off: bootslot app decide goes on\n");
-        }
-        text
-    }
-
-    /// For programs.
-    pub fn json(&self) -> Value {
-        let status = match &self.status {
-            Ok(status) => status,
-            Err(error) => {
-                return json!({ "app": self.name, "error": error.to_string(), "code": error.code() })
-            }
-        };
-        let Some(state) = &status.state else {
-            return json!({ "app": self.name, "installed": false });
-        };
-        let (slot, update) = match &state.stage {
-            Stage::With { with, .. } => (Some(with.slot.as_str()), Some(with.update.as_str())),
-            _ => (None, None),
-        };
-        json!({
-            "app": self.name,
-            "installed": true,
-            "in_place": status.in_place().map(version),
-            "confirmed": state.current().map(version),
-            "stage": state.stage.word(),
-            "new": state.new_version().map(version),
-            "boots": match &state.stage {
-                Stage::Trial { boots, .. } => Some(boots),
-                _ => None,
-            },
-            "slot": slot,
-            "update": update,
-            "versions": state.versions.iter().map(version).collect::<Vec<_>>(),
-            "floor": state.floor,
-            "refused": state.refused.iter().map(|failed| json!({
-                "update": failed.id,
-                "version": failed.version,
-                "reason": failed.why,
-            })).collect::<Vec<_>>(),
-        })
-    }
+/// The same for programs.
+pub fn json(app: &AppReport) -> Value {
+    let status = match &app.status {
+        Ok(status) => status,
+        Err(error) => return json!({ "app": app.name, "error": error }),
+    };
+    let Some(state) = &status.state else {
+        return json!({ "app": app.name, "installed": false });
+    };
+    let (slot, update) = match &state.stage {
+        Stage::With { with, .. } => (Some(with.slot.as_str()), Some(with.update.as_str())),
+        _ => (None, None),
+    };
+    json!({
+        "app": app.name,
+        "installed": true,
+        "in_place": status.in_place().map(version),
+        "confirmed": state.current().map(version),
+        "stage": state.stage.word(),
+        "new": state.new_version().map(version),
+        "boots": match &state.stage {
+            Stage::Trial { boots, .. } => Some(boots),
+            _ => None,
+        },
+        "slot": slot,
+        "update": update,
+        "versions": state.versions.iter().map(version).collect::<Vec<_>>(),
+        "floor": state.floor,
+        "refused": state.refused.iter().map(|failed| json!({
+            "update": failed.id,
+            "version": failed.version,
+            "reason": failed.why,
+        })).collect::<Vec<_>>(),
+    })
 }
 
 fn stands(state: &State, version: &Version) -> &'static str {
