@@ -62,8 +62,10 @@ pub use event::Event;
 pub(crate) use facts::is_on_trial;
 pub use facts::{facts, facts_without_boot};
 pub use job::{Arrival, Moment};
+pub use pax::Pax;
 pub use service::{Commands, Service};
 pub use state::{Failed, Stage, State, Version, With};
+pub use unpack::{read_back, unpack, Unfit, Unpacked};
 
 use std::io::Read;
 
