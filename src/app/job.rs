@@ -253,6 +253,15 @@ impl Job<'_> {
         }
         let mut state = self.load()?.unwrap_or_default();
         let new = version.id.clone();
+        // Somebody else may have begun meanwhile.
+        let is_free = match (&state.stage, &with) {
+            (Stage::Settled, _) | (Stage::With { .. }, Some(_)) => true,
+            (Stage::Trial { .. }, None) => state.stage.new() == Some(new.as_str()),
+            _ => false,
+        };
+        if let Some(other) = state.new_version().filter(|_| !is_free) {
+            return Err(AppError::Undecided(other.clone(), self.app.name.clone()));
+        }
         state.versions.retain(|known| known.id != version.id);
         state.versions.push(version.clone());
         state.next_floor = floor;

@@ -94,6 +94,25 @@ impl Status {
     }
 }
 
+/// A version that has failed may be installed again, wherever it was refused. Says by how many applications it was.
+///
+/// # Errors
+///
+/// Those of [`Handle::allow`].
+pub fn allow(apps: &[App], id: &str) -> Result<usize, AppError> {
+    let facts = Facts::default();
+    let mut count = 0;
+    for app in apps {
+        let handle = Handle::new(app, &facts);
+        // One whose state can't be read refuses nothing by it, and nothing is written where there is nothing to allow.
+        let state = handle.status().ok().and_then(|status| status.state).unwrap_or_default();
+        if state.refused.iter().any(|failed| failed.id == id) {
+            count += usize::from(handle.allow(id)?);
+        }
+    }
+    Ok(count)
+}
+
 /// An application of the settings, over the files and services of the system.
 pub struct Handle<'a> {
     app: &'a App,

@@ -694,6 +694,13 @@ fn what_can_not_be_installed_now_is_refused_and_nothing_is_written() {
     machine.stage(2, &old_system(), None).unwrap();
     assert_eq!(refuses(&machine, version(2), None, &old_system()), Ok(true));
     assert_eq!(refuses(&machine, version(3), None, &old_system()).unwrap_err().0, 5);
+    // Whoever has looked before that one began is stopped later.
+    let late = machine.with_job(&old_system(), &mut Vec::new(), |job| {
+        job.unpack(&version(3), &mut Cursor::new(archive(3)))?;
+        job.begin(Arrival { version: version(3), floor: None, with: None })
+    });
+    assert_eq!(late.unwrap_err().code(), 5);
+    assert_eq!(machine.state().new_version(), Some(&version(2)));
     // The floor.
     let floor = Machine::with_one();
     let arrival = Arrival { version: version(3), floor: Some("2.5".into()), with: None };

@@ -58,9 +58,14 @@ pub(super) fn keep_apps(device: &mut Device, complain: &mut Complain<'_>) {
         if !state.is_some_and(|state| matches!(state.stage, Stage::With { .. })) {
             continue;
         }
-        let tell = &mut |event: &Event| super::data::told(note_app(device, &app.name, event), complain);
+        let mut unknown = Ok(());
+        let tell = &mut |event: &Event| unknown = note_app(device, &app.name, event);
         if let Err(error) = handle.run(Moment::Later, tell) {
             complain(&format_args!("{error}; the next boot tries again"));
+        }
+        // What the journal does not know holds nobody up.
+        if let Err(error) = unknown {
+            complain(&error);
         }
     }
 }
@@ -105,7 +110,9 @@ pub fn note_app_checks(
             detail: format!("{} {}: {}", evidence.name, evidence.result(), evidence.says),
         })
         .collect();
-    super::data::told(append(device, &events), complain);
+    if let Err(error) = append(device, &events) {
+        complain(&error);
+    }
 }
 
 fn append(device: &mut Device, events: &[journal::Event]) -> Result<()> {

@@ -11,7 +11,6 @@
 
 use std::borrow::BorrowMut;
 use std::cmp::Ordering;
-use std::ops::ControlFlow;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 #[cfg(feature = "app")]
@@ -19,15 +18,16 @@ use super::apps::Companions;
 use super::bundle::manifest::Manifest;
 use super::bundle::Bundle;
 use super::error::{Result, UpdateError};
+use super::fit::fits;
 use super::image::{images, Done, Image};
 use super::plan::Plan;
+use super::progress::{progress, Listener, Phase};
 use super::source::Source;
 use super::target::{Part, Parts};
 use super::write::Places;
 use crate::device::Device;
 use crate::error::Error;
 use crate::floor::Change;
-use crate::settings::Settings;
 use crate::slot::{Mark, Name, Role, Standing, State};
 use crate::version::compare;
 
@@ -49,35 +49,6 @@ pub struct Options {
     /// boot. A later call without this finds the work done, and puts it on trial.
     pub hold: bool,
 }
-
-/// What is being done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// It is looked for what the slots hold of an image.
-    Looking,
-    /// An image is written.
-    Writing,
-    /// An image is read back.
-    ReadingBack,
-    /// An image is compared with its hashes, and goes nowhere.
-    Verifying,
-}
-
-/// How far it is.
-#[derive(Debug, Clone, Copy)]
-pub struct Progress<'a> {
-    /// What is being done.
-    pub phase: Phase,
-    /// With which part of the slot.
-    pub part: &'a str,
-    /// Bytes of this image that are done in this phase, and what of them.
-    pub done: Done,
-    /// Bytes of this image.
-    pub size: u64,
-}
-
-/// Hears the progress, and can cancel.
-pub type Listener<'a> = &'a mut dyn FnMut(Progress<'_>) -> ControlFlow<()>;
 
 /// What an installation did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -238,34 +209,6 @@ pub fn verify(bundle: &mut Bundle, old: &[Part], listener: Listener<'_>) -> Resu
     for image in &images {
         let old = old.iter().find(|old| old.name == image.payload.part);
         image.verify(source, old, &mut |done| listener(progress(Phase::Verifying, image, done)))?;
-    }
-    Ok(())
-}
-
-pub(super) fn progress<'a>(phase: Phase, image: &Image<'a>, done: Done) -> Progress<'a> {
-    Progress { phase, part: &image.payload.part, done, size: image.payload.size }
-}
-
-/// Whether the bundle is for this device.
-pub(super) fn fits(manifest: &Manifest, settings: &Settings) -> Result<()> {
-    let update = &settings.update;
-    let Some(compatible) = &update.compatible else {
-        let reason = "the settings do not say what this device is: [update] compatible";
-        return Err(Error::Refused(reason.into()).into());
-    };
-    if manifest.compatible != *compatible {
-        let (bundle, device) = (manifest.compatible.clone(), compatible.clone());
-        return Err(UpdateError::Incompatible { bundle, device });
-    }
-    let device = update.revision.clone().unwrap_or_else(|| "none in its settings".into());
-    if !manifest.revisions.is_empty() && !manifest.revisions.contains(&device) {
-        return Err(UpdateError::Revision { bundle: manifest.revisions.join(", "), device });
-    }
-    for (path, needed) in &manifest.free {
-        let free = super::free_bytes(path)?;
-        if free < *needed {
-            return Err(UpdateError::NoRoom { path: path.clone(), free, needed: *needed });
-        }
     }
     Ok(())
 }

@@ -133,21 +133,6 @@ pub fn run(options: &Options) -> Outcome {
     }
 }
 
-/// Allows this update for each application that has refused it. Says how many these were.
-pub fn allow(settings: &Settings, update: &str) -> Outcome<usize> {
-    let facts = Facts::default();
-    let mut count = 0;
-    for app in &settings.apps {
-        let handle = Handle::new(app, &facts);
-        // One that can't be read refuses nothing by it.
-        let refuses = handle.status().ok().and_then(|status| status.state);
-        if refuses.is_some_and(|state| state.refused.iter().any(|failed| failed.id == update)) {
-            count += usize::from(handle.allow(update)?);
-        }
-    }
-    Ok(count)
-}
-
 /// What the commands work with.
 struct Session<'o> {
     options: &'o slots::Options,

@@ -311,7 +311,7 @@ pub fn run(command: &Command) -> Outcome {
         Command::Acknowledge { options } => order(options, Device::acknowledge),
         Command::Allow { update, options } => {
             #[cfg(feature = "app")]
-            crate::app::allow(&settings(options)?, update)?;
+            bootslot::app::allow(&settings(options)?.apps, update)?;
             order(options, |device| device.allow(update))
         }
         Command::Mark { mark: Mark::Good, target, options } => {

@@ -24,8 +24,7 @@ use std::cmp::Ordering;
 
 use serde::Deserialize;
 
-use super::manifest::{is_part, Manifest, Payload};
-use crate::floor::is_floor;
+use crate::floor::{is_floor, LONGEST};
 use crate::version::compare;
 
 /// The format of a bundle that has applications, or that says which ones its system needs.
@@ -82,60 +81,37 @@ impl Keys {
     }
 }
 
-/// The format that a manifest of this content has.
-pub(super) fn format(manifest: &Manifest, plain: u32) -> u32 {
-    let has_apps = manifest.payloads.iter().any(|payload| payload.app.is_some());
-    if has_apps || !manifest.needs.is_empty() {
-        FORMAT_APPS
-    } else {
-        plain
+fn is_version(what: &str, word: &str) -> Result<(), String> {
+    match is_floor(word) {
+        true => Ok(()),
+        false => Err(format!("{what} {word:?} is not 1 to {LONGEST} of [A-Za-z0-9._~^+-]")),
     }
 }
 
-/// Errors: what can't be in a manifest, as a phrase.
-pub(super) fn check(manifest: &Manifest) -> Result<(), String> {
-    let words = |what: &str, word: &str| match is_floor(word) {
-        true => Ok(()),
-        false => Err(format!("{what} {word:?} is not 1 to {} of [A-Za-z0-9._~^+-]", crate::floor::LONGEST)),
-    };
-    let mut is_app = false;
-    for payload in &manifest.payloads {
-        let Payload { part, app, .. } = payload;
-        match app {
-            None if is_app => return Err(format!("the image of {part} is behind an application")),
-            None => continue,
-            Some(_) => is_app = true,
-        }
-        let Some(Application { version, system, floor }) = app else { continue };
-        words("the version", version)?;
+impl Application {
+    /// Errors: what can't be said of the application of this name, as a phrase.
+    pub(super) fn check(&self, part: &str) -> Result<(), String> {
+        let Application { version, system, floor } = self;
+        is_version("the version", version)?;
         // It becomes the name of a folder.
         if version.starts_with('.') {
             return Err(format!("the version of {part} begins with a dot"));
         }
-        system.iter().try_for_each(|system| words("the version of the system", system))?;
-        floor.iter().try_for_each(|floor| words("the floor", floor))?;
-        if floor.as_ref().is_some_and(|floor| compare(floor, version) == Ordering::Greater) {
-            return Err(format!("the floor of {part} is above its version: it could not be installed again"));
-        }
-        if payload.against.is_some() {
-            return Err(format!("{part} is an application, and there are no patches of these"));
+        system.iter().try_for_each(|system| is_version("the version of the system", system))?;
+        floor.iter().try_for_each(|floor| is_version("the floor", floor))?;
+        match floor.as_ref().is_some_and(|floor| compare(floor, version) == Ordering::Greater) {
+            true => Err(format!("the floor of {part} is above its version: it could not be installed again")),
+            false => Ok(()),
         }
     }
-    for Need { app, version } in &manifest.needs {
-        if !is_part(app) {
-            return Err(format!("{app:?} is no application: 1 to 32 characters of [A-Za-z0-9_-]"));
-        }
-        words("the version", version)?;
-    }
-    let apps = manifest.payloads.iter().filter(|payload| payload.app.is_some()).count();
-    if apps == manifest.payloads.len() {
-        // They would have no outcome in common.
-        if apps > 1 {
-            return Err("several applications without a system: make a bundle of each".into());
-        }
-        if manifest.floor.is_some() || !manifest.needs.is_empty() {
-            return Err("a floor or a need is that of a system, and there is none in it".into());
+}
+
+impl Need {
+    /// Errors: what can't be needed, as a phrase.
+    pub(super) fn check(&self, is_name: impl Fn(&str) -> bool) -> Result<(), String> {
+        match is_name(&self.app) {
+            true => is_version("the version", &self.version),
+            false => Err(format!("{:?} is no application: 1 to 32 characters of [A-Za-z0-9_-]", self.app)),
         }
     }
-    Ok(())
 }

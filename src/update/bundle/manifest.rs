@@ -207,7 +207,7 @@ impl Manifest {
             payloads: file.payload.into_iter().map(payload).collect::<Result<_, _>>()?,
         };
         manifest.check()?;
-        match format.bundle == application::format(&manifest, FORMAT) {
+        match format.bundle == manifest.format() {
             true => Ok(manifest),
             false => Err(format!("its format is {}, which is not that of what is in it", format.bundle)),
         }
@@ -218,7 +218,7 @@ impl Manifest {
     /// Errors: what can't be in a manifest, as a phrase.
     pub fn to_text(&self) -> Result<String, String> {
         self.check()?;
-        let mut text = format!("bundle = {}\n", application::format(self, FORMAT));
+        let mut text = format!("bundle = {}\n", self.format());
         put(&mut text, format_args!("compatible = {}", quoted(&self.compatible)));
         if !self.revisions.is_empty() {
             let revisions: Vec<String> = self.revisions.iter().map(|name| quoted(name)).collect();
@@ -263,6 +263,45 @@ impl Manifest {
             }
         }
         Ok(text)
+    }
+
+    /// Older programs know no applications.
+    fn format(&self) -> u32 {
+        let has_apps = self.payloads.iter().any(|payload| payload.app.is_some());
+        if has_apps || !self.needs.is_empty() {
+            application::FORMAT_APPS
+        } else {
+            FORMAT
+        }
+    }
+
+    fn check_apps(&self) -> Result<(), String> {
+        let mut apps = 0;
+        for Payload { part, app, against, .. } in &self.payloads {
+            let Some(app) = app else {
+                match apps {
+                    0 => continue,
+                    _ => return Err(format!("the image of {part} is behind an application")),
+                }
+            };
+            apps += 1;
+            app.check(part)?;
+            if against.is_some() {
+                return Err(format!("{part} is an application, and there are no patches of these"));
+            }
+        }
+        self.needs.iter().try_for_each(|need| need.check(is_part))?;
+        if apps < self.payloads.len() {
+            return Ok(());
+        }
+        // They would have no outcome in common.
+        if apps > 1 {
+            return Err("several applications without a system: make a bundle of each".into());
+        }
+        match self.floor.is_some() || !self.needs.is_empty() {
+            true => Err("a floor or a need is that of a system, and there is none in it".into()),
+            false => Ok(()),
+        }
     }
 
     fn check(&self) -> Result<(), String> {
@@ -312,7 +351,7 @@ impl Manifest {
                 return Err(format!("two payloads are for the part {:?}", payload.part));
             }
         }
-        application::check(self)
+        self.check_apps()
     }
 }
 
