@@ -393,9 +393,177 @@ SH
 openrc() { script openrc 'rc-service bootslot start' 'rc-service bootslot status'; }
 busybox() { script busybox 'busybox sh /etc/init.d/S03bootslot start' 'busybox sh /etc/init.d/S03bootslot status'; }
 
+# app_begin CASE [SETTING...]: a machine whose slot B is confirmed, with an application of version 1. Its versions outlive the
+# machine.
+app_begin() {
+    begin "$1" "$stub"
+    mkdir -p "$layer/etc/bootslot/keys" "$folder/apps" "$folder/state"
+    cat >"$layer/etc/bootslot/bootslot.toml" <<TOML
+state = "/case/state"
+[update]
+compatible = "acme"
+[[app]]
+name = "gateway"
+root = "/case/apps"
+unit = "app.service"
+settle = "1s"
+deadline = "8s"
+$(printf '%s\n' "${@:2}")
+TOML
+    "$program" confirm --settings "$folder/none.toml" -c "$folder/env.config" -l "$folder" --script 2 --slot B >/dev/null
+    unit app 'ExecStart=/case/apps/gateway/current/run' 'Restart=always' 'RestartSec=300ms'
+    # Like a unit that systemd enables: it starts at each boot, where there is a version.
+    sed -i 's|^\[Unit\]|&\nConditionPathExists=/case/apps/gateway/current\nStartLimitIntervalSec=0|' \
+        "$layer/etc/systemd/system/app.service"
+    link app multi-user.target.wants
+    [ -e "$work/app.key" ] || "$program" bundle generate-key --public "$work/app.pub" --secret "$work/app.key"
+    cp "$work/app.pub" "$layer/etc/bootslot/keys/"
+    app_bundle 1 'exec sleep infinity'
+    on
+    is "booted" wait_for 25 has multi-user.target ActiveState active
+    is "nothing to decide" wait_for 25 settled bootslot-app-decide.service
+    is "first version" inside bootslot app install /case/1.bundle
+    is "it runs" has app.service ActiveState active
+}
+# app_bundle VERSION SCRIPT [OPTION...]: with a file beside the script that takes some time to be unpacked.
+app_bundle() {
+    local files=$folder/files-$1
+    mkdir -p "$files"
+    printf '#!/bin/sh\n%s\n' "$2" >"$files/run"
+    chmod 755 "$files/run"
+    echo "$1" >"$files/version"
+    head -c 3000000 /dev/urandom >"$files/data"
+    tar -C "$files" --numeric-owner -cf "$folder/app.tar" .
+    (cd "$files" && sha256sum run version data) >"$folder/$1.sums"
+    "$program" bundle create -o "$folder/$1.bundle" --compatible acme --version "$1" --level 1 "${@:3}" \
+        --app gateway="$folder/app.tar" >/dev/null
+    "$program" bundle sign "$folder/$1.bundle" --key "$work/app.key" >/dev/null
+}
+# app_whole VERSION...: one of these is in place, and each of its files is as it was packed.
+app_whole() {
+    local found
+    found=$(cat "$folder/apps/gateway/current/version")
+    case " $* " in *" $found "*) ;; *) echo "version $found"; return 1 ;; esac
+    (cd "$folder/apps/gateway/current" && sha256sum --quiet -c "$folder/$found.sums")
+}
+ends_with() {
+    local code=0
+    "${@:2}" || code=$?
+    [ $code = "$1" ] || { echo "exit code $code"; return 1; }
+}
+app_good() {
+    app_begin app_good
+    app_bundle 2 'exec sleep infinity'
+    is "installed" inside bootslot app install /case/2.bundle
+    is "new version" app_whole 2
+    is "it runs" has app.service ActiveState active
+    is "the journal knows" eval 'inside bootslot journal show | tee "$folder/shown" | grep -q "confirmed"; grep -q gateway "$folder/shown"'
+    is "the report, too" eval 'inside bootslot report | grep "^app:" | grep -q "version 2 .*in place, confirmed"'
+    is "already" inside bootslot app install /case/2.bundle
+    is "back by order" inside bootslot app rollback gateway
+    is "old version" app_whole 1
+    is "refused" ends_with 15 inside bootslot app install /case/2.bundle
+    is "allowed" inside bootslot allow \
+        "$(inside bootslot app status | sed -n 's/.*refused: version 2 (\([0-9a-f]*\)).*/\1/p')"
+    is "installed again" inside bootslot app install /case/2.bundle
+    is "removed" inside bootslot app remove gateway
+    is "stopped" has app.service ActiveState inactive
+    is "nothing left" no test -e "$folder/apps/gateway"
+    for each in app:2.8 app-decide:7.5; do
+        is "hardened: $each" inside systemd-analyze security --threshold="$(tr -d . <<<"${each#*:}")" \
+            "bootslot-${each%:*}.service"
+        echo "exposure of bootslot-${each%:*}.service: $(sed -n 's/.*level for [^:]*: *//p' "$work/said")"
+    done
+}
+app_loop() {
+    app_begin app_loop
+    app_bundle 2 'sleep 0.5; exit 1'
+    is "given up" ends_with 6 inside bootslot app install /case/2.bundle
+    is "old version" app_whole 1
+    is "it runs" wait_for 5 has app.service ActiveState active
+    is "refused" ends_with 15 inside bootslot app install /case/2.bundle
+    is "says why" eval 'inside bootslot app status | grep -q "refused: version 2 .*: service"'
+}
+# One that takes three seconds to start: until then it is activating.
+app_slow() {
+    app_begin app_slow
+    app_bundle 2 'exec sleep infinity'
+    inside mkdir -p /run/systemd/system/app.service.d
+    inside sh -c 'printf "[Service]\nExecStartPre=/bin/sleep 3\n" >/run/systemd/system/app.service.d/slow.conf'
+    inside systemctl daemon-reload
+    is "confirmed" inside bootslot app install /case/2.bundle
+    is "new version" app_whole 2
+    is "it runs" has app.service ActiveState active
+}
+app_needs() {
+    app_begin app_needs
+    app_bundle 2 'exec sleep infinity' --app-system gateway=999
+    local before
+    before=$(ls -R "$folder/apps")
+    is "refused" ends_with 28 inside sh -c 'bootslot app install /case/2.bundle 2>/case/why'
+    is "says why" grep -q "needs a system of version 999 or newer, and this one has version 13" "$folder/why"
+    is "nothing changed" test "$before" = "$(ls -R "$folder/apps")"
+    is "it runs" has app.service ActiveState active
+    app_bundle 3 'exec sleep infinity' --app-system gateway=13
+    is "new enough" inside bootslot app install /case/3.bundle
+}
+# How long no service runs, from the end of the old one's stop to the begin of the new one's start: beside what two calls of
+# systemctl take that do nothing else.
+gap() { echo $((($(value app.service InactiveExitTimestampMonotonic) - $(value app.service InactiveEnterTimestampMonotonic)))); }
+median() { sort -n | sed -n '5p'; }
+app_figure() {
+    app_begin app_figure
+    sed -i 's/^settle = .*/settle = "0s"/' "$layer/etc/bootslot/bootslot.toml"
+    app_bundle 2 'exec sleep infinity'
+    local next
+    for next in 2 1 2 1 2 1 2 1 2; do
+        inside bootslot app install --again "/case/$next.bundle" >/dev/null 2>&1 || :
+        gap >>"$folder/ours"
+        inside sh -c 'systemctl stop app.service; systemctl start app.service'
+        gap >>"$folder/plain"
+    done
+    is "switched" app_whole 2
+    is "stopped before it began" no grep -q '^-' "$folder/ours"
+    echo "application switch: $(median <"$folder/ours") us without a service, beyond its own stop and start;" \
+        "with systemctl alone: $(median <"$folder/plain") us"
+}
+# Ten kills: of the program, and of the whole machine, which boots again then.
+app_killed() {
+    app_begin app_killed
+    app_bundle 2 'exec sleep infinity'
+    app_bundle 3 'exec sleep infinity'
+    local number=0 hits=0 next
+    for next in 2 3 2 3 2 3 2 3 2 3; do
+        number=$((number + 1))
+        inside bootslot app install --again "/case/$next.bundle" >/dev/null 2>&1 &
+        local install=$!
+        sleep "0.$((RANDOM % 9))$((RANDOM % 10))"
+        if [ $((number % 2)) = 0 ]; then
+            local killed
+            killed=$(pgrep -f "bootslot app install --again /case/$next.bundle" | tail -n 1) || killed=
+            [ -z "$killed" ] || ! kill -9 "$killed" 2>/dev/null || hits=$((hits + 1))
+            wait $install 2>/dev/null || :
+            inside bootslot app decide >/dev/null 2>&1 || :
+        else
+            [ -z "$(pgrep -f "bootslot app install --again /case/$next.bundle")" ] || hits=$((hits + 1))
+            off
+            wait $install 2>/dev/null || :
+            on
+            is "decided, $number" wait_for 25 settled bootslot-app-decide.service
+        fi
+        is "old or new, $number" app_whole 1 2 3
+        is "it runs, $number" wait_for 5 has app.service ActiveState active
+        is "nothing is undecided, $number" eval 'inside bootslot app status --json | grep -q "\"stage\": \"settled\""'
+    done
+    echo "ten kills, $hits of them while an installation ran"
+    is "installations were hit" test $hits -ge 5
+    is "the next one" inside bootslot app install --again /case/1.bundle
+    is "its version" app_whole 1
+}
+
 cases=("$@")
 [ ${#cases[@]} -gt 0 ] || cases=(healthy failing hung waiting greenboot migration required_unit no_data emergency
-    baseline forced watchdog openrc busybox)
+    baseline forced watchdog openrc busybox app_good app_loop app_slow app_needs app_figure app_killed)
 for one in "${cases[@]}"; do
     began=$SECONDS
     "$one"

@@ -88,6 +88,17 @@ fn told() -> Vec<(&'static str, String)> {
         ),
         #[cfg(feature = "health")]
         ("docs/migrate.md", format!("one migration at a time: `{}`", crate::settings::DEFAULT_LOCK)),
+        #[cfg(feature = "app")]
+        (
+            "docs/apps.md",
+            format!("`{}s` unless it is given", crate::settings::DEFAULT_SERVICE_LIMIT.as_secs()),
+        ),
+        #[cfg(feature = "app")]
+        ("docs/apps.md", format!("versions are kept: {} unless", crate::settings::DEFAULT_KEEP)),
+        #[cfg(feature = "app")]
+        ("docs/apps.md", format!("lasts at the most: {} unless", crate::settings::DEFAULT_TRIES)),
+        #[cfg(feature = "app")]
+        ("docs/apps.md", format!("It is `{}` unless this key", crate::settings::DEFAULT_ROOT)),
         #[cfg(feature = "update")]
         ("docs/update.md", format!("no more than {} MiB at a time in memory", LONGEST_OLD >> 20)),
         #[cfg(feature = "update")]
@@ -161,6 +172,9 @@ const OTHERS: &[&str] = &[
     "at most 3 times in 15 minutes",
     // docs.rs runs the session in docs/integrate/no-rebuild.md that compares it.
     "about 9 KiB",
+    // A setting in docs/apps.md, compared where that part is built.
+    #[cfg(not(feature = "app"))]
+    "`120s` unless it is given",
     // Compared where that part is built.
     #[cfg(not(feature = "update"))]
     "no more than 2 MiB at a time in memory",

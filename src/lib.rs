@@ -7,6 +7,8 @@
     warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
 )]
 
+#[cfg(feature = "app")]
+pub mod app;
 pub mod bootcount;
 #[cfg(feature = "capi")]
 #[allow(unsafe_code)]

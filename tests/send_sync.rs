@@ -17,7 +17,44 @@ const fn both<T: Send + Sync + ?Sized>() {}
 /// What a bundle is read from need not be for two readers at once.
 const fn sent<T: Send + ?Sized>() {}
 
+/// What a build without them does not have.
+#[cfg(feature = "app")]
 const _: () = {
+    use bootslot::app;
+    both::<app::Facts>();
+    both::<app::Boot>();
+    both::<app::Next>();
+    both::<app::Outcome>();
+    both::<app::Seen>();
+    both::<app::AppError>();
+    both::<app::Event>();
+    both::<app::Arrival>();
+    both::<app::Moment>();
+    both::<app::Commands>();
+    sent::<dyn app::Service>();
+    both::<app::Failed>();
+    both::<app::Stage>();
+    both::<app::State>();
+    both::<app::Version>();
+    both::<app::With>();
+    both::<app::Status>();
+    both::<app::Handle<'_>>();
+    both::<app::Unpacked>();
+    both::<app::Unfit>();
+    both::<app::Pax>();
+    both::<settings::App>();
+    both::<files::build::Attributes>();
+    both::<files::build::Node>();
+    sent::<dyn files::build::Build>();
+    both::<report::AppReport>();
+    both::<update::AppOptions>();
+    both::<update::InstalledApp>();
+};
+
+const _: () = {
+    both::<bundle::application::Application>();
+    both::<bundle::application::Need>();
+    both::<bundle::create::AppFile>();
     sent::<dyn source::Source>();
     sent::<source::StreamSource<std::io::Stdin>>();
     sent::<update::Bundle>();

@@ -404,7 +404,49 @@ mod health {
 /// One file serves programs with all parts and programs with some.
 #[test]
 fn what_a_part_that_was_not_built_would_read_is_no_mistake() {
-    let text = "[health]\nsettle = \"1s\"\n[migrate]\ndata = [\"/data/app\"]\n[report]\nhooks = \"/hooks\"\n";
+    let text = "[health]\nsettle = \"1s\"\n[migrate]\ndata = [\"/data/app\"]\n[report]\nhooks = \"/hooks\"\n\
+                [[app]]\nname = \"gateway\"\n";
     assert!(parse(text).is_ok());
     assert!(parse(&format!("{text}[helath]\n")).is_err());
+}
+
+#[cfg(feature = "app")]
+#[test]
+fn applications_are_read_and_what_makes_no_sense_is_not() {
+    use bootslot::settings::health::Kind;
+    let parse_apps = |text: &str| parse(text).map(|settings| settings.apps);
+    let least = parse_apps("[[app]]\nname = \"gateway\"\nunit = \"gateway.service\"\n").unwrap();
+    let app = &least[0];
+    assert_eq!((app.keep, app.tries, app.devices), (1, 3, false));
+    assert_eq!(app.folder(), Path::new("/var/lib/bootslot-apps/gateway"));
+    assert_eq!(app.stop_command().unwrap(), ["systemctl", "stop", "--", "gateway.service"]);
+    assert_eq!(app.checks[0].kind, Kind::Unit("gateway.service".into()));
+    let full = "[[app]]\nname = \"a\"\nroot = \"/data/apps\"\nstop = [\"s\", \"stop\"]\nstart = [\"s\", \"start\"]\n\
+                service-limit = \"10s\"\nkeep = 0\ntries = 9\ndevices = true\nsettle = \"0s\"\ndeadline = \"2min\"\n\
+                [[app.check]]\nname = \"port\"\ntcp = \"localhost:80\"\n[[app]]\nname = \"b\"\n";
+    let full = parse_apps(full).unwrap();
+    assert_eq!((full.len(), full[0].deadline.as_secs(), full[0].checks.len()), (2, 120, 1));
+    assert_eq!(full[0].start_command().unwrap(), ["s", "start"]);
+    assert_eq!(full[1].start_command(), None);
+    let one = "[[app]]\nname = \"a\"\n";
+    for (more, says) in [
+        ("name = \"b\"", "duplicate key"),
+        ("unit = \"-x\"", "can't be a name"),
+        ("root = \"apps\"", "begins with /"),
+        ("root = \"/a/../b\"", "no .."),
+        ("stop = [\"x\"]", "has both"),
+        ("tries = 0", "1 to 9"),
+        ("tries = 10", "1 to 9"),
+        ("deadline = \"5s\"", "after the settling time"),
+        ("service-limit = \"0s\"", "1 to"),
+        ("kep = 1", "kep"),
+        ("[[app.check]]\nname = \"s\"\nslot = true", "none of an application"),
+        ("[[app.check]]\nname = \"s\"\nroute = true\n[[app.check]]\nname = \"s\"\ndns = \"x\"", "two checks"),
+        ("[[app]]\nname = \"a\"", "given twice"),
+        ("unit = \"u\"\n[[app]]\nname = \"b\"\nunit = \"u\"", "of another application"),
+        ("[[app]]\nname = \"a/b\"", "name of an application"),
+    ] {
+        let error = parse_apps(&format!("{one}{more}\n")).unwrap_err();
+        assert!(error.contains(says), "{more}: {error}");
+    }
 }

@@ -196,6 +196,9 @@ impl From<&UpdateError> for bootslot_code {
             UpdateError::ReadBack { .. } => BOOTSLOT_ERROR_READ_BACK,
             UpdateError::Cancelled => BOOTSLOT_ERROR_CANCELLED,
             UpdateError::Changed(_) => BOOTSLOT_ERROR_CHANGED,
+            UpdateError::NeedsApp { .. } => BOOTSLOT_ERROR_REFUSED,
+            #[cfg(feature = "app")]
+            UpdateError::App(_) => BOOTSLOT_ERROR_REFUSED,
         }
     }
 }

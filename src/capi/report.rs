@@ -277,18 +277,21 @@ exports! { EXPORTS:
             let Some(found) = found else { return Ok(BOOTSLOT_END) };
             let (attempt, record) = match &found.about {
                 About::Update(attempt) => (Some(&**attempt), None),
-                About::Finding(record) => (None, Some(record)),
+                About::Finding(record) | About::App(record) => (None, Some(record)),
             };
+            let is_app = matches!(&found.about, About::App(_));
+            let told = |name: &str| record.filter(|_| is_app).map_or("", |record| record.get(name));
+            let [of_app, app_version, app_reason] = ["update", "version", "detail"].map(told);
             let of = |f: fn(&Attempt) -> &str| attempt.map_or("", f);
             let begun = record.map_or(0, |record| record.time);
             let finding = record.and_then(|record| Finding::named(record.get("finding")));
             let ours = bootslot_message {
                 struct_size: 0,
                 id: lend(session, &found.id),
-                update: lend(session, of(|attempt| &attempt.update)),
-                version: lend(session, of(|attempt| &attempt.version)),
+                update: lend(session, if is_app { of_app } else { of(|attempt| &attempt.update) }),
+                version: lend(session, if is_app { app_version } else { of(|attempt| &attempt.version) }),
                 slot: lend(session, of(|attempt| &attempt.slot)),
-                reason: lend(session, of(|attempt| &attempt.reason)),
+                reason: lend(session, if is_app { app_reason } else { of(|attempt| &attempt.reason) }),
                 begun: attempt.map_or(begun, |attempt| attempt.begun),
                 decided: attempt.and_then(|attempt| attempt.decided).unwrap_or_default(),
                 evidence: attempt.map_or(0, pieces),

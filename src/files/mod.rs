@@ -9,9 +9,15 @@
 //! | `real.rs` | the system's files |
 //! | `tree.rs` | whole folders: measured, copied, compared, removed (feature `health`) |
 //! | `real_tree.rs` | the system's folders |
+//! | `build.rs` | folders that are built from nothing: links, nodes, owners (feature `app`) |
+//! | `real_build.rs` | the same in the system |
 //! | `sim.rs` | simulated ones, with power cuts (feature `sim`) |
 
+#[cfg(feature = "app")]
+pub mod build;
 mod real;
+#[cfg(feature = "app")]
+mod real_build;
 #[cfg(feature = "health")]
 mod real_tree;
 #[cfg(feature = "sim")]

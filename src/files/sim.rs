@@ -4,6 +4,8 @@
 //! content, empty, in part, as zeros, or whole. The names in one folder reach it in order, as a journal of the file system
 //! keeps them; those of two folders, and names and contents, in no order.
 
+#[cfg(feature = "app")]
+mod build;
 #[cfg(feature = "health")]
 mod tree;
 
@@ -46,6 +48,9 @@ enum Node {
     File { now: Vec<u8>, may_be: Vec<Vec<u8>> },
     /// The same of names.
     Folder { now: Names, may_be: Vec<Names> },
+    /// A symbolic link, which never changes.
+    #[cfg(feature = "app")]
+    Link(PathBuf),
 }
 
 #[derive(Debug, Clone)]
@@ -135,6 +140,8 @@ impl SimFiles {
             let states = match node {
                 Node::File { may_be, .. } => may_be.len(),
                 Node::Folder { may_be, .. } => may_be.len(),
+                #[cfg(feature = "app")]
+                Node::Link(_) => 1,
             };
             product.saturating_mul(states as u64)
         })
@@ -149,6 +156,8 @@ impl SimFiles {
             match node {
                 Node::File { now, may_be } => *now = settle(may_be, &mut rest),
                 Node::Folder { now, may_be } => *now = settle(may_be, &mut rest),
+                #[cfg(feature = "app")]
+                Node::Link(_) => {}
             }
         }
         medium.trouble = None;
@@ -288,6 +297,8 @@ impl Files for SimFiles {
             Ok(at) => Ok(medium.nodes.get(at).map(|node| match node {
                 Node::File { .. } => Kind::File,
                 Node::Folder { .. } => Kind::Folder,
+                #[cfg(feature = "app")]
+                Node::Link(_) => Kind::Other,
             })),
         }
     }
@@ -330,6 +341,8 @@ impl Files for SimFiles {
             match medium.nodes.get_mut(at).filter(|_| reach == Reach::Surely) {
                 Some(Node::File { now, may_be }) => *may_be = vec![now.clone()],
                 Some(Node::Folder { now, may_be }) => *may_be = vec![now.clone()],
+                #[cfg(feature = "app")]
+                Some(Node::Link(_)) => {}
                 None => {}
             }
             Ok(())
@@ -354,7 +367,9 @@ impl Files for SimFiles {
     }
 
     fn remove(&mut self, path: &Path) -> io::Result<()> {
-        self.medium().file(path)?;
+        if self.kind(path)? != Some(Kind::Other) {
+            self.medium().file(path)?;
+        }
         let name = format!("remove {}", path.display());
         self.medium().operation(name, false, |medium, _| {
             medium
@@ -387,7 +402,7 @@ impl Files for SimFiles {
 }
 
 impl SimFiles {
-    /// All files and what they hold, for a test's comparison.
+    /// All files and what they hold, for a test's comparison. A link holds `-> ` and what it leads to.
     pub fn contents(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let medium = self.medium();
         let mut found = BTreeMap::new();
@@ -398,6 +413,11 @@ impl SimFiles {
                     open.extend(now.iter().map(|(name, at)| (path.join(name), *at)))
                 }
                 Some(Node::File { now, .. }) => drop(found.insert(path, now.clone())),
+                #[cfg(feature = "app")]
+                Some(Node::Link(target)) => {
+                    let text = format!("-> {}", target.display());
+                    found.insert(path, text.into_bytes());
+                }
                 None => {}
             }
         }

@@ -216,6 +216,19 @@ pub enum Event {
         /// More about it.
         detail: String,
     },
+    /// Something has happened to an application.
+    App {
+        /// Its name.
+        app: String,
+        /// What: a word, such as [`Event::APP_CONFIRMED`].
+        step: String,
+        /// The version that it is about; empty where it is about none.
+        version: String,
+        /// The id of the bundle that this version came with.
+        update: String,
+        /// Why, and what was found.
+        detail: String,
+    },
     /// Something was reported, and the other side has it.
     Reported {
         /// The attempt, or the number of the record.
@@ -226,6 +239,11 @@ pub enum Event {
 }
 
 impl Event {
+    /// The word for an application whose new version is kept.
+    pub const APP_CONFIRMED: &'static str = "confirmed";
+    /// The word for one whose new version was given up.
+    pub const APP_GIVEN_UP: &'static str = "given-up";
+
     /// The event as a record.
     pub fn record(&self, number: u64, time: u64, boot: String) -> Record {
         let (kind, fields) = self.fields();
@@ -308,6 +326,16 @@ impl Event {
                 "action",
                 vec![("server", server), ("id", id), ("update", update), ("step", step), ("detail", detail)],
             ),
+            Event::App { app, step, version, update, detail } => (
+                "app",
+                vec![
+                    ("app", app),
+                    ("step", step),
+                    ("version", version),
+                    ("update", update),
+                    ("detail", detail),
+                ],
+            ),
             Event::Reported { what, to } => ("reported", vec![("what", what), ("to", to)]),
         }
     }
@@ -372,6 +400,13 @@ impl Event {
                 id: text("id"),
                 update: text("update"),
                 step: text("step"),
+                detail: text("detail"),
+            },
+            "app" => Event::App {
+                app: text("app"),
+                step: text("step"),
+                version: text("version"),
+                update: text("update"),
                 detail: text("detail"),
             },
             "reported" => Event::Reported { what: text("what"), to: text("to") },

@@ -103,6 +103,8 @@ pub struct Story {
     /// The slots that are half-written: somebody began to write them, and nobody has said since that they are whole. With
     /// the number of the record that says so; 0 where it has none yet.
     pub half_written: BTreeMap<String, u64>,
+    /// How new versions of applications have ended, as their records, oldest first.
+    pub apps: Vec<Record>,
     /// What was reported already.
     pub reported: Vec<String>,
     /// The checks that the old system failed before the reboot into the trial that goes on.
@@ -287,6 +289,13 @@ impl Story {
                 let attempt = pending.map(|attempt| attempt.name.clone());
                 action::add(&mut self.actions, [server, id, update], (step, detail), record.time, attempt);
             }
+            Event::App { .. } => {
+                if is_end_of_app(record) {
+                    self.apps.push(record.clone());
+                    let surplus = self.apps.len().saturating_sub(RESULTS);
+                    self.apps.drain(..surplus);
+                }
+            }
             Event::Allowed { update } => self.faults.retain(|fault| fault.update != update),
             Event::Reported { what, .. } => self.reported.push(what),
         }
@@ -368,14 +377,19 @@ impl Story {
         }
     }
 
-    /// What has to be reported and was not: attempts that were decided, by their names, and findings, by the number of
-    /// their record.
+    /// What has to be reported and was not: attempts that were decided, by their names, and findings and the ends of new
+    /// versions of applications, by the number of their record.
     pub fn unreported(&self) -> Vec<String> {
         let attempts = self.attempts.iter().filter(|attempt| attempt.verdict.is_some());
         let names = attempts.map(|attempt| attempt.name.clone());
-        let findings = self.findings.iter().map(|record| record.number.to_string());
-        names.chain(findings).filter(|name| !self.reported.contains(name)).collect()
+        let records = self.findings.iter().chain(&self.apps).map(|record| record.number.to_string());
+        names.chain(records).filter(|name| !self.reported.contains(name)).collect()
     }
+}
+
+/// Whether this is how a new version of an application has ended.
+fn is_end_of_app(record: &Record) -> bool {
+    record.kind == "app" && [Event::APP_CONFIRMED, Event::APP_GIVEN_UP].contains(&record.get("step"))
 }
 
 /// The records that a new journal begins with, oldest first: what failed and was allowed, the last boot and the last
@@ -389,12 +403,13 @@ pub(super) fn still_counts(records: &[Record], room: u64) -> impl Iterator<Item 
     let boot = last("boot", 0).map_or(0, |boot| boot.number);
     // A finding lasts until somebody has heard of it.
     let findings = story.unreported();
-    let (mut results, mut orders, mut steps, mut room) = (0, 0, 0, room);
+    let (mut results, mut orders, mut steps, mut apps, mut room) = (0, 0, 0, 0, room);
     // The newest first: they count most. What is short and lasts does not compete with what is long.
     let kept = records.iter().rev().filter(|record| {
         let lasts = match record.kind.as_str() {
             "not-installed" => Some(record.number) == last("not-installed", 0).map(|last| last.number),
             "result" | "allowed" | "reported" => count(&mut results) <= 2 * RESULTS,
+            "app" => is_end_of_app(record) && count(&mut apps) <= RESULTS,
             "action" => count(&mut steps) <= action::STEPS,
             "order" | "shutdown" => record.number > boot && count(&mut orders) <= ORDERS,
             "boot" => record.number == boot || findings.contains(&record.number.to_string()),

@@ -40,8 +40,35 @@ pub struct Report {
     pub floor: Option<String>,
     /// What went wrong with the boot state itself: a word for each finding, and when it was found.
     pub findings: Vec<(String, u64)>,
+    /// The applications of the settings.
+    #[cfg(feature = "app")]
+    pub apps: Vec<AppReport>,
     /// Why the journal says nothing, if it does not.
     pub journal: Option<String>,
+}
+
+/// What is known of an application.
+#[cfg(feature = "app")]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppReport {
+    /// Its name.
+    pub name: String,
+    /// Where it stands, or why that is not known.
+    pub status: std::result::Result<crate::app::Status, String>,
+}
+
+/// What is known of all applications of the settings. Nothing is written, and nothing is locked.
+#[cfg(feature = "app")]
+pub fn apps(device: &mut Device) -> Vec<AppReport> {
+    let apps = device.settings().apps.clone();
+    if apps.is_empty() {
+        return Vec::new();
+    }
+    let facts = crate::app::facts(device);
+    let status = |app: &crate::settings::App| {
+        crate::app::Handle::new(app, &facts).status().map_err(|error| error.to_string())
+    };
+    apps.iter().map(|app| AppReport { name: app.name.clone(), status: status(app) }).collect()
 }
 
 impl Report {
@@ -70,6 +97,8 @@ impl Report {
                 .iter()
                 .map(|record| (record.get("finding").to_owned(), record.time))
                 .collect(),
+            #[cfg(feature = "app")]
+            apps: apps(device),
             journal,
         })
     }

@@ -24,6 +24,8 @@ pub enum About {
     Update(Box<Attempt>),
     /// A finding that says that something went wrong with the boot state itself: the record of the boot.
     Finding(Record),
+    /// A new version of an application that was kept or given up: its record.
+    App(Record),
 }
 
 /// Everything that has ended and was not reported, oldest first. This boot is observed before.
@@ -43,7 +45,8 @@ fn messages(story: &Story) -> Vec<Message> {
     let of = |id: &String| {
         let attempt = story.attempt(id).cloned().map(|attempt| About::Update(Box::new(attempt)));
         let finding = || story.findings.iter().find(|record| record.number.to_string() == *id).cloned();
-        attempt.or_else(|| finding().map(About::Finding))
+        let app = || story.apps.iter().find(|record| record.number.to_string() == *id).cloned();
+        attempt.or_else(|| finding().map(About::Finding)).or_else(|| app().map(About::App))
     };
     unreported.iter().filter_map(|id| Some(Message { id: id.clone(), about: of(id)? })).collect()
 }

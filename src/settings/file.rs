@@ -8,11 +8,13 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-#[cfg(not(feature = "health"))]
+#[cfg(not(all(feature = "health", feature = "app")))]
 use serde::de::IgnoredAny;
 use serde::Deserialize;
 use toml::Spanned;
 
+#[cfg(feature = "app")]
+use super::app;
 use super::counter::Bootcount;
 use super::dialect::Keys;
 #[cfg(feature = "health")]
@@ -56,6 +58,11 @@ struct File {
     #[cfg(not(feature = "health"))]
     #[serde(rename = "health")]
     _health: Option<IgnoredAny>,
+    #[cfg(feature = "app")]
+    app: Option<Vec<app::Section>>,
+    #[cfg(not(feature = "app"))]
+    #[serde(rename = "app")]
+    _app: Option<IgnoredAny>,
     bootcount: Option<Bootcount>,
 }
 
@@ -176,6 +183,10 @@ impl File {
             if let Some(health) = self.health {
                 settings.health = health.settings(settings.health)?;
             }
+        }
+        #[cfg(feature = "app")]
+        {
+            settings.apps = app::apps(self.app.unwrap_or_default())?;
         }
         settings.bootcount = self.bootcount.map(Bootcount::source).transpose()?;
         Ok(settings)

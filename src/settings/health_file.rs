@@ -52,7 +52,7 @@ enum SwitchOr<T> {
 /// One check: a name, one key that says what it looks at, and what its failure means.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Check {
+pub(super) struct Check {
     name: Spanned<String>,
 
     slot: Option<Spanned<bool>>,
@@ -137,7 +137,7 @@ impl Health {
 }
 
 impl Check {
-    fn settings(mut self, at: usize) -> Result<health::Check, Wrong> {
+    pub(super) fn settings(mut self, at: usize) -> Result<health::Check, Wrong> {
         let name = self.name.get_ref().clone();
         if name.is_empty() || name.len() > LONGEST_NAME || name.contains(char::is_control) {
             return Err(wrong(&self.name, format!("a name is 1 to {LONGEST_NAME} bytes on one line")));
@@ -239,7 +239,7 @@ impl Check {
 }
 
 /// A length of time of at least so many seconds.
-fn time(given: Spanned<String>, least: u64) -> Result<Duration, Wrong> {
+pub(super) fn time(given: Spanned<String>, least: u64) -> Result<Duration, Wrong> {
     let at = given.span().start;
     let time = duration(given)?;
     if !(least..=LONGEST).contains(&time.as_secs()) {
@@ -256,7 +256,7 @@ fn switch(given: &Option<Spanned<bool>>) -> Result<bool, Wrong> {
     }
 }
 
-fn text(given: &Spanned<String>) -> Result<String, Wrong> {
+pub(super) fn text(given: &Spanned<String>) -> Result<String, Wrong> {
     let text = given.get_ref();
     // What begins with a hyphen would be an option of the program that is asked.
     if text.is_empty() || text.starts_with('-') || text.contains(char::is_control) {
@@ -265,7 +265,7 @@ fn text(given: &Spanned<String>) -> Result<String, Wrong> {
     Ok(text.clone())
 }
 
-fn words(given: &Spanned<Vec<String>>) -> Result<Vec<String>, Wrong> {
+pub(super) fn words(given: &Spanned<Vec<String>>) -> Result<Vec<String>, Wrong> {
     let words = given.get_ref();
     if words.first().is_none_or(String::is_empty) || words.iter().any(|word| word.contains('\0')) {
         return Err(wrong(given, "at least one word, and no NUL".into()));

@@ -3,6 +3,8 @@
 //! The defaults fit an A/B device with `/etc/fw_env.config`, and need no file; with the feature `settings`
 //! a file is read.
 
+#[cfg(feature = "app")]
+mod app;
 #[cfg(feature = "settings")]
 mod counter;
 #[cfg(feature = "settings")]
@@ -24,6 +26,8 @@ mod update;
 #[cfg(feature = "settings")]
 mod wrong;
 
+#[cfg(feature = "app")]
+pub use app::{App, DEFAULT_KEEP, DEFAULT_ROOT, DEFAULT_SERVICE_LIMIT, DEFAULT_TRIES};
 #[cfg(feature = "health")]
 pub use migrate::{wrong_path, Migrate, DEFAULT_LOCK, DEFAULT_STEPS, DEFAULT_STEP_LIMIT, DEFAULT_SYSTEM};
 #[cfg(feature = "health")]
@@ -73,6 +77,9 @@ pub struct Settings {
     /// The folders whose data have a version.
     #[cfg(feature = "health")]
     pub migrate: Migrate,
+    /// The applications beside the system.
+    #[cfg(feature = "app")]
+    pub apps: Vec<App>,
     /// The configuration of the environment; `None`: see
     /// [`find_environment`](crate::config::find_environment).
     pub env_config: Option<PathBuf>,
@@ -227,6 +234,8 @@ impl Default for Settings {
             report: Report::default(),
             #[cfg(feature = "health")]
             migrate: Migrate::default(),
+            #[cfg(feature = "app")]
+            apps: Vec::new(),
             env_config: None,
             env_namespace: None,
             bootcount: None,

@@ -62,13 +62,15 @@ pub fn migrate(device: &mut Device, complain: &mut Complain<'_>) -> Result<Optio
     done
 }
 
-/// The slot was confirmed: the data stay as they are, as by [`migrate::confirm`], and the journal is told. Says whether
+/// The slot was confirmed: the data stay as they are, and the applications that came with it, as by [`migrate::confirm`], and the journal is told. Says whether
 /// there was something to do.
 ///
 /// # Errors
 ///
 /// Those of [`migrate::confirm`]: the next boot's migration does the same.
 pub fn keep(device: &mut Device, complain: &mut Complain<'_>) -> Result<bool, MigrateError> {
+    #[cfg(feature = "app")]
+    super::app::keep_apps(device, complain);
     let settings = device.settings().migrate.clone();
     if settings.data.is_empty() {
         return Ok(false);

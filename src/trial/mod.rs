@@ -12,14 +12,19 @@
 //! | file | job |
 //! |---|---|
 //! | `mod.rs` | the trial, from its facts to a decision |
+//! | `app.rs` | an application on trial (feature `app`) |
 //! | `record.rs` | what the journal and the next system learn of the checks |
 //! | `waits.rs` | what waits for a person |
 //! | `data.rs` | who runs, for the migration; what the journal learns of it; that confirmed data are kept |
 
+#[cfg(feature = "app")]
+mod app;
 mod data;
 mod record;
 mod waits;
 
+#[cfg(feature = "app")]
+pub use app::{carry_out_app, judge_app, note_app, note_app_checks};
 pub use data::{facts, keep, migrate, note, note_event, unread};
 pub use waits::{waits, Waits};
 

@@ -115,6 +115,20 @@ pub enum UpdateError {
         /// The byte of it.
         offset: u64,
     },
+    /// The system needs an application that is not there, or not new enough. Untouched.
+    #[error("the system needs {app} of version {needed} or newer, and {}", there.as_ref().map_or("it is not installed".into(), |version| format!("version {version} is there")))]
+    NeedsApp {
+        /// The application.
+        app: String,
+        /// The lowest version that does.
+        needed: String,
+        /// The version that is there.
+        there: Option<String>,
+    },
+    /// An application was not installed. What runs is as it was; a slot is untouched, or being written.
+    #[cfg(feature = "app")]
+    #[error("{0}")]
+    App(crate::app::AppError),
     /// It was cancelled. Untouched, or being written.
     #[error("cancelled")]
     Cancelled,
@@ -144,6 +158,8 @@ impl UpdateError {
     /// | 22 | the medium returns other bytes than were written |
     /// | 23 | it was cancelled |
     /// | 24 | the server has another bundle now than at the start |
+    /// | 28 | an application needs another system, or the system another application |
+    /// | 29 | the archive of an application is not unpacked |
     ///
     /// From 9 to 19, but for 10, nothing was written to the slot.
     pub fn code(&self) -> u8 {
@@ -167,6 +183,9 @@ impl UpdateError {
             UpdateError::ReadBack { .. } => 22,
             UpdateError::Cancelled => 23,
             UpdateError::Changed(_) => 24,
+            UpdateError::NeedsApp { .. } => 28,
+            #[cfg(feature = "app")]
+            UpdateError::App(error) => error.code(),
         }
     }
 
@@ -198,6 +217,9 @@ impl UpdateError {
             UpdateError::Damaged { .. } => "fetch the bundle again, and give the same command",
             UpdateError::Changed(_) => "give the same command again: it takes the bundle that is there now",
             UpdateError::Medium { .. } => "look at the kernel's log; the same command goes on",
+            UpdateError::NeedsApp { .. } => "install the application first, or a bundle that has both",
+            #[cfg(feature = "app")]
+            UpdateError::App(_) => "",
             UpdateError::ReadBack { .. } => "the medium is not sound: replace it, or install to another slot",
         }
     }

@@ -6,25 +6,28 @@
 //! | `begin_update` | the target is being written | a target that never boots |
 //! | write the images | chunks, each after its hash was compared | the same; the same command goes on |
 //! | read the images back, past the cache | nothing | the same |
+//! | unpack applications that belong to it, beside what runs | folders | the same |
 //! | unless it is to `hold`: `finish_update` | the target is on trial | the same, or a slot on trial that is whole |
 
 use std::borrow::BorrowMut;
 use std::cmp::Ordering;
-use std::ops::ControlFlow;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+#[cfg(feature = "app")]
+use super::apps::Companions;
 use super::bundle::manifest::Manifest;
 use super::bundle::Bundle;
 use super::error::{Result, UpdateError};
+use super::fit::fits;
 use super::image::{images, Done, Image};
 use super::plan::Plan;
+use super::progress::{progress, Listener, Phase};
 use super::source::Source;
 use super::target::{Part, Parts};
 use super::write::Places;
 use crate::device::Device;
 use crate::error::Error;
 use crate::floor::Change;
-use crate::settings::Settings;
 use crate::slot::{Mark, Name, Role, Standing, State};
 use crate::storage::Access;
 use crate::version::compare;
@@ -47,35 +50,6 @@ pub struct Options {
     /// boot. A later call without this finds the work done, and puts it on trial.
     pub hold: bool,
 }
-
-/// What is being done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// It is looked for what the slots hold of an image.
-    Looking,
-    /// An image is written.
-    Writing,
-    /// An image is read back.
-    ReadingBack,
-    /// An image is compared with its hashes, and goes nowhere.
-    Verifying,
-}
-
-/// How far it is.
-#[derive(Debug, Clone, Copy)]
-pub struct Progress<'a> {
-    /// What is being done.
-    pub phase: Phase,
-    /// With which part of the slot.
-    pub part: &'a str,
-    /// Bytes of this image that are done in this phase, and what of them.
-    pub done: Done,
-    /// Bytes of this image.
-    pub size: u64,
-}
-
-/// Hears the progress, and can cancel.
-pub type Listener<'a> = &'a mut dyn FnMut(Progress<'_>) -> ControlFlow<()>;
 
 /// What an installation did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,6 +98,19 @@ fn install_lent(
     if bundle.signer.is_none() {
         return Err(UpdateError::Format("its signature was not verified".into()));
     }
+    if bundle.manifest.payloads.iter().all(|payload| payload.app.is_some()) {
+        return Err(UpdateError::Format(
+            "it has no image for a slot: bootslot app install installs it".into(),
+        ));
+    }
+    #[cfg(not(feature = "app"))]
+    if bundle.manifest.payloads.iter().any(|payload| payload.app.is_some())
+        || !bundle.manifest.needs.is_empty()
+    {
+        let reason =
+            "it has applications, or needs some, and this program was built without them (feature app)";
+        return Err(UpdateError::Format(reason.into()));
+    }
     fits(&bundle.manifest, device.settings())?;
     let floor = above_floor(&bundle.manifest, device)?;
     let state = device.state()?;
@@ -156,10 +143,14 @@ fn install_lent(
         return Ok(installed);
     }
     device.check_install(&installed.slot, options.tries, installed.id.as_bytes(), AGAIN, floor.as_ref())?;
+    #[cfg(feature = "app")]
+    let companions = Companions::look(device, bundle, &installed.slot, options.again)?;
     let parts = open(bundle, parts, &installed.slot, device.running())?;
     let bundle_version = bundle.manifest.version.clone();
     let tables = bundle.tables()?;
     let (images, source) = images(bundle, &tables);
+    let (apps, images): (Vec<Image<'_>>, Vec<Image<'_>>) =
+        images.into_iter().partition(|image| image.payload.app.is_some());
     let work: Vec<(Image<'_>, Places<'_>)> =
         images.into_iter().zip(parts.iter().map(Opened::places)).collect();
     let mut plans = Vec::new();
@@ -175,13 +166,19 @@ fn install_lent(
     }
     if source.is_dear() {
         let ranges = plans.iter().zip(&work).flat_map(|(plan, (image, _))| plan.ranges(image));
-        source.announce(&ranges.collect::<Vec<_>>());
+        let apps = apps.iter().map(|image| image.data..image.data + image.payload.data);
+        source.announce(&ranges.chain(apps).collect::<Vec<_>>());
     }
     device.begin_update(&installed.slot, installed.id.as_bytes(), &bundle_version)?;
     installed.done = write(&work, &plans, source, listener)?;
+    #[cfg(feature = "app")]
+    companions.unpack(&apps, source, listener)?;
     if options.hold {
         return Ok(installed);
     }
+    // Before the store that they belong to: without it they are dropped, and it never stands without them.
+    #[cfg(feature = "app")]
+    companions.begin()?;
     let id = installed.id.as_bytes();
     device.finish_update(&installed.slot, options.tries, id, AGAIN, floor.as_ref())?;
     Ok(installed)
@@ -217,34 +214,6 @@ pub fn verify(bundle: &mut Bundle, old: &[Part], listener: Listener<'_>) -> Resu
     for image in &images {
         let old = old.iter().find(|old| old.name == image.payload.part);
         image.verify(source, old, &mut |done| listener(progress(Phase::Verifying, image, done)))?;
-    }
-    Ok(())
-}
-
-fn progress<'a>(phase: Phase, image: &Image<'a>, done: Done) -> Progress<'a> {
-    Progress { phase, part: &image.payload.part, done, size: image.payload.size }
-}
-
-/// Whether the bundle is for this device.
-fn fits(manifest: &Manifest, settings: &Settings) -> Result<()> {
-    let update = &settings.update;
-    let Some(compatible) = &update.compatible else {
-        let reason = "the settings do not say what this device is: [update] compatible";
-        return Err(Error::Refused(reason.into()).into());
-    };
-    if manifest.compatible != *compatible {
-        let (bundle, device) = (manifest.compatible.clone(), compatible.clone());
-        return Err(UpdateError::Incompatible { bundle, device });
-    }
-    let device = update.revision.clone().unwrap_or_else(|| "none in its settings".into());
-    if !manifest.revisions.is_empty() && !manifest.revisions.contains(&device) {
-        return Err(UpdateError::Revision { bundle: manifest.revisions.join(", "), device });
-    }
-    for (path, needed) in &manifest.free {
-        let free = super::free_bytes(path)?;
-        if free < *needed {
-            return Err(UpdateError::NoRoom { path: path.clone(), free, needed: *needed });
-        }
     }
     Ok(())
 }
@@ -307,7 +276,7 @@ impl Opened {
 /// Opens all parts that the bundle has images for, before anything is written to one of them.
 fn open(bundle: &Bundle, parts: &dyn Parts, slot: &Name, running: Option<&Name>) -> Result<Vec<Opened>> {
     let mut opened = Vec::new();
-    for (payload, _) in bundle.payloads() {
+    for (payload, _) in bundle.payloads().filter(|(payload, _)| payload.app.is_none()) {
         let part = parts.open(slot, &payload.part)?;
         let room = part.size()?;
         if payload.size > room {

@@ -6,6 +6,10 @@
 //! | `source/` | where a bundle's bytes come from |
 //! | `target.rs` | where its images go |
 //! | `install.rs` | the order of an installation |
+//! | `apps.rs` | applications, alone or with a system (feature `app`) |
+//! | `stream.rs` | an image as a stream of verified bytes |
+//! | `fit.rs` | whether a bundle is for this device |
+//! | `progress.rs` | how far it is |
 //! | `image.rs` | one image, and how much of it is done |
 //! | `plan.rs` | where each chunk comes from: its place, the running slot, the bundle |
 //! | `write.rs` | one image to its place, and back for the proof |
@@ -20,27 +24,36 @@
 //! What is never done: a byte is written that was not signed; a slot boots that is not whole; the running slot is
 //! touched.
 
+#[cfg(feature = "app")]
+mod apps;
 pub mod bundle;
 mod claim;
 mod common;
 mod error;
+mod fit;
 mod image;
 pub mod install;
 mod old;
 mod out;
 mod pipe;
 mod plan;
+mod progress;
 pub mod source;
+#[cfg(feature = "app")]
+mod stream;
 pub mod target;
 mod view;
 mod write;
 
+#[cfg(feature = "app")]
+pub use apps::{install_app, AppOptions, InstalledApp};
 pub use bundle::Bundle;
 pub use common::Common;
 pub use error::{Result, Untrusted, UpdateError};
 pub use image::Done;
-pub use install::{install, verify, Installed, Options, Phase, Progress};
+pub use install::{install, verify, Installed, Options};
 pub use old::{extract, image_file};
+pub use progress::{Listener, Phase, Progress};
 
 use crate::error::Place;
 

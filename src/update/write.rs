@@ -28,18 +28,27 @@ use crate::storage::Access;
 const BATCH: usize = 1 << 20;
 
 /// A stretch of the image on its way.
-struct Batch {
+#[derive(Default)]
+pub(super) struct Batch {
     /// Where `bytes` start in the image.
     start: u64,
-    bytes: Vec<u8>,
-    steps: Vec<Step>,
+    pub bytes: Vec<u8>,
+    pub steps: Vec<Step>,
     /// As in [`Done`]; of the image up to the end of this batch.
     fetched: u64,
     copied: u64,
-    end: u64,
+    pub end: u64,
 }
 
-enum Step {
+impl Batch {
+    /// Of the image up to the end of this batch.
+    #[cfg(feature = "app")]
+    pub fn done(&self) -> Done {
+        Done { all: self.end, fetched: self.fetched, copied: self.copied, ..Done::default() }
+    }
+}
+
+pub(super) enum Step {
     /// Bytes of the batch that must have this hash, and are written then; without one they were compared already.
     Write(Range<usize>, Option<Digest>),
     /// Bytes of the batch that are there already.
@@ -57,8 +66,7 @@ const LARGE_BUFFERS: usize = 4;
 
 impl Image<'_> {
     fn buffers(&self) -> Vec<Batch> {
-        let buffer =
-            || Batch { start: 0, bytes: Vec::new(), steps: Vec::new(), fetched: 0, copied: 0, end: 0 };
+        let buffer = Batch::default;
         let most = if self.window() >= BATCH { LARGE_BUFFERS } else { usize::MAX };
         (0..(pipe::workers() + 2).min(most)).map(|_| buffer()).collect()
     }
@@ -78,7 +86,7 @@ impl Image<'_> {
     }
 
     /// Compares the hashes of a batch; `part` is where it was read back from.
-    fn check(&self, batch: &Batch, part: Option<&Part>) -> Result<()> {
+    pub(super) fn check(&self, batch: &Batch, part: Option<&Part>) -> Result<()> {
         let differs = |offset| part.map_or_else(|| self.damaged(offset), |part| part.differs(offset));
         let bytes = |place: &Range<usize>| batch.bytes.get(place.clone()).unwrap_or_default();
         for step in &batch.steps {
@@ -247,7 +255,7 @@ pub(crate) struct Places<'a> {
 }
 
 /// Makes the batches of an image.
-struct Filler<'a> {
+pub(super) struct Filler<'a> {
     image: &'a Image<'a>,
     plan: &'a Plan,
     source: &'a mut dyn Source,
@@ -267,7 +275,7 @@ struct Filler<'a> {
 }
 
 impl<'a> Filler<'a> {
-    fn new(image: &'a Image<'a>, plan: &'a Plan, source: &'a mut dyn Source) -> Self {
+    pub fn new(image: &'a Image<'a>, plan: &'a Plan, source: &'a mut dyn Source) -> Self {
         Filler {
             image,
             plan,
@@ -295,7 +303,7 @@ impl<'a> Filler<'a> {
         Ok(())
     }
 
-    fn fill(&mut self, batch: &mut Batch) -> Result<bool> {
+    pub fn fill(&mut self, batch: &mut Batch) -> Result<bool> {
         batch.steps.clear();
         batch.bytes.clear();
         batch.bytes.append(&mut self.history);

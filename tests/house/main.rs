@@ -28,6 +28,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("floor", &["version", "files"]),
     // The data's version and the way to the next one; the caller says who runs, and keeps the journal.
     ("migrate", &["files", "process", "settings", "slot", "sys", "error"]),
+    // Applications; the caller keeps the journal.
+    ("app", &["device", "files", "process", "settings", "slot", "version", "error"]),
     // What a record says is text: the journal knows no slot and no store.
     ("journal", &["files", "error"]),
     ("slot", &["error"]),
@@ -40,10 +42,13 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ),
     // What it finds are values: it writes to no slot and to no journal.
     ("health", &["machine", "process", "settings", "slot", "sys", "error"]),
-    ("report", &["device", "settings", "slot", "journal", "error"]),
+    ("report", &["app", "device", "settings", "slot", "journal", "error"]),
     // What the checks and the migration leave to their caller: the orders, the journal, the baseline.
-    ("trial", &["device", "health", "migrate", "journal", "files", "process", "settings", "slot", "error"]),
-    ("update", &["device", "settings", "slot", "floor", "version", "storage", "sys", "error"]),
+    (
+        "trial",
+        &["app", "device", "health", "migrate", "journal", "files", "process", "settings", "slot", "error"],
+    ),
+    ("update", &["app", "device", "settings", "slot", "floor", "version", "storage", "sys", "error"]),
     // A bundle is bytes and what they mean; it knows no device.
     ("update/bundle", &["update/error", "update/source", "update/pipe", "floor", "version", "error"]),
     // Except for whom the device trusts.
@@ -55,6 +60,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     (
         "bin",
         &[
+            "app",
             "update",
             "health",
             "report",

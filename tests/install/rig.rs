@@ -124,6 +124,7 @@ pub fn manifest(version: &str) -> Manifest {
         recovery: false,
         build: None,
         free: vec![],
+        needs: Vec::new(),
         payloads: vec![],
     }
 }

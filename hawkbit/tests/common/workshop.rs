@@ -56,6 +56,7 @@ impl Workshop {
             recovery: false,
             build: None,
             free: vec![],
+            needs: Vec::new(),
             payloads: vec![],
         };
         let compression = Compression { level: 3, average: Some(4096), ..Compression::default() };

@@ -172,9 +172,19 @@ fn describe(bundle: &Bundle) -> String {
             ),
         );
         line("  sha256:", &hex(&payload.sha256));
+        if let Some(app) = &payload.app {
+            line("  app:", &format!("version {}", app.version));
+            app.system
+                .iter()
+                .for_each(|system| line("  needs:", &format!("a system of version {system} or newer")));
+            app.floor.iter().for_each(|floor| line("  floor:", floor));
+        }
         if let Some(old) = &payload.against {
             line("  patch of:", &format!("{}, {} bytes", hex(&old.sha256), old.size));
         }
+    }
+    for need in &manifest.needs {
+        line("needs:", &format!("{} of version {} or newer", need.app, need.version));
     }
     let signatures = match bundle.signatures.len() {
         0 => "none".to_owned(),
@@ -196,6 +206,9 @@ fn describe_json(bundle: &Bundle) -> Value {
                 "sha256": hex(&payload.sha256),
                 "chunks": payload.chunks,
                 "stored": payload.data,
+                "app": payload.app.as_ref().map(|app| {
+                    json!({ "version": app.version, "system": app.system, "floor": app.floor })
+                }),
                 "against": payload.against.map(|old| json!({ "bytes": old.size, "sha256": hex(&old.sha256) })),
             })
         })
@@ -221,6 +234,7 @@ fn describe_json(bundle: &Bundle) -> Value {
         "update": bundle.id(),
         "bytes": bundle.size(),
         "free": free,
+        "needs": manifest.needs.iter().map(|need| json!({ "app": need.app, "version": need.version })).collect::<Vec<_>>(),
         "payloads": payloads,
         "signatures": kinds,
         "verified": false,

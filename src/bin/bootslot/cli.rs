@@ -26,6 +26,9 @@ pub enum Group {
     /// Install a bundle into the slot that does not run
     #[cfg(feature = "update")]
     Install(crate::install::Install),
+    /// Applications beside the system: install, status, confirm, rollback, remove
+    #[cfg(feature = "app")]
+    App(crate::app::Options),
     /// Bundles: create, sign, inspect, verify
     #[cfg(feature = "update")]
     Bundle(crate::bundle::Options),
@@ -58,6 +61,8 @@ pub fn run() -> ExitCode {
         Group::Rauc(options) => finish("bootslot rauc", crate::rauc::run(&options)),
         #[cfg(feature = "update")]
         Group::Install(options) => finish("bootslot install", crate::install::run(&options)),
+        #[cfg(feature = "app")]
+        Group::App(options) => finish(crate::app::PROGRAM, crate::app::run(&options)),
         #[cfg(feature = "update")]
         Group::Bundle(options) => finish(crate::bundle::PROGRAM, crate::bundle::run(&options)),
         #[cfg(feature = "health")]

@@ -11,7 +11,8 @@ use crate::outcome::{complain, Failure};
 /// How the messages begin.
 pub const PROGRAM: &str = "bootslot migrate";
 
-/// The slot was confirmed: the data stay as they are. Where that fails, the next boot's migration does the same.
+/// The slot was confirmed: the data stay as they are, and the applications that came with it. Where that fails, the next
+/// boot does the same.
 pub fn keep(device: &mut Device) {
     if let Err(error) = trial::keep(device, &mut say) {
         complain(PROGRAM, format_args!("{error}; the next boot tries again"));

@@ -3,6 +3,10 @@
 //! The two drop-ins are in [`fw`], the command groups of `bootslot` in one file each; what they share
 //! is in [`target`] (which environment) and [`outcome`] (output, messages, exit codes).
 
+#[cfg(all(feature = "cli", feature = "app"))]
+mod app;
+#[cfg(all(feature = "cli", feature = "app"))]
+mod app_report;
 #[cfg(feature = "cli")]
 mod bootcount;
 #[cfg(all(feature = "cli", feature = "update"))]

@@ -12,13 +12,15 @@
 //! | 6 | `health`: the slot was given up; it takes a reboot to leave it |
 //! | 7 | `health`: it takes a reboot, which is another try |
 //! | 8 | `health`: a check that has to hold does not, and the settings say that somebody has to look |
-//! | 9 to 24 | an update was not installed, see `UpdateError::code` |
+//! | 9 to 24, 28, 29 | an update or an application was not installed, see `UpdateError::code` and `AppError::code` |
 //! | 141 | the reader of the output went away (128 + SIGPIPE, what a shell reports of other programs) |
 
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+#[cfg(feature = "app")]
+use bootslot::app::AppError;
 #[cfg(feature = "health")]
 use bootslot::migrate::MigrateError;
 #[cfg(feature = "update")]
@@ -66,6 +68,16 @@ pub enum Failure {
     /// The library says why, of a migration.
     #[cfg(feature = "health")]
     Migrate(MigrateError),
+    /// The library says why, of an application.
+    #[cfg(feature = "app")]
+    App(AppError),
+}
+
+#[cfg(feature = "app")]
+impl From<AppError> for Failure {
+    fn from(error: AppError) -> Self {
+        Failure::App(error)
+    }
 }
 
 #[cfg(feature = "health")]
@@ -132,6 +144,8 @@ pub fn finish(program: &str, outcome: Outcome) -> ExitCode {
         },
         #[cfg(feature = "health")]
         Failure::Migrate(error) => complain(program, format_args!("{error}")),
+        #[cfg(feature = "app")]
+        Failure::App(error) => complain(program, format_args!("{error}")),
     }
     ExitCode::from(code(&failure))
 }
@@ -150,6 +164,8 @@ pub fn with_last_event(outcome: Outcome, prints_events: bool) -> Outcome {
             Failure::Update(error) => error.to_string(),
             #[cfg(feature = "health")]
             Failure::Migrate(error) => error.to_string(),
+            #[cfg(feature = "app")]
+            Failure::App(error) => error.to_string(),
             Failure::Error(error) => error.to_string(),
             Failure::Usage(message) | Failure::Taken(message) => message.clone(),
             // Where the output can't be written, there is nobody to tell.
@@ -177,6 +193,8 @@ fn code(failure: &Failure) -> u8 {
         Failure::Update(error) => error.code(),
         #[cfg(feature = "health")]
         Failure::Migrate(error) => error.code(),
+        #[cfg(feature = "app")]
+        Failure::App(error) => error.code(),
         Failure::Output(error) if error.kind() == ErrorKind::BrokenPipe => 141,
         #[cfg(feature = "cli")]
         Failure::Taken(_) => 4,

@@ -246,6 +246,21 @@ fn waits(device: &mut Device) -> Vec<(String, &'static str)> {
     }
 }
 
+/// The applications, for people and for programs.
+fn apps(device: &mut Device) -> Vec<(String, serde_json::Value)> {
+    #[cfg(feature = "app")]
+    {
+        use crate::app_report::{json, text};
+        let apps = bootslot::report::apps(device);
+        return apps.iter().map(|app| (text(app, "app:          "), json(app))).collect();
+    }
+    #[cfg(not(feature = "app"))]
+    {
+        let _ = device;
+        Vec::new()
+    }
+}
+
 fn dialect(text: &str) -> Result<Dialect, String> {
     let known: Vec<&str> = Dialect::ALL.iter().map(|dialect| dialect.name()).collect();
     Dialect::named(text).ok_or_else(|| format!("the dialects are {}", known.join(", ")))
@@ -258,7 +273,8 @@ pub fn run(command: &Command) -> Outcome {
             let mut device = open(options)?;
             let status = device.status()?;
             let waits = waits(&mut device);
-            print(&report::status(&status, device.settings(), &waits, options.json))?;
+            let apps = apps(&mut device);
+            print(&report::status(&status, device.settings(), &waits, &apps, options.json))?;
             match status.health.current {
                 Some(_) => Ok(()),
                 None => Err(Failure::Answer(NO_VALID_COPY)),
@@ -293,7 +309,11 @@ pub fn run(command: &Command) -> Outcome {
             order(options, |device| device.roll_back(reason))
         }
         Command::Acknowledge { options } => order(options, Device::acknowledge),
-        Command::Allow { update, options } => order(options, |device| device.allow(update)),
+        Command::Allow { update, options } => {
+            #[cfg(feature = "app")]
+            bootslot::app::allow(&settings(options)?.apps, update)?;
+            order(options, |device| device.allow(update))
+        }
         Command::Mark { mark: Mark::Good, target, options } => {
             order(options, |device| device.mark_good(target))
         }

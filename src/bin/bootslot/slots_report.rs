@@ -18,10 +18,13 @@ pub fn status(
     status: &Status,
     settings: &Settings,
     waits: &[(String, &'static str)],
+    apps: &[(String, Value)],
     as_json: bool,
 ) -> Vec<u8> {
     if as_json {
-        return to_json(&status_json(status, settings, waits));
+        let mut object = status_json(status, settings, waits);
+        object["apps"] = apps.iter().map(|(_, app)| app.clone()).collect();
+        return to_json(&object);
     }
     let state = &status.state;
     let mut text = String::new();
@@ -63,6 +66,7 @@ pub fn status(
         let next = if next.is_empty() { String::new() } else { format!(": {next}") };
         let _ = writeln!(text, "WAITS:        {what}{next}");
     }
+    apps.iter().for_each(|(app, _)| text.push_str(app));
     if status.slots_differ {
         let stored = names(state.slots.iter().map(|slot| &slot.name));
         let settings = names(settings.board.slots.iter().chain(&settings.board.last_resort));

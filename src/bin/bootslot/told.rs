@@ -98,6 +98,8 @@ fn report_text(report: &Report) -> String {
     for (finding, time) in &report.findings {
         let _ = writeln!(text, "found:    {finding}, {}", utc(*time));
     }
+    #[cfg(feature = "app")]
+    report.apps.iter().for_each(|app| text.push_str(&crate::app_report::text(app, "app:      ")));
     if let Some(journal) = &report.journal {
         let _ = writeln!(text, "journal:  {journal}");
     }
@@ -113,7 +115,12 @@ fn attempt_text(attempt: &Attempt) -> String {
 }
 
 fn report_json(report: &Report) -> Value {
+    #[cfg(feature = "app")]
+    let apps: Value = report.apps.iter().map(crate::app_report::json).collect();
+    #[cfg(not(feature = "app"))]
+    let apps = json!([]);
     json!({
+        "apps": apps,
         "compatible": report.compatible,
         "slot": report.slot,
         "standing": report.standing,
@@ -218,6 +225,17 @@ fn message_json(message: &Message, report: &Report) -> Value {
         About::Finding(record) => {
             ("finding", json!({ "finding": record.get("finding"), "time": utc(record.time) }))
         }
+        About::App(record) => (
+            "app",
+            json!({
+                "name": record.get("app"),
+                "stage": record.get("step"),
+                "version": record.get("version"),
+                "update": record.get("update"),
+                "reason": record.get("detail"),
+                "time": utc(record.time),
+            }),
+        ),
     };
     json!({ "id": message.id, "kind": kind, kind: what, "device": report_json(report) })
 }

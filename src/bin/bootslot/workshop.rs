@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 
 #[cfg(feature = "cms")]
 use bootslot::update::bundle;
+use bootslot::update::bundle::application::{Application, Need};
 use bootslot::update::bundle::container::{Signature, SignatureKind, MAGIC};
-use bootslot::update::bundle::create::{self, Compression};
+use bootslot::update::bundle::create::{self, AppFile, Compression};
+
 use bootslot::update::bundle::manifest::Manifest;
 use bootslot::update::bundle::signature::signature_of;
 use bootslot::update::source::FileSource;
@@ -27,7 +29,7 @@ use crate::progress::is_watched;
 #[derive(Args)]
 pub struct Create {
     /// The images: the part of a slot that each is for, and its file; the part of a slot with one device is `root`
-    #[arg(required = true, value_name = "PART=FILE", value_parser = image)]
+    #[arg(required_unless_present = "apps", value_name = "PART=FILE", value_parser = image)]
     images: Vec<(String, PathBuf)>,
 
     /// The bundle to make
@@ -68,6 +70,9 @@ pub struct Create {
     #[arg(long, value_name = "PART=FILE", value_parser = image)]
     against: Vec<(String, PathBuf)>,
 
+    #[command(flatten)]
+    apps: Apps,
+
     /// How hard to compress, 1 to 19 [default: 19]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..=19))]
     level: Option<i32>,
@@ -75,6 +80,65 @@ pub struct Create {
     /// The average size of chunks in bytes [default: by the size of the image, 8192 at least]
     #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1024..=262144))]
     chunk_size: Option<u32>,
+}
+
+/// The applications of a bundle.
+#[derive(Args)]
+struct Apps {
+    /// An application and its archive (tar); several only together with a system
+    #[arg(long = "app", value_name = "NAME=FILE", value_parser = image)]
+    apps: Vec<(String, PathBuf)>,
+
+    /// The version of an application [default: that of the bundle]
+    #[arg(long, value_name = "NAME=VERSION", value_parser = about)]
+    app_version: Vec<(String, String)>,
+
+    /// The lowest version of the system that an application runs on [default: any]
+    #[arg(long, value_name = "NAME=VERSION", value_parser = about)]
+    app_system: Vec<(String, String)>,
+
+    /// Once an application is confirmed, nothing below this version of it is installed
+    #[arg(long, value_name = "NAME=VERSION", value_parser = about)]
+    app_floor: Vec<(String, String)>,
+
+    /// An application that the system needs, and its lowest version
+    #[arg(long, value_name = "NAME=VERSION", value_parser = about)]
+    needs: Vec<(String, String)>,
+}
+
+impl Apps {
+    fn files(&self, version: &str) -> Outcome<Vec<AppFile>> {
+        let known = |name: &String| self.apps.iter().any(|(app, _)| app == name);
+        let about = [&self.app_version, &self.app_system, &self.app_floor];
+        if let Some((name, _)) = about.into_iter().flatten().find(|(name, _)| !known(name)) {
+            return Err(Failure::Usage(format!("there is no --app {name}")));
+        }
+        let of = |all: &[(String, String)], app: &str| {
+            all.iter().find(|(name, _)| name == app).map(|(_, value)| value.clone())
+        };
+        let file = |(name, archive): &(String, PathBuf)| AppFile {
+            name: name.clone(),
+            archive: archive.clone(),
+            about: Application {
+                version: of(&self.app_version, name).unwrap_or_else(|| version.to_owned()),
+                system: of(&self.app_system, name),
+                floor: of(&self.app_floor, name),
+            },
+        };
+        Ok(self.apps.iter().map(file).collect())
+    }
+
+    fn needs(&self) -> Vec<Need> {
+        let need = |(app, version): &(String, String)| Need { app: app.clone(), version: version.clone() };
+        self.needs.iter().map(need).collect()
+    }
+}
+
+fn about(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((app, version)) if !app.is_empty() && !version.is_empty() => Ok((app.into(), version.into())),
+        _ => Err("this is given as NAME=VERSION, such as gateway=1.5.0".into()),
+    }
 }
 
 /// The options of `sign`.
@@ -154,11 +218,13 @@ pub fn create(options: &Create) -> Outcome {
         recovery: options.recovery,
         build: options.build.clone(),
         free: options.free.clone(),
+        needs: options.apps.needs(),
         payloads: Vec::new(),
     };
     let usual = Compression::default();
     let level = options.level.unwrap_or(usual.level);
     let compression = Compression { level, average: options.chunk_size, ..usual };
+    let apps = options.apps.files(&options.version)?;
     let known = |(part, _): &&(String, PathBuf)| options.images.iter().any(|(other, _)| other == part);
     if let Some((part, _)) = options.against.iter().find(|old| !known(old)) {
         return Err(Failure::Usage(format!("--against {part}: there is no new image for this part")));
@@ -174,8 +240,15 @@ pub fn create(options: &Create) -> Outcome {
         bar.set_style(style);
     }
     let mut report = |done| bar.set_position(done);
-    let made =
-        create::create_against(&options.output, manifest, &options.images, &old, compression, &mut report);
+    let made = create::create_with_apps(
+        &options.output,
+        manifest,
+        &options.images,
+        &old,
+        &apps,
+        compression,
+        &mut report,
+    );
     bar.finish_and_clear();
     made?;
     let bundle = Bundle::inspect(Box::new(FileSource::open(&options.output)?))?;

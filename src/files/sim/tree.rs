@@ -23,6 +23,8 @@ impl Trees for SimFiles {
         let names = medium.nodes.iter().map(|node| match node {
             Node::Folder { now, .. } => now.values().filter(|node| **node == at).count(),
             Node::File { .. } => 0,
+            #[cfg(feature = "app")]
+            Node::Link(_) => 0,
         });
         let links = names.sum::<usize>() as u64;
         Ok(Some(Entry { kind, identity: (1, at as u64), links, bytes, is_copied: true }))
@@ -74,6 +76,8 @@ impl Trees for SimFiles {
                 match node {
                     Node::File { now, may_be } => *may_be = vec![now.clone()],
                     Node::Folder { now, may_be } => *may_be = vec![now.clone()],
+                    #[cfg(feature = "app")]
+                    Node::Link(_) => {}
                 }
             }
             Ok(())

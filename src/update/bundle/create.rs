@@ -11,6 +11,7 @@ use std::io::{self, BufWriter, Seek, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use super::application::Application;
 use super::chunker::{Chunker, Piece, Sizes};
 use super::container::{signatures_to_bytes, Head, Signature};
 use super::frame::history;
@@ -82,9 +83,26 @@ pub fn create(
 /// As of [`create`]. [`UpdateError::Format`] also where there is an old image of a part without a new one.
 pub fn create_against(
     out: &Path,
+    manifest: Manifest,
+    images: &[(String, PathBuf)],
+    old: &[(String, PathBuf)],
+    compression: Compression,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Manifest> {
+    create_with_apps(out, manifest, images, old, &[], compression, progress)
+}
+
+/// The same with applications, behind the images if there are any.
+///
+/// # Errors
+///
+/// As of [`create_against`].
+pub fn create_with_apps(
+    out: &Path,
     mut manifest: Manifest,
     images: &[(String, PathBuf)],
     old: &[(String, PathBuf)],
+    apps: &[AppFile],
     compression: Compression,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Manifest> {
@@ -109,12 +127,30 @@ pub fn create_against(
         manifest.payloads.push(payload);
         tables.extend(table);
     }
+    for AppFile { name, archive, about } in apps {
+        let mut report = |bytes| progress(done + bytes);
+        let (payload, table) = add(name, archive, compression, &mut data.file, &mut report)?;
+        done += payload.size;
+        manifest.payloads.push(Payload { app: Some(about.clone()), ..payload });
+        tables.extend(table);
+    }
     let text = manifest.to_text().map_err(UpdateError::Format)?;
     data.file.rewind().map_err(failed("reading its data"))?;
     let head = Head { manifest: length(text.len())?, signatures: 0 };
     let start = [&head.to_bytes()[..], text.as_bytes(), &tables].concat();
     put_together(out, &start, &mut data.file)?;
     Ok(manifest)
+}
+
+/// An application to be put into a bundle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppFile {
+    /// Its name.
+    pub name: String,
+    /// Its archive (tar).
+    pub archive: PathBuf,
+    /// What the manifest says of it.
+    pub about: Application,
 }
 
 /// Writes the same bundle with these signatures, in the place of those that it has.
@@ -282,6 +318,7 @@ fn add(
     let table = table.finish();
     let payload = Payload {
         part: part.to_owned(),
+        app: None,
         size: at,
         sha256: whole.finish(),
         average: sizes.average,

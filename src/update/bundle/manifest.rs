@@ -36,6 +36,7 @@ use std::fmt::Write;
 
 use serde::Deserialize;
 
+use super::application::{self, Application, Keys, Need};
 use super::table::{Digest, Expected, LARGEST_CHUNK, LARGEST_TABLE, LARGEST_WINDOW};
 use crate::floor::{is_floor, LONGEST};
 use crate::version::compare;
@@ -60,15 +61,19 @@ pub struct Manifest {
     pub build: Option<String>,
     /// Room that has to be free elsewhere: a path, and bytes on its file system.
     pub free: Vec<(String, u64)>,
-    /// The images, each for one part of a slot.
+    /// The applications that the system in it needs: on the device, or in the bundle.
+    pub needs: Vec<Need>,
+    /// The images, each for one part of a slot; behind them the applications.
     pub payloads: Vec<Payload>,
 }
 
 /// One image of a bundle.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payload {
-    /// The part of the slot that it is for.
+    /// The part of the slot that it is for; of an application its name.
     pub part: String,
+    /// It is an application, and its image is an archive.
+    pub app: Option<Application>,
     /// Bytes of the image.
     pub size: u64,
     /// SHA-256 of the image. It is not needed to install it: each chunk has its own.
@@ -134,6 +139,8 @@ struct File {
     build: Option<String>,
     #[serde(default)]
     free: Vec<Free>,
+    #[serde(default)]
+    needs: Vec<Need>,
     payload: Vec<PayloadFile>,
 }
 
@@ -158,6 +165,11 @@ struct PayloadFile {
     table: u64,
     table_sha256: String,
     against: Option<AgainstFile>,
+    #[serde(default)]
+    kind: application::Kind,
+    version: Option<String>,
+    system: Option<String>,
+    floor: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -175,8 +187,12 @@ impl Manifest {
         let text = std::str::from_utf8(text).map_err(|_| "it is no UTF-8")?;
         let say = |error: toml::de::Error| error.message().to_owned();
         let format: Format = toml::from_str(text).map_err(say)?;
-        if format.bundle != FORMAT {
-            return Err(format!("its format is {}, and this program knows {FORMAT} only", format.bundle));
+        if ![FORMAT, application::FORMAT_APPS].contains(&format.bundle) {
+            let newest = application::FORMAT_APPS;
+            return Err(format!(
+                "its format is {}, and this program knows {FORMAT} to {newest}",
+                format.bundle
+            ));
         }
         let file: File = toml::from_str(text).map_err(say)?;
         let manifest = Manifest {
@@ -187,10 +203,14 @@ impl Manifest {
             recovery: file.recovery,
             build: file.build,
             free: file.free.into_iter().map(|free| (free.path, free.bytes)).collect(),
+            needs: file.needs,
             payloads: file.payload.into_iter().map(payload).collect::<Result<_, _>>()?,
         };
         manifest.check()?;
-        Ok(manifest)
+        match format.bundle == manifest.format() {
+            true => Ok(manifest),
+            false => Err(format!("its format is {}, which is not that of what is in it", format.bundle)),
+        }
     }
 
     /// The manifest as text. Equal manifests give equal bytes.
@@ -198,7 +218,7 @@ impl Manifest {
     /// Errors: what can't be in a manifest, as a phrase.
     pub fn to_text(&self) -> Result<String, String> {
         self.check()?;
-        let mut text = format!("bundle = {FORMAT}\n");
+        let mut text = format!("bundle = {}\n", self.format());
         put(&mut text, format_args!("compatible = {}", quoted(&self.compatible)));
         if !self.revisions.is_empty() {
             let revisions: Vec<String> = self.revisions.iter().map(|name| quoted(name)).collect();
@@ -217,8 +237,20 @@ impl Manifest {
         for (path, bytes) in &self.free {
             put(&mut text, format_args!("\n[[free]]\npath = {}\nbytes = {bytes}", quoted(path)));
         }
+        for Need { app, version } in &self.needs {
+            let (app, version) = (quoted(app), quoted(version));
+            put(&mut text, format_args!("\n[[needs]]\napp = {app}\nversion = {version}"));
+        }
         for payload in &self.payloads {
-            put(&mut text, format_args!("\n[[payload]]\npart = {}", quoted(&payload.part)));
+            let kind = if payload.app.is_some() { "kind = \"app\"\n" } else { "" };
+            put(&mut text, format_args!("\n[[payload]]\n{kind}part = {}", quoted(&payload.part)));
+            if let Some(Application { version, system, floor }) = &payload.app {
+                for (key, value) in
+                    [("version", Some(version)), ("system", system.as_ref()), ("floor", floor.as_ref())]
+                {
+                    value.iter().for_each(|value| put(&mut text, format_args!("{key} = {}", quoted(value))));
+                }
+            }
             put(&mut text, format_args!("size = {}\nsha256 = \"{}\"", payload.size, hex(&payload.sha256)));
             put(&mut text, format_args!("average = {}", payload.average));
             put(&mut text, format_args!("window = {}\nlargest = {}", payload.window, payload.largest));
@@ -231,6 +263,45 @@ impl Manifest {
             }
         }
         Ok(text)
+    }
+
+    /// Older programs know no applications.
+    fn format(&self) -> u32 {
+        let has_apps = self.payloads.iter().any(|payload| payload.app.is_some());
+        if has_apps || !self.needs.is_empty() {
+            application::FORMAT_APPS
+        } else {
+            FORMAT
+        }
+    }
+
+    fn check_apps(&self) -> Result<(), String> {
+        let mut apps = 0;
+        for Payload { part, app, against, .. } in &self.payloads {
+            let Some(app) = app else {
+                match apps {
+                    0 => continue,
+                    _ => return Err(format!("the image of {part} is behind an application")),
+                }
+            };
+            apps += 1;
+            app.check(part)?;
+            if against.is_some() {
+                return Err(format!("{part} is an application, and there are no patches of these"));
+            }
+        }
+        self.needs.iter().try_for_each(|need| need.check(is_part))?;
+        if apps < self.payloads.len() {
+            return Ok(());
+        }
+        // They would have no outcome in common.
+        if apps > 1 {
+            return Err("several applications without a system: make a bundle of each".into());
+        }
+        match self.floor.is_some() || !self.needs.is_empty() {
+            true => Err("a floor or a need is that of a system, and there is none in it".into()),
+            false => Ok(()),
+        }
     }
 
     fn check(&self) -> Result<(), String> {
@@ -281,7 +352,7 @@ impl Manifest {
                 return Err(format!("two payloads are for the part {:?}", payload.part));
             }
         }
-        Ok(())
+        self.check_apps()
     }
 }
 
@@ -329,7 +400,10 @@ impl Payload {
 fn payload(file: PayloadFile) -> Result<Payload, String> {
     let digest = |text: &str| from_hex(text).ok_or_else(|| format!("{text:?} is no SHA-256"));
     let against = file.against.map(|old| Ok(Against { size: old.size, sha256: digest(&old.sha256)? }));
+    let PayloadFile { kind, version, system, floor, .. } = file;
+    let app = Keys { kind, version, system, floor }.application(&file.part)?;
     Ok(Payload {
+        app,
         against: against.transpose().map_err(|error: String| error)?,
         sha256: digest(&file.sha256)?,
         table_sha256: digest(&file.table_sha256)?,
@@ -385,13 +459,14 @@ fn from_hex(text: &str) -> Option<Digest> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 mod tests {
     use super::*;
 
     fn sample() -> Manifest {
         let payload = Payload {
             part: "root".into(),
+            app: None,
             size: 1 << 30,
             sha256: [0xab; 32],
             average: 8192,
@@ -411,6 +486,7 @@ mod tests {
             recovery: true,
             build: Some("of today".into()),
             free: vec![("/data".into(), 1000)],
+            needs: vec![],
             payloads: vec![payload.clone(), Payload { part: "boot".into(), against: None, ..payload }],
         }
     }
@@ -432,11 +508,67 @@ mod tests {
         }
     }
 
+    fn with_an_app() -> Manifest {
+        let mut manifest = sample();
+        let [root, boot] = &mut manifest.payloads[..] else { panic!("two") };
+        root.against = None;
+        boot.part = "gateway".into();
+        boot.app = Some(Application {
+            version: "1.5.0".into(),
+            system: Some("2.3".into()),
+            floor: Some("1.4".into()),
+        });
+        manifest.needs = vec![Need { app: "modem".into(), version: "3.0".into() }];
+        manifest
+    }
+
+    #[test]
+    fn an_application_has_a_format_of_its_own() {
+        let manifest = with_an_app();
+        let text = manifest.to_text().unwrap();
+        assert!(text.starts_with("bundle = 2\n"), "{text}");
+        assert_eq!(Manifest::parse(text.as_bytes()).unwrap(), manifest);
+        let cases = [
+            ("bundle = 2", "bundle = 1", "not that of what is in it"),
+            ("version = \"1.5.0\"", "version = \"../1.5\"", "is not 1 to"),
+            ("version = \"1.5.0\"", "version = \".1.5\"", "begins with a dot"),
+            ("system = \"2.3\"", "system = \"\"", "is not 1 to"),
+            ("floor = \"1.4\"", "floor = \"1.6\"", "above its version"),
+            ("part = \"gateway\"", "part = \"a/b\"", "no part of a slot"),
+            ("app = \"modem\"", "app = \"\"", "is no application"),
+            ("version = \"3.0\"", "version = \"3 0\"", "is not 1 to"),
+        ];
+        for (from, to, says) in cases {
+            let bad = text.replacen(from, to, 1);
+            assert_ne!(bad, text, "{from}");
+            let error = Manifest::parse(bad.as_bytes()).unwrap_err();
+            assert!(error.contains(says), "{to}: {error}");
+        }
+        let refuses = |edit: &dyn Fn(&mut Manifest)| {
+            let mut manifest = with_an_app();
+            edit(&mut manifest);
+            manifest.to_text().unwrap_err()
+        };
+        assert!(refuses(&|manifest| manifest.payloads.reverse()).contains("behind an application"));
+        assert!(refuses(&|manifest| drop(manifest.payloads.remove(0))).contains("of a system"));
+        let patch = Some(Against { size: 1, sha256: [0; 32] });
+        assert!(refuses(&|manifest| manifest.payloads[1].against = patch).contains("no patches"));
+        let two = refuses(&|manifest| {
+            manifest.payloads[0].app = manifest.payloads[1].app.clone();
+            manifest.payloads[0].against = None;
+        });
+        assert!(two.contains("a bundle of each"), "{two}");
+    }
+
     #[test]
     fn what_is_no_manifest_is_refused() {
         let good = sample().to_text().unwrap();
         let cases = [
-            ("bundle = 1", "bundle = 2", "format is 2"),
+            ("bundle = 1", "bundle = 2", "not that of what is in it"),
+            ("bundle = 1", "bundle = 3", "format is 3"),
+            ("part = \"boot\"", "part = \"boot\"\nsystem = \"1\"", "no application"),
+            ("part = \"boot\"", "part = \"boot\"\nkind = \"app\"", "has no version"),
+            ("part = \"boot\"", "part = \"boot\"\nkind = \"other\"", "unknown variant"),
             ("bundle = 1\n", "", "bundle"),
             ("version = ", "verson = ", "verson"),
             ("\"2.3.1~rc1\"", "\"2.3 1\"", "not made of"),

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `container.rs` | the file from its first byte to its last |
 //! | `manifest.rs` | what is signed: for whom, which version, which images |
+//! | `application.rs` | the same of applications |
 //! | `signature.rs` | who signed it |
 //! | `cms.rs` | who signed it with a certificate (feature `cms`) |
 //! | `table.rs` | the chunks of an image and their hashes |
@@ -18,6 +19,7 @@
 //! The chain of trust: a key signs the manifest, the manifest has the hash of each table, a table has the hash of each
 //! chunk, and a chunk is compared with its hash before it is written.
 
+pub mod application;
 pub(super) mod chunker;
 #[cfg(feature = "cms")]
 pub mod cms;

@@ -173,6 +173,7 @@ pub(super) fn add(
     let chunks = table.chunks();
     let table = table.finish();
     let payload = Payload {
+        app: None,
         part: pair.part.to_owned(),
         size: compared.size,
         sha256: compared.sha256,
