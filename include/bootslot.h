@@ -1045,13 +1045,17 @@ typedef struct bootslot_installed {
      */
     uint64_t fetched;
     /**
-     * It was there and on trial already. Nothing was done.
+     * It was there already, on trial or confirmed. Nothing was done.
      */
     bool already;
     /**
+     * It runs and was confirmed before: no reboot is needed.
+     */
+    bool confirmed;
+    /**
      * For later versions: zero.
      */
-    uint8_t reserved[7];
+    uint8_t reserved[6];
 } bootslot_installed;
 
 #endif

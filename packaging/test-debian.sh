@@ -40,7 +40,13 @@ unshare --mount --propagation private --net --pid --fork --kill-child bash -euc 
     mkdir "$2/upper" "$2/work" "$2/all"
     mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/all"
     mount -t proc proc "$2/all/proc"
-    mount --rbind /dev "$2/all/dev"
+    # Nodes of its own: what packages do to them must not reach those of this machine.
+    mount -t tmpfs tmpfs "$2/all/dev"
+    for node in null:3 zero:5 full:7 random:8 urandom:9; do
+        mknod -m 666 "$2/all/dev/${node%:*}" c 1 "${node#*:}"
+    done
+    ln -s /proc/self/fd "$2/all/dev/fd"
+    mkdir "$2/all/dev/shm"
     mount -t tmpfs tmpfs "$2/all/run"
     mount -t tmpfs tmpfs "$2/all/tmp"
     mount --bind "$3" "$2/all/build"

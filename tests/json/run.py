@@ -296,6 +296,55 @@ command = ["test", "-e", "{here}/data/app"]
     document("order", "set-active", "A", *a)
     document("order", "convert", "--to", "rauc", *a)
 
+    # Applications, each without a service: the checks alone decide.
+    pathlib.Path("app").mkdir()
+    pathlib.Path("app/run").write_text("x")
+    run_tar = ["tar", "-C", "app", "--numeric-owner", "-cf", "app.tar", "."]
+    subprocess.run(run_tar, check=True)
+    for number, wanted in ("1", "true"), ("2", "true"), ("3", "false"):
+        run("bundle", "create", "-o", f"app{number}.bundle", "--compatible", "acme-gateway", "--version", number, "--app", "gateway=app.tar")
+        run("bundle", "sign", f"app{number}.bundle", "--key", secret)
+    document("bundle-inspect", "bundle", "inspect", "app1.bundle")
+    settings = pathlib.Path("bootslot.toml").read_text()
+
+    def passes(word):
+        pathlib.Path("bootslot.toml").write_text(f'''{settings}
+[[app]]
+name = "gateway"
+root = "{here}/apps"
+settle = "1s"
+deadline = "2s"
+[[app.check]]
+name = "own"
+command = ["{word}"]
+''')
+    passes("true")
+    check("not installed", document("app-status", "app", "status", *a)[0]["installed"] is False)
+    told = events("app", "app", "install", "app1.bundle", *a)
+    check("installed and confirmed", {"installed", "decision", "confirmed"} <= {event["event"] for event in told}, told)
+    check("there", document("app-status", "app", "status", *a)[0]["confirmed"]["version"] == "1")
+    events("app", "app", "install", "app2.bundle", "--no-wait", *a)
+    events("app", "app", "confirm", "gateway", *a)
+    passes("false")
+    events("app", "app", "install", "app3.bundle", *a, exit_code=6)
+    check("refused", document("app-status", "app", "status", *a)[0]["refused"])
+    check("its own exit code", events("app", "app", "install", "app3.bundle", *a, exit_code=15)[-1]["code"] == 15)
+    events("app", "app", "rollback", "gateway", *a)
+    document("report", "report", *a)
+    pathlib.Path("told").unlink()
+    run("report", "--send", *a)
+    text, kinds = pathlib.Path("told").read_text().strip(), set()
+    while text:
+        message, end = decoder.raw_decode(text)
+        valid("report-message", message, "report --send")
+        text = text[end:].strip()
+        kinds.add(message["kind"])
+    check("messages of applications", "app" in kinds, kinds)
+    for word in "boot", "decide":
+        ran.add(f"app {word}")
+        check(f"app {word}: nothing to do", run("app", word, *a, "--json") == "")
+    events("app", "app", "remove", "gateway", *a)
+
     # What has --json and nothing to say.
     for silent in ["journal shutdown", "rauc get-primary"]:
         ran.add(silent)

@@ -14,6 +14,10 @@ mod pages;
 mod roff;
 
 // The program's own modules, at the place in the tree where they look for each other.
+#[path = "../../../src/bin/bootslot/app.rs"]
+mod app;
+#[path = "../../../src/bin/bootslot/app_report.rs"]
+mod app_report;
 #[path = "../../../src/bin/bootslot/bootcount.rs"]
 mod bootcount;
 #[path = "../../../src/bin/bootslot/bundle.rs"]
@@ -38,6 +42,8 @@ mod health_report;
 mod http;
 #[path = "../../../src/bin/bootslot/install.rs"]
 mod install;
+#[path = "../../../src/bin/bootslot/interrupt.rs"]
+mod interrupt;
 #[path = "../../../src/bin/bootslot/journal.rs"]
 mod journal;
 #[path = "../../../src/bin/bootslot/kept.rs"]

@@ -21,9 +21,6 @@ use crate::trust;
 #[cfg(feature = "bundle")]
 use crate::workshop;
 
-/// How messages begin.
-pub const PROGRAM: &str = "bootslot bundle";
-
 /// The options of the group.
 #[derive(Args)]
 pub struct Options {

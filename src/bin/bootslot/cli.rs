@@ -5,6 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::outcome::{finish, ENV};
+#[cfg(feature = "update")]
+use crate::outcome::BUNDLE;
 use crate::{bootcount, env, slots};
 
 /// Reads and changes what a U-Boot device boots, safe against power cuts.
@@ -64,7 +66,7 @@ pub fn run() -> ExitCode {
         #[cfg(feature = "app")]
         Group::App(options) => finish(crate::app::PROGRAM, crate::app::run(&options)),
         #[cfg(feature = "update")]
-        Group::Bundle(options) => finish(crate::bundle::PROGRAM, crate::bundle::run(&options)),
+        Group::Bundle(options) => finish(BUNDLE, crate::bundle::run(&options)),
         #[cfg(feature = "health")]
         Group::Migrate(options) => finish(crate::kept::PROGRAM, crate::migrate::run(&options)),
         #[cfg(feature = "health")]

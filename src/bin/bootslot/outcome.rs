@@ -31,6 +31,10 @@ use bootslot::{Error, Place};
 #[cfg(feature = "cli")]
 pub const ENV: &str = "bootslot env";
 
+/// How those of `bootslot bundle` begin.
+#[cfg(all(feature = "cli", feature = "update"))]
+pub const BUNDLE: &str = "bootslot bundle";
+
 /// The answer is no.
 pub const NO: u8 = 1;
 /// No copy of the environment is valid.
@@ -134,7 +138,7 @@ pub fn finish(program: &str, outcome: Outcome) -> ExitCode {
         Failure::Error(error) => complain(program, format_args!("{error}")),
         #[cfg(all(feature = "cli", feature = "update"))]
         // The workshop's commands are no installation.
-        Failure::Update(error) if program == crate::bundle::PROGRAM => {
+        Failure::Update(error) if program == BUNDLE => {
             complain(program, format_args!("{error}"))
         }
         #[cfg(feature = "update")]

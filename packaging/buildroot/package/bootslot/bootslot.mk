@@ -24,6 +24,9 @@ BOOTSLOT_CARGO_OPTS = -p bootslot --bin bootslot --no-default-features \
 ifeq ($(BR2_PACKAGE_BOOTSLOT_HTTP),y)
 BOOTSLOT_CARGO_OPTS += --features bootslot/http
 endif
+ifeq ($(BR2_PACKAGE_BOOTSLOT_APP),y)
+BOOTSLOT_CARGO_OPTS += --features bootslot/app
+endif
 ifeq ($(BR2_PACKAGE_BOOTSLOT_HAWKBIT),y)
 BOOTSLOT_CARGO_OPTS += -p bootslot-hawkbit --bin bootslot-hawkbit
 BOOTSLOT_BINARIES += bootslot-hawkbit
