@@ -172,6 +172,10 @@ const OTHERS: &[&str] = &[
     "at most 3 times in 15 minutes",
     // docs.rs runs the session in docs/integrate/no-rebuild.md that compares it.
     "about 9 KiB",
+    // A rule of settings::App, which its tests have.
+    "what bundles call it: 1 to 32 characters",
+    // Measured by packaging/test.sh.
+    "the new one's start lie 19 ms",
     // A setting in docs/apps.md, compared where that part is built.
     #[cfg(not(feature = "app"))]
     "`120s` unless it is given",
