@@ -61,6 +61,7 @@ impl Facts {
 
 /// What comes next.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[allow(clippy::large_enum_variant, reason = "there is one of it at a time")]
 pub enum Next {
     /// Nothing: the link leads where it has to.
     Ready,

@@ -172,7 +172,7 @@ impl Job<'_> {
                 return Err(AppError::BelowFloor { app, version, floor });
             }
         }
-        let is_new = state.stage.new() == Some(version.id.as_str());
+        let is_new = state.stage.new_id() == Some(version.id.as_str());
         match (&state.stage, with) {
             (Stage::Settled, _) if state.current().is_some_and(|current| current.id == version.id) => {
                 return Ok(true)
@@ -256,7 +256,7 @@ impl Job<'_> {
         // Somebody else may have begun meanwhile.
         let is_free = match (&state.stage, &with) {
             (Stage::Settled, _) | (Stage::With { .. }, Some(_)) => true,
-            (Stage::Trial { .. }, None) => state.stage.new() == Some(new.as_str()),
+            (Stage::Trial { .. }, None) => state.stage.new_id() == Some(new.as_str()),
             _ => false,
         };
         if let Some(other) = state.new_version().filter(|_| !is_free) {
@@ -379,7 +379,7 @@ impl Job<'_> {
     /// Puts a version in place. The state to store is returned where that is not possible and the new version is left.
     fn switch(&mut self, state: &State, target: Option<Version>, moment: Moment) -> Result<Option<State>> {
         let (link, folder) = (self.link(), self.app.folder());
-        let is_new = target.as_ref().is_some_and(|version| state.stage.new() == Some(version.id.as_str()));
+        let is_new = target.as_ref().is_some_and(|version| state.stage.new_id() == Some(version.id.as_str()));
         let leave = |version: &Version, why: &str| match leaves(state, version, why) {
             Next::Store(state, _) => Some(state),
             _ => None,

@@ -90,7 +90,7 @@ fn records(mut rest: &[u8]) -> impl Iterator<Item = Record<'_>> {
         }
         let (record, behind) = match first(rest) {
             Some((key, value, behind)) => (Ok((key, value)), behind),
-            None => (Err("it has an extension that is none".into()), &rest[..0]),
+            None => (Err("it has an extension that is none".into()), &[][..]),
         };
         rest = behind;
         Some(record)

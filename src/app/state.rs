@@ -102,7 +102,7 @@ impl Stage {
     }
 
     /// The id of the new version.
-    pub fn new(&self) -> Option<&str> {
+    pub fn new_id(&self) -> Option<&str> {
         match self {
             Stage::Settled | Stage::Removing => None,
             Stage::Trial { new, .. } | Stage::Back { new, .. } | Stage::With { new, .. } => Some(new),
@@ -161,13 +161,13 @@ impl State {
 
     /// The version under way.
     pub fn new_version(&self) -> Option<&Version> {
-        self.stage.new().and_then(|id| self.version(id))
+        self.stage.new_id().and_then(|id| self.version(id))
     }
 
     /// The new version is confirmed.
     #[must_use]
     pub(super) fn confirm(mut self) -> State {
-        let Some(new) = self.stage.new().map(str::to_owned) else { return self };
+        let Some(new) = self.stage.new_id().map(str::to_owned) else { return self };
         self.confirmed.retain(|id| *id != new);
         self.refused.retain(|failed| failed.id != new);
         self.confirmed.push(new);
@@ -197,8 +197,9 @@ impl State {
         let surplus = self.confirmed.len().saturating_sub(usize::from(keep) + 1);
         self.confirmed.drain(..surplus);
         let State { confirmed, stage, .. } = &self;
-        let is_kept =
-            |version: &Version| confirmed.contains(&version.id) || stage.new() == Some(version.id.as_str());
+        let is_kept = |version: &Version| {
+            confirmed.contains(&version.id) || stage.new_id() == Some(version.id.as_str())
+        };
         self.versions = self.versions.iter().filter(|version| is_kept(version)).cloned().collect();
         self
     }
@@ -213,7 +214,7 @@ impl State {
         }
         self.confirmed.iter().for_each(|id| line("confirmed", id));
         line("stage", self.stage.word());
-        self.stage.new().iter().for_each(|new| line("new", new));
+        self.stage.new_id().iter().for_each(|new| line("new", new));
         match &self.stage {
             Stage::Trial { boots, .. } => line("boots", &boots.to_string()),
             Stage::Back { why, .. } => line("why", &plain(why)),
@@ -318,7 +319,7 @@ impl<'t> Lines<'t> {
                 .map(|[id, version, why]| Failed { id: id.into(), version: version.into(), why: why.into() })
                 .collect(),
         };
-        let named = state.confirmed.iter().map(String::as_str).chain(state.stage.new());
+        let named = state.confirmed.iter().map(String::as_str).chain(state.stage.new_id());
         match named.into_iter().find(|id| state.version(id).is_none()) {
             Some(id) => Err(format!("it names {id}, and knows no such version")),
             None => Ok(state),

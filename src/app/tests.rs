@@ -202,7 +202,9 @@ fn archive(number: u8) -> Vec<u8> {
         header.set_entry_type(kind);
         header.set_mode(0o755);
         header.set_size(bytes.len() as u64);
-        (header.set_uid(0), header.set_gid(0), header.set_mtime(1));
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(1);
         match link {
             Some(target) => tar.append_link(&mut header, path, target).unwrap(),
             None => tar.append_data(&mut header, path, bytes).unwrap(),
@@ -828,8 +830,11 @@ fn odd(entries: &[(&str, tar::EntryType, &[u8], &str)]) -> Vec<u8> {
         header.set_entry_type(*kind);
         header.set_mode(0o644);
         header.set_size(content.len() as u64);
-        (header.set_uid(0), header.set_gid(0), header.set_mtime(1));
-        (header.set_device_major(1).unwrap(), header.set_device_minor(3).unwrap());
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(1);
+        header.set_device_major(1).unwrap();
+        header.set_device_minor(3).unwrap();
         // As they are: the crate would refuse to write them.
         header.as_mut_bytes()[..path.len()].copy_from_slice(path.as_bytes());
         header.as_mut_bytes()[157..157 + link.len()].copy_from_slice(link.as_bytes());
