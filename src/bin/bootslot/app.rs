@@ -300,7 +300,10 @@ fn status(name: Option<&str>, options: &slots::Options) -> Outcome {
         .zip(&statuses)
         .map(|(app, status)| AppReport {
             name: app.name.clone(),
-            status: status.as_ref().map(Clone::clone).map_err(ToString::to_string),
+            status: match status {
+                Ok(status) => Ok(status.clone()),
+                Err(error) => Err(error.to_string()),
+            },
         })
         .collect();
     print(&match options.json {

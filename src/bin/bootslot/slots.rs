@@ -252,7 +252,7 @@ fn apps(device: &mut Device) -> Vec<(String, serde_json::Value)> {
     {
         use crate::app_report::{json, text};
         let apps = bootslot::report::apps(device);
-        return apps.iter().map(|app| (text(app, "app:          "), json(app))).collect();
+        apps.iter().map(|app| (text(app, "app:          "), json(app))).collect()
     }
     #[cfg(not(feature = "app"))]
     {
