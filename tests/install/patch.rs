@@ -204,7 +204,7 @@ fn the_running_slot_changes_after_it_was_looked_at() {
         &Options::default(),
         &mut |now| {
             // The target is looked at in the first half, the old image in the second.
-            if now.phase == Phase::Looking && now.done.all > now.size / 2 && !changed {
+            if now.phase == Phase::Looking && now.done.all > now.size / 4 * 3 && !changed {
                 rig.part("A", "root").preload(first.offset as usize, &[0]);
                 changed = true;
             }

@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::outcome::{finish, ENV};
 #[cfg(feature = "update")]
 use crate::outcome::BUNDLE;
+use crate::outcome::{finish, ENV};
 use crate::{bootcount, env, slots};
 
 /// Reads and changes what a U-Boot device boots, safe against power cuts.

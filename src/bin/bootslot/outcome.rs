@@ -138,9 +138,7 @@ pub fn finish(program: &str, outcome: Outcome) -> ExitCode {
         Failure::Error(error) => complain(program, format_args!("{error}")),
         #[cfg(all(feature = "cli", feature = "update"))]
         // The workshop's commands are no installation.
-        Failure::Update(error) if program == BUNDLE => {
-            complain(program, format_args!("{error}"))
-        }
+        Failure::Update(error) if program == BUNDLE => complain(program, format_args!("{error}")),
         #[cfg(feature = "update")]
         Failure::Update(error) => match error.advice() {
             "" => complain(program, format_args!("{error}")),
