@@ -11,7 +11,6 @@ import boards
 from counted import Counted
 from cuts import ACTIONS, Cuts
 from device import Device
-from fleet import Fleet
 from lives import Lives
 from scripted import Scripted
 from stock import Stock
@@ -44,7 +43,7 @@ class Report:
         return "\n".join(lines)
 
 
-class All(Counted, Fleet, Lives, Scripted, Stock):
+class All(Counted, Lives, Scripted, Stock):
     """Every board's stories."""
 
 
