@@ -72,7 +72,7 @@ def check(name, condition, why=""):
 
 def leaf(words):
     """The command of these words, without its options and arguments."""
-    groups = {"env", "bundle", "journal", "bootcount", "rauc"}
+    groups = {"app", "env", "bundle", "journal", "bootcount", "rauc"}
     return " ".join(words[:2] if words[0] in groups else words[:1])
 
 
@@ -285,17 +285,6 @@ command = ["test", "-e", "{here}/data/app"]
     document("order", "acknowledge", *a)
     document("order", "allow", refused[0]["update"], *a)
     document("journal-show", "journal", "show", *a)
-    document("order", "begin-install", "B", *a)
-    document("order", "finish-install", "B", "--update", "x1", *a)
-    document("next", "next", *a)
-    document("order", "rollback", *a)
-    document("order", "try", "B", "--again", *a)
-    document("order", "rollback", *a)
-    document("order", "mark", "good", "B", *a)
-    document("order", "set-active", "B", *a)
-    document("order", "set-active", "A", *a)
-    document("order", "convert", "--to", "rauc", *a)
-
     # Applications, each without a service: the checks alone decide.
     pathlib.Path("app").mkdir()
     pathlib.Path("app/run").write_text("x")
@@ -344,6 +333,17 @@ command = ["{word}"]
         ran.add(f"app {word}")
         check(f"app {word}: nothing to do", run("app", word, *a, "--json") == "")
     events("app", "app", "remove", "gateway", *a)
+
+    document("order", "begin-install", "B", *a)
+    document("order", "finish-install", "B", "--update", "x1", *a)
+    document("next", "next", *a)
+    document("order", "rollback", *a)
+    document("order", "try", "B", "--again", *a)
+    document("order", "rollback", *a)
+    document("order", "mark", "good", "B", *a)
+    document("order", "set-active", "B", *a)
+    document("order", "set-active", "A", *a)
+    document("order", "convert", "--to", "rauc", *a)
 
     # What has --json and nothing to say.
     for silent in ["journal shutdown", "rauc get-primary"]:
