@@ -206,30 +206,6 @@ static void the_story_of_a_failure(void)
 	bootslot_slots_free(slots);
 }
 
-/* Somebody changes the boot state by hand: a finding, reported once. */
-static void the_story_of_a_finding(void)
-{
-	bootslot_slots *slots = device("");
-	bootslot_message message = BOOTSLOT_INIT(bootslot_message);
-	bootslot_evidence evidence = BOOTSLOT_INIT(bootslot_evidence);
-
-	bootslot_slots_free(slots);
-	set("active_slot B\nboot_success 1\nslot_B good\n");
-	slots = running("B");
-	CHECK_NUMBER(bootslot_slots_outgoing(slots, &message), BOOTSLOT_OK);
-	CHECK_NUMBER(message.finding, BOOTSLOT_FINDING_CHANGED_BY_HAND);
-	CHECK_NUMBER(message.verdict, BOOTSLOT_VERDICT_NONE);
-	CHECK(message.id != NULL && message.begun > 0);
-	CHECK(message.update == NULL && message.version == NULL && message.slot == NULL && message.reason == NULL);
-	CHECK_NUMBER(message.decided, 0);
-	CHECK_NUMBER(message.boots, 0);
-	CHECK_NUMBER(message.evidence, 0);
-	CHECK_NUMBER(bootslot_slots_outgoing_evidence(slots, 0, &evidence), BOOTSLOT_END);
-	CHECK_NUMBER(bootslot_slots_sent(slots, message.id, "server"), BOOTSLOT_OK);
-	CHECK_NUMBER(bootslot_slots_outgoing(slots, &message), BOOTSLOT_END);
-	bootslot_slots_free(slots);
-}
-
 /* Checks that leave the decision to a person: that is told, until one decides. */
 static void waiting(void)
 {
@@ -520,7 +496,6 @@ int main(int argc, char **argv)
 	snprintf(settings_file, sizeof settings_file, "%s/bootslot.toml", folder);
 	null_and_wrong_sizes();
 	the_story_of_a_failure();
-	the_story_of_a_finding();
 	waiting();
 	without_a_journal();
 	health();

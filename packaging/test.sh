@@ -321,7 +321,7 @@ baseline() {
     # The boot script would have booted B.
     drop bootslot-confirm 'ExecStart=' 'ExecStart=/bin/true'
     on
-    is "up" wait_for 25 has bootslot-baseline.service ActiveState active
+    is "up" wait_for 60 has bootslot-baseline.service ActiveState active
     is "not yet" no inside test -e /var/lib/bootslot/baseline
     is "stopped" inside systemctl stop bootslot-baseline.service
     is "ended well" has bootslot-baseline.service Result success
