@@ -150,7 +150,7 @@ on() {
     chroot_enable
     packaging/machine.sh "$root" "$folder" /sbin/init >"$folder/console" 2>&1 </dev/null &
     machine=$!
-    local end=$((SECONDS + 20))
+    local end=$((SECONDS + 60))
     until init=$(cat "/proc/$machine/task/$machine/children" 2>/dev/null | tr -d ' ') && [ -n "$init" ] &&
         [ "$(tr '\0' ' ' 2>/dev/null <"/proc/$init/cmdline")" = "/sbin/init " ] && inside systemctl show -p Version >/dev/null 2>&1; do
         [ $SECONDS -lt $end ] || { cat "$folder/console"; echo "the machine does not start"; exit 1; }
