@@ -29,6 +29,8 @@ pub struct Options {
 }
 
 #[derive(Subcommand)]
+// There is one, for as long as the program runs.
+#[allow(clippy::large_enum_variant)]
 enum Command {
     /// Make a bundle of images
     #[cfg(feature = "bundle")]
