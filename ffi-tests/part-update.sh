@@ -20,7 +20,7 @@ done
 check "exported is what the headers declare, and nothing else" exports "$work/with-update/libbootslot.so" "${flags[@]}"
 declared "${flags[@]}" >"$work/declared"
 check "among it, what is only in this one" grep -qx bootslot_bundle_install "$work/declared"
-check "its size is the documented one" test "$(mebibytes "$work/with-update/libbootslot.so")" = 3.1
+check "its size is the documented one" test "$(mebibytes "$work/with-update/libbootslot.so")" = 3.2
 check "it needs what comes with libc alone" needs_alone 'lib[cm]\.so\.6' "$work/with-update/libbootslot.so"
 
 three_ways update "${flags[@]}" "$update/lib/libbootslot.so" -Wl,-rpath,"$update/lib"
