@@ -76,5 +76,5 @@ OUTPUT
 
 # A library without the feature `http`.
 all_panic ", with updates" yaml,settings,libubootenv,update "${flags[@]}"
-check "the size without http is the documented one" test "$(mebibytes "$work/panicking/libbootslot.so.0")" = 1.8
+check "the size without http is the documented one" test "$(mebibytes "$work/panicking/libbootslot.so.0")" = 1.9
 unset BOOTSLOT

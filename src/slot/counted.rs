@@ -19,7 +19,7 @@
 //!
 //! bootslot's own script for these variables ([`Reader::MenderScript`], [`Reader::BootcountScript`]) counts itself, and reads one digit: any other
 //! `bootcount` is 0, any other `bootlimit` what the board has compiled in. `upgrade_available` that is neither `0` nor missing is a
-//! trial. What it does is in [`counted_script`](super::counted_script).
+//! trial. What it does is in `counted_script.rs`.
 //!
 //! Sources: U-Boot's `include/bootcount.h`, `drivers/bootcount/bootcount_env.c`; meta-mender's patch to U-Boot
 //! (`mender_altbootcmd`, `mender_try_to_recover`); SWUpdate's `include/state.h`.

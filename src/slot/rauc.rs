@@ -24,7 +24,7 @@
 //!
 //! bootslot's own script for these variables ([`Reader::RaucScript`], [`Reader::RaucUncounted`]) reads one digit; anything else is as none.
 //! It takes only a `BOOT_ORDER` whose words are slots, each one once, with one space between. Where it is not that, the board's
-//! order counts, without the slots that have no boots left. What it does is in [`rauc_script`](super::rauc_script).
+//! order counts, without the slots that have no boots left. What it does is in `rauc_script.rs`.
 //!
 //! Sources: RAUC's `contrib/uboot.sh` and `src/bootloaders/uboot.c`, U-Boot's `boot/bootmeth_rauc.c`.
 
