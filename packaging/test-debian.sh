@@ -45,6 +45,9 @@ unshare --mount --propagation private --net --pid --fork --kill-child bash -euc 
     for node in null:3 zero:5 full:7 random:8 urandom:9; do
         mknod -m 666 "$2/all/dev/${node%:*}" c 1 "${node#*:}"
     done
+    # RAUC mounts its bundles by a loop device.
+    mknod "$2/all/dev/loop-control" c 10 237
+    for number in $(seq 0 31); do mknod "$2/all/dev/loop$number" b 7 "$number"; done
     ln -s /proc/self/fd "$2/all/dev/fd"
     mkdir "$2/all/dev/shm"
     mount -t tmpfs tmpfs "$2/all/run"
