@@ -10,7 +10,6 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use bootslot::device::Device;
 use bootslot::health::decision::Decision;
 use bootslot::health::plan::plan;
 use bootslot::health::{checks, reboot, Caller, Event, Roots, System};
@@ -105,11 +104,15 @@ fn make(options: &Health, name: &str) -> Outcome {
 fn decide(options: &Health) -> Outcome {
     let mut device = slots::open(&options.device)?;
     let settings = device.settings().clone();
-    let on_trial = is_on_trial(&mut device)?;
+    let (state, running) = (device.state()?, device.running().cloned());
+    // Where it is unknown which slot runs, it is not this that says so.
+    let on_trial = running.as_ref().is_some_and(|running| state.is_on_trial(running));
     if options.on_trial {
         return if on_trial { Ok(()) } else { Err(Failure::Answer(NO)) };
     }
-    if options.pending && !tries_another(&mut device)? {
+    let tries_another =
+        matches!(state.standing(), Standing::Trial { slot, .. } if running.as_ref() != Some(slot));
+    if options.pending && !tries_another {
         return Ok(());
     }
     let leaving = Leaving { reboot: options.reboot, force: options.force };
@@ -173,22 +176,6 @@ fn hear(event: Event<'_>, quiet: bool) {
         Event::Changed(..) => {}
         Event::NotFed(error) => say(&format_args!("the watchdog could not be fed: {error}")),
     }
-}
-
-/// Whether the slot that runs is on trial. Where that is unknown, it is not this that says so.
-fn is_on_trial(device: &mut Device) -> Outcome<bool> {
-    let running = device.running().cloned();
-    let state = device.state()?;
-    Ok(running.is_some_and(|running| state.is_on_trial(&running) && !state.is_confirmed(&running)))
-}
-
-/// Whether the next boot tries another slot than the one that runs.
-fn tries_another(device: &mut Device) -> Outcome<bool> {
-    let running = device.running().cloned();
-    Ok(match device.state()?.standing() {
-        Standing::Trial { slot, .. } => running.as_ref() != Some(slot),
-        Standing::Confirmed(_) | Standing::Over(_) => false,
-    })
 }
 
 /// How the machine is left, if it is to be left.
