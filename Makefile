@@ -1,5 +1,7 @@
 # `make` says what there is. Each target installs or builds what it lacks.
 
+target := $(or $(CARGO_TARGET_DIR),target)
+
 .PHONY: help build install install-hawkbit pages dist dist-check deb demo demo-qemu test test-quick lint bench fuzz soak clean-cache
 .DEFAULT_GOAL := help
 
@@ -10,19 +12,19 @@ build: ## the program, optimised: target/release/bootslot
 	cargo build --locked --release
 
 install: build ## program, C library, headers, pages, completion: DESTDIR= PREFIX=/usr/local LIBDIR=; units: SYSTEMDUNITDIR= OPENRCDIR= RCSDIR=
-	@libraries=$$(tools/build-capi.sh) && tools/install.sh target/release/bootslot "$$libraries"
+	@libraries=$$(tools/build-capi.sh) && tools/install.sh $(target)/release/bootslot "$$libraries"
 
 install-hawkbit: ## the client for hawkBit, beside it: DESTDIR= PREFIX=/usr/local
 	cargo build --locked --release -p bootslot-hawkbit
-	install -D -m 755 target/release/bootslot-hawkbit $(DESTDIR)$(or $(PREFIX),/usr/local)/bin/bootslot-hawkbit
+	install -D -m 755 $(target)/release/bootslot-hawkbit $(DESTDIR)$(or $(PREFIX),/usr/local)/bin/bootslot-hawkbit
 	tools/install-pages.sh hawkbit
 
 pages: ## makes manual pages and completions of --help and docs/ again
 	cargo build --locked --workspace --all-features --bin bootslot-pages
-	$(or $(CARGO_TARGET_DIR),target)/debug/bootslot-pages
+	$(target)/debug/bootslot-pages
 
 demo: build ## an update, a bad one rolled back, power cuts in stores: shown in a minute
-	@scripts/demo.sh target/release/bootslot
+	@scripts/demo.sh $(target)/release/bootslot
 
 demo-qemu: ## an update, a rollback and power cuts on a real U-Boot in QEMU, with its serial output
 	@qemu/demo.sh
@@ -59,6 +61,8 @@ soak: ## millions of random power cuts on simulated media, thousands on disks an
 	BOOTSLOT_SOAK_LIVES=$(or $(LIVES),100000) cargo test --locked --release --all-features --test life_power_cut \
 		-- random_lives --nocapture
 	BOOTSLOT_TROUBLES=3 cargo test --locked --release --all-features --test whole_machine -- --nocapture
+	BOOTSLOT_UBOOT_CASES=all cargo test --locked --all-features --test uboot_script --test uboot_dialects \
+		--test uboot_contrib -- --ignored --nocapture
 	qemu/test-disk.sh --stores 250 --states 5000 --recovered 12
 	qemu/test-device.sh --soak --cuts $(or $(CUTS),2000)
 

@@ -20,9 +20,6 @@ exports() { diff <(declared "${@:2}") <(exported "$1"); }
 # needs_alone PATTERN LIBRARY: it needs no other library than those, and the loader.
 needs_alone() { ! readelf -d "$2" | grep NEEDED | grep -v -E "\[($1|ld-linux[-a-z0-9_]*\.so\.[0-9])\]"; }
 
-# Stripped, in MiB, as docs/c-api.md has it.
-mebibytes() { strip -o "$work/stripped" "$1" && awk -v bytes="$(stat -c %s "$work/stripped")" 'BEGIN { printf "%.1f\n", bytes / 2 ^ 20 }'; }
-
 # sanitized_too PROGRAM
 sanitized_too() { nm "$1" >"$work/symbols" && grep -q __asan_init "$work/symbols" && grep -q __ubsan_handle "$work/symbols"; }
 
@@ -44,7 +41,7 @@ all_panic() {
     local with=$1 features=$2 folder
     shift 2
     folder=$(place panicking)
-    cp "$(CAPI_FEATURES=$features,panic-hook tools/build-capi.sh)/libbootslot.so" "$folder/libbootslot.so.0"
+    cp "$(CAPI_QUICK=1 CAPI_FEATURES=$features,panic-hook tools/build-capi.sh)/libbootslot.so" "$folder/libbootslot.so.0"
     "${sanitized[@]}" "$here/panic.c" "$@" "$folder/libbootslot.so.0" -Wl,-rpath,"$folder" -o "$work/panic"
     counted "panics$with" env RUST_BACKTRACE=0 "$work/panic" "$(place panic-place)"
     exported "$folder/libbootslot.so.0" >"$work/functions"

@@ -3,12 +3,10 @@
 
 registry=${CARGO_HOME:-$HOME/.cargo}
 cargo fetch --locked >&2
-# Cargo tells what is fresh by path and time, so each checkout has its own folder.
-folder=$cache/ffi-build-$(echo "$PWD" | sha256sum | cut -c1-16)
+folder=$(tools/build-folder.sh ffi-build)
 mkdir -p "$folder/target"
 rm -rf "$folder/prefix"
 PREFIX=$folder/prefix tools/install.sh "$target/release/bootslot" "$libraries"
 for script in tools swupdate rauc rauc-backend cargo-c; do
     counted "$script" "$here/in-root.sh" "$folder" "$registry" sh "/src/ffi-tests/inside/$script.sh" </dev/null
 done
-touch "$folder"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # ffi-tests/run.sh [PART...]: tests the C library: the headers, every function from C under sanitizers and under
 # valgrind, the examples, the installation, and real programs. Installs and builds what it lacks. Parts:
-# headers c update trial rust examples figures programs arm64 bigendian; all of them by default.
+# headers c update trial rust examples figures programs arm64 bigendian, all of them by default; and sizes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 parts=("$@")

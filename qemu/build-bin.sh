@@ -7,11 +7,10 @@ set -eu
 root=$("$here/root.sh")
 project=$(cd "$here/.." && pwd)
 triple=aarch64-unknown-linux-gnu
-# Cargo tells what is fresh by path and time, so each checkout needs its own folder.
-target=$cache/target-$(echo "$project" | sha256sum | cut -c1-16)
+target=$("$project/tools/build-folder.sh" target)
 log=$cache/log/bin.log
 registry=${CARGO_HOME:-$HOME/.cargo}
-mkdir -p "$target" "$registry"
+mkdir -p "$registry"
 [ "$(id -u)" = 0 ] || chmod 777 "$target"
 
 build() {
@@ -29,5 +28,4 @@ if ! wait $!; then
 	tail -n 40 "$log" >&2
 	die "the build failed; the whole log is $log"
 fi
-touch "$target"
 echo "$target/$triple/release/bootslot"

@@ -20,7 +20,7 @@ use bootslot::slot::{guarded_boot, next_boot, Board, Chosen, Machine, Name, Scri
 use uboot_console::values::{
     as_the_old_parser_compares, crc, escape, observed, odd_values, unescape, Event, Exported,
 };
-use uboot_console::{records, root, rules, u_boot, Build, UBoot, NEW, OLD};
+use uboot_console::{records, root, rules, share, u_boot, Build, UBoot, NEW, OLD};
 
 /// Where exports go in the RAM of QEMU's board.
 const EXPORT_AT: usize = 0x4100_0000;
@@ -51,7 +51,7 @@ struct Case {
 #[test]
 #[ignore = "builds U-Boot and boots it in QEMU; tools/test.sh runs it"]
 fn the_boot_script_does_what_next_boot_says_in_the_old_parser() {
-    compare(NEW, "old", Script::V2, cases());
+    compare(NEW, "old", Script::V2, share(1, 3, cases()));
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn version_1_of_the_script_does_what_next_boot_says_of_it() {
     // Names of version 2: to version 1 they are variables as any other, and are stored.
     let new = |name: &String| name == "bs_keep" || name == "bs_gone";
     cases.retain(|case| !case.variables.iter().any(|(name, _)| new(name)));
-    let cases = one_in(4, cases);
+    let cases = share(1, 12, cases);
     for parser in ["old", "modern"] {
         compare(NEW, parser, Script::V1, cases.clone());
     }
@@ -71,17 +71,13 @@ fn version_1_of_the_script_does_what_next_boot_says_of_it() {
 #[test]
 #[ignore = "builds U-Boot and boots it in QEMU; tools/test.sh runs it"]
 fn the_boot_script_does_what_next_boot_says_in_an_older_u_boot() {
-    compare(OLD, "old", Script::V2, one_in(3, cases()));
-}
-
-fn one_in(count: usize, cases: Vec<Case>) -> Vec<Case> {
-    cases.into_iter().step_by(count).collect()
+    compare(OLD, "old", Script::V2, share(1, 9, cases()));
 }
 
 #[test]
 #[ignore = "builds U-Boot and boots it in QEMU; tools/test.sh runs it"]
 fn the_boot_script_does_what_next_boot_says_in_the_modern_parser() {
-    compare(NEW, "modern", Script::V2, cases());
+    compare(NEW, "modern", Script::V2, share(1, 3, cases()));
 }
 
 #[test]
@@ -102,7 +98,7 @@ fn compare(build: Build, parser: &str, version: Script, mut cases: Vec<Case>) {
             !copied.any(|(_, value)| value.iter().any(|byte| b"'\\\n".contains(byte)))
         });
     }
-    let least = if version == Script::V2 && build.chooses { 5000 } else { 1000 };
+    let least = if version == Script::V2 && build.chooses { 1600 } else { 400 };
     assert!(cases.len() >= least, "{} environments", cases.len());
     let (binary, began) = (u_boot(build), Instant::now());
     let (mut boots, mut saves, mut differences) = (0, 0, 0);

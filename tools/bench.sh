@@ -27,6 +27,7 @@ fi
 # Loop devices are for root alone.
 [ "$(id -u)" != 0 ] || benches/install.sh || failed=1
 benches/hawkbit.sh || failed=1
+ffi-tests/run.sh sizes || failed=1
 if [ "${1:-}" = --slow ]; then
     benches/delta.sh 12 || failed=1
     benches/delta.sh 13 || failed=1
