@@ -67,11 +67,10 @@ fn contrib() -> Vec<String> {
     let text = fs::read_to_string(format!("{}/uboot.sh", folder.trim_end())).unwrap();
     let boot = "bootm ${loadaddr_kernel}";
     assert_eq!(text.matches(boot).count(), 1);
+    // What boots is on the kernel's command line.
     let text = text
         .replace("run load_kernel", "true")
-        .replace(boot, "echo T-BOOT ${BOOT_ORDER}-; while true; do sleep 1; done");
-    // What boots is on the kernel's command line.
-    let text = text.replace("${BOOT_ORDER}-", "${bootargs}-");
+        .replace(boot, "echo T-BOOT ${bootargs}-; while true; do sleep 1; done");
     vec!["bootcmd=run contrib".into(), format!("contrib={text}")]
 }
 
