@@ -88,7 +88,7 @@ fn pools(dialect: Dialect, slots: usize) -> Vec<(String, Vec<Option<&'static str
         }
         Dialect::Mender => vec![
             ("mender_boot_part".into(), vec![None, Some("2"), Some("11"), Some("5"), Some("x")]),
-            ("mender_boot_part_hex".into(), vec![None, Some("2"), Some("b"), Some("5")]),
+            ("mender_boot_part_hex".into(), vec![None, Some("2"), Some("b"), Some("B"), Some("5")]),
         ],
         _ => vec![
             ("rootpart".into(), vec![None, Some("A"), Some("B"), Some("Z")]),
@@ -434,6 +434,8 @@ fn what_the_variables_of_mender_and_of_the_boot_counter_mean() {
             ],
             "A:good *B:new:0 tries id",
         ),
+        // Mender's client writes capital letters up to its version 3, and small ones since.
+        (&["mender_boot_part=11", "mender_boot_part_hex=B", "upgrade_available=0"], "A:new *B:good"),
         // U-Boot has ended the trial; then the same by somebody who did not count.
         (
             &[

@@ -40,6 +40,6 @@ pub(super) fn decode(variables: &Environment, board: &Board) -> Result<State> {
         let text = board.values.get(slot).map_or(slot.as_str(), String::as_str);
         vec![text.as_bytes().to_vec()]
     });
-    let names = Names { active: &[&board.slot_variable], swupdate: true };
+    let names = Names { active: &[&board.slot_variable], hex: None, swupdate: true };
     counted::decode(variables, board, &names, values.collect())
 }
