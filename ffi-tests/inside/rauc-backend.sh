@@ -207,10 +207,10 @@ three_slots() {
 begun=$(date +%s)
 lives=0
 # RAUC itself, boot code of others and ours; what only differs in how it counts is in one of the two.
-for life in 2:uboot:contrib 2:uboot:bootmeth 2:uboot:bootslot-rauc 2:uboot:bootslot-rauc-uncounted \
+for each in 2:uboot:contrib 2:uboot:bootmeth 2:uboot:bootslot-rauc 2:uboot:bootslot-rauc-uncounted \
 	2:custom:native 2:custom:contrib 3:uboot:contrib 3:uboot:bootslot-rauc-uncounted 3:custom:native; do
-	backend=${life#*:}
-	case $life in
+	backend=${each#*:}
+	case $each in
 	2:*) two_slots "${backend%:*}" "${backend#*:}" ;;
 	3:*) three_slots "${backend%:*}" "${backend#*:}" ;;
 	esac
