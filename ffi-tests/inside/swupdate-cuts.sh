@@ -126,6 +126,8 @@ onwards() {
 	check "$where: it is on trial" test "$(slot B)" = "$trial"
 }
 
+# From which states the device went on.
+went=
 cuts=0
 for library in "$theirs" "$ours"; do
 	which=theirs; [ "$library" = "$ours" ] && which=ours
@@ -140,6 +142,8 @@ for library in "$theirs" "$ours"; do
 			[ "$now" = "$last" ] && continue
 			last=$now
 			state
+			case $went in *"$which $say|"*) continue ;; esac
+			went="$went$which $say|"
 			onwards
 		done
 		cuts=$((cuts + n - 1))
