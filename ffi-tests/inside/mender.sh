@@ -74,9 +74,6 @@ mender() { chroot /mnt/system env "PATH=$PATH" mender --no-syslog "$@" >mender.l
 refuses() { ! mender "$@"; }
 slot() { bootslot status | sed -n "s/^  slot $1  *//p"; }
 report() { bootslot report | sed -n 's/^update:   of an unknown version \(.*\), [^,]*Z$/\1/p'; }
-# How many stores there were: each one has the next number in its copy's flags.
-stores() { for at in 4 16388; do od -An -tu1 -j$at -N1 /tmp/env.img; done | grep -vw 255 | sort -n | tail -n 1; }
-
 # artifact NAME [SCRIPTS] : with bootslot's state scripts or without them.
 artifact() {
 	system "$1" "$1.img"

@@ -89,6 +89,15 @@ agree() {
 	check "$life: $1: $2" test "$ours_say" = "$2"
 }
 order() { check "$life: rauc $*" rauc "$@"; }
+# stored_by N M WORD... : with RAUC's own variables the order is N stores, with bootslot as the backend M.
+stored_by() {
+	expected=$2
+	case $life in uboot*) expected=$1 ;; esac
+	shift 2
+	before=$(stores)
+	order "$@"
+	check "$life: rauc $*: $expected stores, $(($(stores) - before))" test $(($(stores) - before)) = $expected
+}
 runs() { check "$life: slot $1 runs" test "$running" = "$1"; }
 
 # begin LOADER READER SLOTS : a device with slot A confirmed.
@@ -116,7 +125,7 @@ begin() {
 two_slots() {
 	begin "$1" "$2" "A B"
 	agree "at first" "A good good"
-	order install update.raucb
+	stored_by 4 2 install update.raucb
 	agree "installed" "B good good"
 	boot
 	runs B
@@ -145,7 +154,7 @@ two_slots() {
 	agree "A is confirmed" "A good good"
 	order status mark-bad other
 	agree "B is bad" "A good bad"
-	order status mark-active other
+	stored_by 2 1 status mark-active other
 	agree "B is active" "B good good"
 	boot
 	order status mark-good
