@@ -51,7 +51,10 @@ impl Rugix {
     fn refused(&self, words: &[&str], why: &str) {
         let before = self.place.read("env.img");
         let error = self.call(words).unwrap_err();
-        assert!(error.starts_with("5: bootslot rugix: refused: ") && error.contains(why), "{words:?}: {error}");
+        assert!(
+            error.starts_with("5: bootslot rugix: refused: ") && error.contains(why),
+            "{words:?}: {error}"
+        );
         assert!(self.place.read("env.img") == before, "{words:?}: something was written");
     }
 
@@ -108,14 +111,23 @@ fn devices() -> Vec<Rugix> {
         Rugix { place, runs: "A" }
     };
     vec![
-        of("script = 2", &["bootcmd=run bootslot", "active_slot=A", "boot_success=1", "boot_try_count=0", "slot_A=good"]),
+        of(
+            "script = 2",
+            &["bootcmd=run bootslot", "active_slot=A", "boot_success=1", "boot_try_count=0", "slot_A=good"],
+        ),
         of(
             "dialect = \"rauc\"\nreader = \"bootslot-rauc-uncounted\"",
             &["bootcmd=x", "BOOT_ORDER=A B", "BOOT_A_LEFT=9", "BOOT_B_LEFT=3"],
         ),
         of(
             "dialect = \"mender\"\nreader = \"mender\"",
-            &["bootcmd=x", "mender_boot_part=2", "mender_boot_part_hex=2", "upgrade_available=0", "bootlimit=3"],
+            &[
+                "bootcmd=x",
+                "mender_boot_part=2",
+                "mender_boot_part_hex=2",
+                "upgrade_available=0",
+                "bootlimit=3",
+            ],
         ),
         of(
             "dialect = \"bootcount\"\nslot-variable = \"rootpart\"\nreader = \"altbootcmd\"",
@@ -129,7 +141,8 @@ fn devices() -> Vec<Rugix> {
 fn rugix_updates_a_device_through_its_custom_boot_flow() {
     for mut device in devices() {
         // What the slot is afterwards that is not active: two dialects have no variable for a good one.
-        let says_good = device.bootslot(&["status"]).contains("native (") || device.bootslot(&["status"]).contains("rauc (");
+        let says_good = device.bootslot(&["status"]).contains("native (")
+            || device.bootslot(&["status"]).contains("rauc (");
         let good = if says_good { "good" } else { "unknown" };
         assert_eq!(device.default(), "A");
         device.done(&["pre_install", "B"]);
@@ -194,8 +207,14 @@ fn what_rugix_may_ask_one_day_does_nothing() {
         assert_eq!(device.call(&["post_install", "B", "--bundle", "x"]), Ok(json!({})));
         assert!(device.place.read("env.img") == before);
         device.refused(&["set_try_next", "C"], "there is no slot C");
-        assert!(device.call(&["commit"]).unwrap_err().starts_with("2: bootslot rugix: commit needs the name"));
-        assert!(device.call(&["commit", "a slot"]).unwrap_err().starts_with("2: bootslot rugix: a slot has a name"));
+        assert!(device
+            .call(&["commit"])
+            .unwrap_err()
+            .starts_with("2: bootslot rugix: commit needs the name"));
+        assert!(device
+            .call(&["commit", "a slot"])
+            .unwrap_err()
+            .starts_with("2: bootslot rugix: a slot has a name"));
         assert!(device.place.read("env.img") == before);
     }
 }
@@ -209,7 +228,10 @@ fn the_example_for_rugix_names_the_slots() {
     assert_eq!(groups, ["A", "B"]);
     for group in groups {
         let slot = example["boot-groups"][group.as_str()]["slots"]["system"].as_str().unwrap();
-        assert!(example["slots"][slot]["device"].as_str().unwrap().ends_with(&group.to_lowercase()), "{slot}");
+        assert!(
+            example["slots"][slot]["device"].as_str().unwrap().ends_with(&group.to_lowercase()),
+            "{slot}"
+        );
     }
     assert_eq!(example["boot-flow"]["type"].as_str(), Some("custom"));
     assert!(example["boot-flow"]["controller"].as_str().unwrap().ends_with("/boot-flow"));

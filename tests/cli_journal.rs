@@ -280,7 +280,8 @@ fn in_words(text: &str) -> String {
 #[test]
 fn what_is_told_in_words_is_the_same_in_every_dialect() {
     let slots = "[[slot]]\nname = \"A\"\nvalue = \"2\"\n[[slot]]\nname = \"B\"\nvalue = \"3\"\n";
-    let native = &["bootcmd=run bootslot", "active_slot=A", "boot_success=1", "boot_try_count=0", "slot_A=good"][..];
+    let native =
+        &["bootcmd=run bootslot", "active_slot=A", "boot_success=1", "boot_try_count=0", "slot_A=good"][..];
     let rauc = &["bootcmd=source", "BOOT_ORDER=A B", "BOOT_A_LEFT=9", "BOOT_B_LEFT=3"][..];
     let mender =
         &["bootcmd=x", "mender_boot_part=2", "mender_boot_part_hex=2", "upgrade_available=0", "bootlimit=3"];

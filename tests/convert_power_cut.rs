@@ -96,7 +96,8 @@ impl Rig {
             script: Some(Script::V2),
             ..Settings::default()
         };
-        settings.board.values = [("A", "2"), ("B", "11")].map(|(s, v)| (Name::new(s).unwrap(), v.into())).into();
+        settings.board.values =
+            [("A", "2"), ("B", "11")].map(|(s, v)| (Name::new(s).unwrap(), v.into())).into();
         settings.board.slot_variable = "rootpart".into();
         settings
     }
@@ -142,12 +143,7 @@ fn moments(entry: &Entry) -> Vec<Moment> {
 
 /// Cuts one conversion at every operation. `before` and `after` are the boot codes that have to boot slot B with the old
 /// environment and with the new one. Gives back the converted board and the number of states that were judged.
-fn convert(
-    place: &str,
-    rig: &Rig,
-    order: Convert<'_>,
-    [before, after]: [&[Dialect]; 2],
-) -> (Rig, u64) {
+fn convert(place: &str, rig: &Rig, order: Convert<'_>, [before, after]: [&[Dialect]; 2]) -> (Rig, u64) {
     let old = rig.stored();
     let next = rig.fork();
     next.board.clear_log();

@@ -490,8 +490,21 @@ fn what_the_variables_of_mender_and_of_the_boot_counter_mean() {
         (&["rootpart=B", "upgrade_available=1", "bootcount=1", "bootlimit=3"], "A:good *B:new:2"),
         (&["rootpart=A", "ustate=3"], "*A:good B:failed"),
         // SWUpdate has installed, and U-Boot has gone back; before it has installed the next one; a confirmation of somebody else's.
-        (&["rootpart=A", "upgrade_available=0", "bootcount=4", "bootlimit=3", "ustate=1"], "*A:good B:failed"),
-        (&["rootpart=A", "upgrade_available=0", "bootcount=4", "bootlimit=3", "ustate=7", "recovery_status=in_progress"], "*A:good B:closed"),
+        (
+            &["rootpart=A", "upgrade_available=0", "bootcount=4", "bootlimit=3", "ustate=1"],
+            "*A:good B:failed",
+        ),
+        (
+            &[
+                "rootpart=A",
+                "upgrade_available=0",
+                "bootcount=4",
+                "bootlimit=3",
+                "ustate=7",
+                "recovery_status=in_progress",
+            ],
+            "*A:good B:closed",
+        ),
         (&["rootpart=A", "upgrade_available=0", "bootcount=3", "bootlimit=3", "ustate=1"], "*A:good B:new"),
         (&["rootpart=A", "recovery_status=in_progress"], "*A:good B:closed"),
     ] {

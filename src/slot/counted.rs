@@ -137,6 +137,17 @@ impl Counted {
         Some((slot, id))
     }
 
+    /// What is odd in SWUpdate's `ustate`, in words: it says that something was installed, and nothing is on trial.
+    pub fn oddity(&self) -> Option<String> {
+        let state = self.ustate.as_deref().filter(|state| matches!(state, b"1" | b"2" | b"7"))?;
+        let writes = self.recovery_status.as_deref() == Some(b"in_progress");
+        let told = !self.is_trial() && !self.is_over() && !writes;
+        told.then(|| {
+            let state = String::from_utf8_lossy(state);
+            format!("it is {state}: SWUpdate has installed, and upgrade_available does not say that U-Boot counts its boots")
+        })
+    }
+
     /// Whether bootslot's own script takes the slot that is not active for one that is being written.
     pub(super) fn is_being_written(&self, slot: &Name) -> bool {
         let place = self.places.iter().find(|place| place.slot == *slot);

@@ -65,9 +65,10 @@ pub fn run(flow: &Flow) -> Outcome {
             return Ok(());
         }
     };
-    let group = flow.arguments.first().ok_or_else(|| {
-        Failure::Usage(format!("{} needs the name of a boot group", flow.operation))
-    })?;
+    let group = flow
+        .arguments
+        .first()
+        .ok_or_else(|| Failure::Usage(format!("{} needs the name of a boot group", flow.operation)))?;
     let slot = slot_name(group).map_err(Failure::Usage)?;
     let done = order(&mut open(&flow.device)?, &slot)?;
     if let Some(why) = done.and_then(|done| done.unrecorded) {

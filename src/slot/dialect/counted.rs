@@ -42,7 +42,9 @@ pub(super) fn decode(
     let value = |name: &str| seen(variables.get(name.as_bytes()));
     // bootslot's own script compares texts.
     let named = |name: &str| match value(name) {
-        Some(number) if names.hex == Some(name) && !board.reader.is_ours() => Some(number.to_ascii_lowercase()),
+        Some(number) if names.hex == Some(name) && !board.reader.is_ours() => {
+            Some(number.to_ascii_lowercase())
+        }
         other => other,
     };
     let places = board.slots.iter().zip(values).map(|(slot, values)| Place {
