@@ -55,7 +55,7 @@ libraries() {
 }
 
 devices() {
-    step uboot-script cargo test --locked --all-features --test uboot_script --test uboot_dialects --test uboot_contrib --test uboot_settings -- --ignored --nocapture
+    step uboot-script cargo test --locked --all-features --test uboot_script --test uboot_dialects --test uboot_cuts --test uboot_contrib --test uboot_settings -- --ignored --nocapture
     step qemu-device qemu/test-device.sh
 }
 
