@@ -1,6 +1,8 @@
 #!/bin/sh
 # Makes a root of Debian's next release with RAUC, SWUpdate and Mender's client as they are there: what works with the
 # programs of Debian 13 (root.sh) has to work with these. Nothing is built in it. Prints the folder that holds it.
+#
+# Its lists count for a week only, and a mirror may be older. They are signed all the same.
 set -eu
 . "$(dirname "$0")/../qemu/lib.sh"
 
@@ -17,6 +19,7 @@ build() {
 	mkdir "$tmp/root"
 	mmdebstrap --mode=$mode --variant=apt --include="$packages" \
 		--aptopt="$tmp/apt.conf" --aptopt='APT::Install-Recommends "false"' \
+		--aptopt='Acquire::Check-Valid-Until "false"' \
 		--dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
 		--customize-hook='mkdir "$1/src" "$1/build" "$1/cargo"' \
 		forky "$tmp/root" "deb $mirror forky main"

@@ -139,7 +139,7 @@ impl Counted {
 
     /// What is odd in SWUpdate's `ustate`, in words: it says that something was installed, and nothing is on trial.
     pub fn oddity(&self) -> Option<String> {
-        let state = self.ustate.as_deref().filter(|state| matches!(state, b"1" | b"2" | b"7"))?;
+        let state = self.ustate.as_deref().filter(|state| matches!(*state, b"1" | b"2" | b"7"))?;
         let writes = self.recovery_status.as_deref() == Some(b"in_progress");
         let told = !self.is_trial() && !self.is_over() && !writes;
         told.then(|| {
