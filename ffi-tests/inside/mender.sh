@@ -6,6 +6,8 @@ set -u
 . /src/ffi-tests/inside/check.sh
 
 w=/var/w
+# Debian links it to a partition of the device.
+[ ! -L /var/lib/mender ] || rm /var/lib/mender
 mkdir -p $w /etc/bootslot /etc/mender/scripts /var/lib/mender /mnt/system
 cd $w || exit 1
 PATH=/build/prefix/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -117,8 +119,8 @@ for kind in plain scripts; do
 	before=$(stores)
 	check "$kind: mender install" mender install $w/one.mender
 	# Mender's client 3 tries first how fw_setenv separates names from values: two stores. Its switch is the third one; with the
-	# scripts it finds that done. Theirs are: the slot is written, and it is on trial.
-	check "$kind: stores of the installation" test $(($(stores) - before)) = "$([ $kind = plain ] && echo 3 || echo 4)"
+	# scripts it finds that done, but for its capital letter. Theirs are: the slot is written, and it is on trial.
+	check "$kind: stores of the installation" test $(($(stores) - before)) = "$([ $kind = plain ] && echo 3 || echo 5)"
 	check "$kind: one is written" written one "$part_b"
 	check "$kind: B is on trial" test "$(slot B)" = "active, on trial, 1 try left, then back to A"
 	check "$kind: A is good" test "$(slot A)" = "good, runs now"

@@ -4,6 +4,9 @@
 # `diagnose` say of it, and that the device gets from there to a confirmed update, or back.
 set -u
 . /src/ffi-tests/inside/check.sh
+cms=$(cms)
+# Its sockets, from 2026 on; a unit makes the folder.
+mkdir -p /run/swupdate
 
 # Not in /tmp: there SWUpdate unpacks an update, and clears up.
 mkdir -p /tmp/w /etc/bootslot
@@ -56,7 +59,7 @@ boot() {
 # swupdate as it is called on the device: into the slot that does not run.
 update() {
 	case $(bootslot rauc get-current) in A) copy=stable,b ;; *) copy=stable,a ;; esac
-	LD_LIBRARY_PATH=$library "$@" swupdate -B uboot -k cert.pem -e "$copy" -i update.swu >swupdate.log 2>&1
+	LD_LIBRARY_PATH=$library "$@" swupdate -B uboot $cms -k cert.pem -e "$copy" -i update.swu >swupdate.log 2>&1
 }
 slot() { sed -n "s/^  slot $1  *//p" status.txt | sed 's|  */tmp.*||'; }
 

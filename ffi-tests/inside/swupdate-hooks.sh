@@ -4,6 +4,9 @@
 # fails leaves a slot that does not boot.
 set -u
 . /src/ffi-tests/inside/check.sh
+cms=$(cms)
+# Its sockets, from 2026 on; a unit makes the folder.
+mkdir -p /run/swupdate
 
 # Not in /tmp: there SWUpdate unpacks an update, and clears up.
 mkdir -p /tmp/w /etc/bootslot
@@ -40,7 +43,7 @@ boot() {
 # The id goes to the hook by the environment of the program.
 update() {
 	case $running in A) copy=stable,b ;; *) copy=stable,a ;; esac
-	BOOTSLOT_UPDATE=$2 swupdate -f swupdate.cfg -B uboot -k cert.pem -e $copy -i "$1" >swupdate.log 2>&1
+	BOOTSLOT_UPDATE=$2 swupdate -f swupdate.cfg -B uboot $cms -k cert.pem -e $copy -i "$1" >swupdate.log 2>&1
 }
 fails() { ! update "$@"; }
 slot() { bootslot status | sed -n "s/^  slot $1  *//p"; }
