@@ -65,9 +65,7 @@ pub fn in_short(status: &Status) -> String {
 pub fn oddities(state: &State) -> Vec<(&'static str, String)> {
     match &state.foreign {
         Some(Foreign::Rauc(rauc)) => rauc.oddities().into_iter().map(|odd| ("BOOT_ORDER:", odd)).collect(),
-        Some(Foreign::Counted(counted)) => {
-            counted.oddity().into_iter().map(|odd| ("ustate:", odd)).collect()
-        }
+        Some(Foreign::Counted(counted)) => counted.oddity().into_iter().map(|odd| ("ustate:", odd)).collect(),
         _ => Vec::new(),
     }
 }
