@@ -1,10 +1,10 @@
 #!/bin/sh
 # ffi-tests/in-root.sh FOLDER CARGO_HOME COMMAND...: runs a command in the root of root.sh, with the project at
 # /src, FOLDER at /build, and CARGO_HOME at /cargo. What the command changes in /etc, /run, /tmp and /var is gone
-# afterwards.
+# afterwards. FFI_ROOT=newer-root: in that of newer-root.sh.
 set -eu
 . "$(dirname "$0")/../qemu/lib.sh"
-root=$("$here/root.sh")
+root=$("$here/${FFI_ROOT:-root}.sh")
 folder=$1 registry=$2
 shift 2
 project=$(cd "$here/.." && pwd)

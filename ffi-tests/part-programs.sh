@@ -1,5 +1,5 @@
-# Sourced by run.sh. Real programs, unchanged, in Debian 13: libubootenv's tools, SWUpdate and RAUC, on the
-# incumbent and on ours; and what cargo-c makes of the project.
+# Sourced by run.sh. Real programs, unchanged: libubootenv's tools, SWUpdate, RAUC and Mender's client, on the incumbent and on
+# ours, of Debian 13 and of Debian's next release; and what cargo-c makes of the project.
 
 registry=${CARGO_HOME:-$HOME/.cargo}
 cargo fetch --locked >&2
@@ -7,6 +7,28 @@ folder=$(tools/build-folder.sh ffi-build)
 mkdir -p "$folder/target"
 rm -rf "$folder/prefix"
 PREFIX=$folder/prefix tools/install.sh "$target/release/bootslot" "$libraries"
-for script in tools swupdate rauc rauc-backend cargo-c; do
-    counted "$script" "$here/in-root.sh" "$folder" "$registry" sh "/src/ffi-tests/inside/$script.sh" </dev/null
+
+# programs ROOT SCRIPT... : runs the scripts in this root; what each says and its exit code are in two files.
+programs() {
+    local root=$1 script code
+    shift
+    for script; do
+        code=0
+        FFI_ROOT=$root "$here/in-root.sh" "$folder" "$registry" sh "/src/ffi-tests/inside/$script.sh" \
+            </dev/null >"$work/$root-$script" 2>&1 || code=$?
+        echo "$code" >"$work/$root-$script.code"
+    done
+}
+
+# Most of the time they wait for each other's services: so both roots at once.
+trixie=(tools swupdate swupdate-cuts swupdate-hooks rauc rauc-backend cargo-c)
+forky=(swupdate swupdate-cuts swupdate-hooks rauc-backend mender)
+programs root "${trixie[@]}" &
+programs newer-root "${forky[@]}" &
+wait
+for script in "${trixie[@]}"; do
+    counted "$script" sh -c 'cat "$1"; exit "$(cat "$1.code")"' sh "$work/root-$script"
+done
+for script in "${forky[@]}"; do
+    counted "$script, Debian's next release" sh -c 'cat "$1"; exit "$(cat "$1.code")"' sh "$work/newer-root-$script"
 done

@@ -29,7 +29,8 @@ check() {
     fi
 }
 
-# counted NAME COMMAND...: a test program that says "X: N passed, N failed"; it must do so, and exit with 0.
+# counted NAME COMMAND...: a test program that says "X: N passed, N failed"; it must do so, and exit with 0. Lines that begin
+# with "# " are figures: they are shown.
 counted() {
     local name=$1 p f code=0
     shift
@@ -38,6 +39,7 @@ counted() {
         awk '{ p += $1; f += $2 } END { print p + 0, f + 0 }')
     if [ "$code" = 0 ] && [ "$f" = 0 ] && [ "$p" -gt 0 ]; then
         echo "ok $name ($p checks)"
+        sed -n 's/^# /   /p' "$work/log"
     else
         [ "$f" -gt 0 ] || f=1
         echo "NOT OK $name (exit $code)"

@@ -137,7 +137,21 @@ fn a_trial_is_decided_in_every_dialect() {
         "boot_failed=B:health:id bootcount=1 bootlimit=1 bootslot_refused=id mender_boot_part=2 mender_boot_part_hex=2 slot_B=failed \
          upgrade_available=0",
     );
-    for (settings, records, confirmed, given_up) in [rauc, mender] {
+    let counter = (
+        format!("dialect = \"bootcount\"\nslot-variable = \"rootpart\"\nreader = \"altbootcmd\"\n{slots}"),
+        &[
+            "rootpart=3",
+            "upgrade_available=1",
+            "bootcount=1",
+            "bootlimit=1",
+            "ustate=1",
+            "recovery_status=in_progress",
+            "boot_update=B:id",
+        ][..],
+        "bootcount=1 bootlimit=1 rootpart=3 upgrade_available=0 ustate=0",
+        "boot_failed=B:health:id bootcount=1 bootlimit=1 bootslot_refused=id rootpart=2 slot_B=failed upgrade_available=0 ustate=3",
+    );
+    for (settings, records, confirmed, given_up) in [rauc, mender, counter] {
         for (check, code, left) in [("true", 0, confirmed), ("false", ROLLED_BACK, given_up)] {
             let place = place(records, &format!("[[health.check]]\nname = \"x\"\ncommand = [\"{check}\"]\n"));
             let own = String::from_utf8(place.read("bootslot.toml")).unwrap();

@@ -262,6 +262,87 @@ fn a_failed_trial_and_a_good_one_are_told_in_every_dialect() {
     }
 }
 
+/// A text without what differs from run to run, and without what is stored.
+fn in_words(text: &str) -> String {
+    let line = |line: &str| {
+        let line = match line.split_once(" state=\"") {
+            Some((before, stored)) => format!("{before}{}", stored.split_once('"').unwrap().1),
+            None => line.to_owned(),
+        };
+        let is_time = |word: &str| word.len() >= 20 && word.starts_with("20") && word.contains('T');
+        let words = line.split(' ').map(|word| if is_time(word) { "TIME" } else { word });
+        words.collect::<Vec<_>>().join(" ") + "\n"
+    };
+    text.lines().map(line).collect()
+}
+
+/// The same lives in words. Who reads them does not have to know who counts the boots.
+#[test]
+fn what_is_told_in_words_is_the_same_in_every_dialect() {
+    let slots = "[[slot]]\nname = \"A\"\nvalue = \"2\"\n[[slot]]\nname = \"B\"\nvalue = \"3\"\n";
+    let native =
+        &["bootcmd=run bootslot", "active_slot=A", "boot_success=1", "boot_try_count=0", "slot_A=good"][..];
+    let rauc = &["bootcmd=source", "BOOT_ORDER=A B", "BOOT_A_LEFT=9", "BOOT_B_LEFT=3"][..];
+    let mender =
+        &["bootcmd=x", "mender_boot_part=2", "mender_boot_part_hex=2", "upgrade_available=0", "bootlimit=3"];
+    let counter = &["bootcmd=x", "rootpart=2", "upgrade_available=0", "bootlimit=3", "ustate=0"];
+    let mut told: Vec<(String, String)> = Vec::new();
+    for (settings, records) in [
+        (String::new(), native),
+        ("dialect = \"rauc\"\nreader = \"contrib\"\n".into(), rauc),
+        ("dialect = \"rauc\"\nreader = \"bootslot-rauc-uncounted\"\n".into(), rauc),
+        ("dialect = \"mender\"\nreader = \"mender\"\n".into(), mender),
+        ("dialect = \"bootcount\"\nslot-variable = \"rootpart\"\nreader = \"altbootcmd\"\n".into(), counter),
+    ] {
+        let mut life = Life::speaking(&format!("{settings}{slots}"), records);
+        let mut texts = String::new();
+        let mut tell = |life: &Life, when: &str| {
+            texts += &format!("== {when}\n");
+            for command in [&["report"][..], &["diagnose"], &["journal", "show"]] {
+                texts += &in_words(&life.run(command).ok());
+            }
+        };
+        life.install("B", "id1");
+        for _ in 0..4 {
+            life.boot();
+        }
+        tell(&life, "nobody has confirmed");
+        life.install("B", "id2");
+        life.boot();
+        life.run(&["confirm"]).ok();
+        life.boot();
+        tell(&life, "confirmed");
+        life.install("A", "id3");
+        life.boot();
+        life.run(&["rollback", "--reason", "health"]).ok();
+        life.boot();
+        tell(&life, "not healthy");
+        told.push((settings, texts));
+    }
+    let (_, native) = &told[0];
+    for line in EXPECTED {
+        assert!(native.lines().any(|told| told == line), "{line:?} is not in\n{native}");
+    }
+    for (settings, texts) in &told[1..] {
+        assert_eq!(texts, native, "{settings}");
+    }
+}
+
+const EXPECTED: [&str; 12] = [
+    "running:  slot A, version 1.0 (build one), confirmed",
+    "update:   of an unknown version (id1) in slot B: rolled back (tries), TIME",
+    "refused:  update id1 has failed here before, in slot B, with the reason tries",
+    "boot:         WRONG    Slot B came up 3 times, and its tries were used up before anybody decided.",
+    "TIME 00000005 boot slot=A finding=rolled-back version=1.0 build=one announced=no",
+    "update:   of an unknown version (id2) in slot B: confirmed (confirm), TIME",
+    "boot loader:  fine     The boot state is sound: slot B is confirmed.",
+    "health:       fine     It was confirmed.",
+    "TIME 00000006 order name=confirm",
+    "update:   of an unknown version (id3) in slot A: rolled back (health), TIME",
+    "health:       WRONG    The checks have decided against it.",
+    "power cuts:   fine     Nothing is left half done.",
+];
+
 #[test]
 fn success_is_told_after_the_confirmation_and_not_before() {
     let mut life = Life::new();

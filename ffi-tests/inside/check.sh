@@ -23,8 +23,14 @@ new_environment() {
 	printf '/tmp/env.img 0x0 0x4000\n/tmp/env.img 0x4000 0x4000\n' >/etc/fw_env.config
 }
 
+# How many stores there were in it: each one has the next number in its copy's flags, up to 254.
+stores() { for at in 4 16388; do od -An -tu1 -j$at -N1 /tmp/env.img; done | grep -vw 255 | sort -n | tail -n 1; }
+
 # What is stored, as the incumbent reads it: sorted, without the line that it prints in debug builds.
 stored() { LD_LIBRARY_PATH=$theirs /usr/bin/fw_printenv | grep -v '^Environment ' | sort; }
+
+# The option that SWUpdate takes from 2026 on for what older ones do anyway: signatures are CMS.
+cms() { swupdate --help 2>&1 | grep -q -e --digest-provider && echo --digest-provider opensslCMS; }
 
 verdict() {
 	echo "$1: $passed passed, $failed failed"

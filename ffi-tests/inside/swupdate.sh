@@ -3,6 +3,9 @@
 # same, with a variable that may not be changed as well as without.
 set -u
 . /src/ffi-tests/inside/check.sh
+cms=$(cms)
+# Its sockets, from 2026 on; a unit makes the folder.
+mkdir -p /run/swupdate
 
 # Not in /tmp: there SWUpdate unpacks an update, and clears up.
 mkdir /tmp/w
@@ -30,7 +33,7 @@ END
 # update LIBRARY FILE : runs it; what it stores goes to stored-ours or stored-theirs by the caller
 update() {
 	truncate -s 0 slot-b.img && truncate -s 200000 slot-b.img
-	LD_LIBRARY_PATH=$1 swupdate -B uboot -v -k cert.pem -i "$2" >swupdate.log 2>&1
+	LD_LIBRARY_PATH=$1 swupdate -B uboot -v $cms -k cert.pem -i "$2" >swupdate.log 2>&1
 }
 
 # environment VARIABLE=VALUE... : a fresh one, made by the incumbent's tool

@@ -44,7 +44,9 @@ impl Device {
             // As it will be read by either dialect.
             let mut said = to.variables(&conversion.state);
             if keep {
-                said.extend(self.desk.settings.dialect.variables(&before));
+                let old = self.desk.settings.dialect.variables(&before);
+                said.retain(|(name, value)| value.is_some() || !old.iter().any(|(old, _)| old == name));
+                said.extend(old);
             }
             let event = Event::Order {
                 name: "convert".into(),

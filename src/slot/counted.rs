@@ -125,12 +125,27 @@ impl Counted {
         u8::try_from(self.limit()).unwrap_or(MAX_TRIES).clamp(1, MAX_TRIES)
     }
 
-    /// The update whose trial U-Boot has ended: it counted more boots than the limit, and another slot is active.
+    /// Whether U-Boot has ended a trial: it counted more boots than the limit, and counts no more.
+    fn is_over(&self) -> bool {
+        !self.is_trial() && self.limit() > 0 && self.boots() > self.limit()
+    }
+
+    /// The update whose trial U-Boot has ended, where another slot is active.
     fn ended(&self) -> Option<(Name, &[u8])> {
-        let over = !self.is_trial() && self.limit() > 0 && self.boots() > self.limit();
-        let (slot, id) = self.update.as_deref().and_then(tried).filter(|_| over)?;
+        let (slot, id) = self.update.as_deref().and_then(tried).filter(|_| self.is_over())?;
         self.slots().filter(|[active, other]| **active != slot && **other == slot)?;
         Some((slot, id))
+    }
+
+    /// What is odd in SWUpdate's `ustate`, in words: it says that something was installed, and nothing is on trial.
+    pub fn oddity(&self) -> Option<String> {
+        let state = self.ustate.as_deref().filter(|state| matches!(*state, b"1" | b"2" | b"7"))?;
+        let writes = self.recovery_status.as_deref() == Some(b"in_progress");
+        let told = !self.is_trial() && !self.is_over() && !writes;
+        told.then(|| {
+            let state = String::from_utf8_lossy(state);
+            format!("it is {state}: SWUpdate has installed, and upgrade_available does not say that U-Boot counts its boots")
+        })
     }
 
     /// Whether bootslot's own script takes the slot that is not active for one that is being written.
@@ -145,6 +160,8 @@ impl Counted {
         match (place.mark.as_deref(), self.recovery_status.as_deref(), self.ustate.as_deref()) {
             (Some(b"bad"), _, _) | (_, Some(b"in_progress"), _) => Field::Is(Mark::Writing),
             (Some(b"failed"), _, _) | (_, _, Some(b"3")) => Field::Is(Mark::Failed),
+            // SWUpdate has installed, nobody has confirmed, and the other slot is active.
+            (None, _, Some(b"1" | b"2" | b"7")) if self.is_over() => Field::Is(Mark::Failed),
             _ if ended => Field::Is(Mark::Failed),
             (None, _, _) => Field::Absent,
             (Some(odd), _, _) => Field::Odd(odd.to_vec()),

@@ -3,7 +3,7 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use super::{guarded_boot, next_boot, Machine, Name, State};
+use super::{guarded_boot, next_boot, Chosen, Foreign, Machine, Name, State};
 
 /// How many states are looked at: of three slots there are some hundred. It is a bound on time, not on what is true.
 const MOST: usize = 5_000;
@@ -28,7 +28,7 @@ pub fn leads(from: &State, to: &State) -> Option<bool> {
     Some(false)
 }
 
-/// Each state that is stored in one boot, by which slots load, whether the board has a recovery, and whether U-Boot's
+/// Each state that one boot leaves, by which slots load, whether the board has a recovery, and whether U-Boot's
 /// boot counter has run out.
 fn after_a_boot(state: &State) -> Vec<State> {
     let names: Vec<&Name> = state.slots.iter().map(|slot| &slot.name).collect();
@@ -40,10 +40,15 @@ fn after_a_boot(state: &State) -> Vec<State> {
             .map(|&name| name.clone())
             .collect();
         let mut machine = Stores { loading, recovery: choice & 1 == 1, stored: Vec::new() };
-        if choice & 2 == 2 {
-            guarded_boot(state, &mut machine);
-        } else {
-            next_boot(state, &mut machine);
+        let boot = match choice & 2 == 2 {
+            true => guarded_boot(state, &mut machine),
+            false => next_boot(state, &mut machine),
+        };
+        // RAUC's variables say something else to another slot that runs, also if nothing was stored.
+        if let (Chosen::Slot(slot), Some(Foreign::Rauc(rauc)), true) =
+            (boot.chosen, &state.foreign, machine.stored.is_empty())
+        {
+            found.push(rauc.clone().seen_from(Some(&slot)).state());
         }
         found.append(&mut machine.stored);
     }

@@ -60,6 +60,8 @@ mod progress;
 mod rauc;
 #[path = "../../../src/bin/bootslot/report.rs"]
 mod report;
+#[path = "../../../src/bin/bootslot/rugix.rs"]
+mod rugix;
 #[path = "../../../src/bin/bootslot/slots.rs"]
 mod slots;
 #[path = "../../../src/bin/bootslot/slots_report.rs"]

@@ -38,6 +38,7 @@ const OF_COMMANDS: &[(&str, &[Part])] = &[
     ("report", &[("Sending", "report.md", "Tell the server", &[])]),
     ("diagnose", &[("Diagnosis", "report.md", "Diagnose", &[])]),
     ("rauc", &[("With RAUC", "dialects.md", "RAUC asks bootslot", &[])]),
+    ("rugix", &[("With Rugix", "hooks.md", "Rugix", &[])]),
     (
         "bootcount",
         &[("Boot counters", "bootcount.md", "", &[]), ("Traps", "bootcount.md", "What to know", &[])],

@@ -50,6 +50,8 @@ pub enum Group {
     Diagnose(crate::told::Diagnosing),
     /// What RAUC asks of a custom boot loader, as orders to the slots
     Rauc(crate::rauc::Backend),
+    /// What Rugix Ctrl asks of a custom boot flow, as orders to the slots
+    Rugix(crate::rugix::Flow),
     /// U-Boot's boot counter: read it, reset it
     Bootcount(bootcount::Options),
 }
@@ -61,6 +63,7 @@ pub fn run() -> ExitCode {
         Group::Env(options) => finish(ENV, env::run(&options)),
         Group::Bootcount(options) => finish("bootslot bootcount", bootcount::run(&options)),
         Group::Rauc(options) => finish("bootslot rauc", crate::rauc::run(&options)),
+        Group::Rugix(options) => finish(crate::rugix::PROGRAM, crate::rugix::run(&options)),
         #[cfg(feature = "update")]
         Group::Install(options) => finish("bootslot install", crate::install::run(&options)),
         #[cfg(feature = "app")]

@@ -61,10 +61,11 @@ pub fn in_short(status: &Status) -> String {
     }
 }
 
-/// What is odd in `BOOT_ORDER`, as the boot code takes it.
-pub fn oddities(state: &State) -> Vec<String> {
+/// What is odd in a variable, as the boot code takes it: the variable, and what it is.
+pub fn oddities(state: &State) -> Vec<(&'static str, String)> {
     match &state.foreign {
-        Some(Foreign::Rauc(rauc)) => rauc.oddities(),
+        Some(Foreign::Rauc(rauc)) => rauc.oddities().into_iter().map(|odd| ("BOOT_ORDER:", odd)).collect(),
+        Some(Foreign::Counted(counted)) => counted.oddity().into_iter().map(|odd| ("ustate:", odd)).collect(),
         _ => Vec::new(),
     }
 }
@@ -90,6 +91,6 @@ pub fn as_json(status: &Status) -> Value {
         "reader": status.reader.name(),
         "told": status.told.as_ref().map(|told| told.as_ref().map_or_else(Clone::clone, |reader| reader.name().to_owned())),
         "environment": found.collect::<Vec<_>>(),
-        "odd": oddities(&status.state),
+        "odd": oddities(&status.state).into_iter().map(|(_, odd)| odd).collect::<Vec<_>>(),
     })
 }

@@ -48,6 +48,8 @@ mod rauc;
 #[cfg(feature = "cli")]
 mod report;
 #[cfg(feature = "cli")]
+mod rugix;
+#[cfg(feature = "cli")]
 mod slots;
 #[cfg(feature = "cli")]
 mod slots_report;

@@ -40,8 +40,8 @@ pub fn status(
     };
     let _ = writeln!(text, "boot script:  {script}");
     let _ = writeln!(text, "dialect:      {}", dialect::in_short(status));
-    for odd in dialect::oddities(state) {
-        let _ = writeln!(text, "BOOT_ORDER:   {odd}");
+    for (variable, odd) in dialect::oddities(state) {
+        let _ = writeln!(text, "{variable:<13} {odd}");
     }
     let _ = writeln!(text, "next boot:    {}{provided}", next_in_short(state, &status.next));
     let guard = match status.guard {

@@ -7,7 +7,7 @@
 //! | `upgrade_available` | `1`, `0` | the slot is on trial, it is confirmed |
 //! | `bootcount` | decimal | boots of the trial; U-Boot counts and stores them |
 //! | `bootlimit` | decimal | boots that a trial has; the board's, only read |
-//! | `ustate` | `0` fine, `1` installed, `3` failed | SWUpdate's, written only where it is there |
+//! | `ustate` | `0` fine, `1` installed, `3` failed | SWUpdate's, written only where it is there; `1`, `2` and `7`: an update has failed, if `bootcount` is above `bootlimit` and no slot is on trial |
 //! | `recovery_status` | `in_progress` | SWUpdate's: the slot that nothing boots is being written |
 //! | `slot_<name>` | `bad` (being written), `failed` | bootslot's own: what the slot is that nothing boots |
 //! | `boot_update` | `<slot>:<update id>` | bootslot's own: what is on trial, and in which slot |
@@ -40,6 +40,6 @@ pub(super) fn decode(variables: &Environment, board: &Board) -> Result<State> {
         let text = board.values.get(slot).map_or(slot.as_str(), String::as_str);
         vec![text.as_bytes().to_vec()]
     });
-    let names = Names { active: &[&board.slot_variable], swupdate: true };
+    let names = Names { active: &[&board.slot_variable], hex: None, swupdate: true };
     counted::decode(variables, board, &names, values.collect())
 }

@@ -56,8 +56,13 @@ pub fn convert(
     let (wanted, lost) = written(variables, state, active, (to, board))?;
     let new = to.variables(&wanted);
     let mut changes: Vec<Change> = new.clone();
-    if !keep {
-        let names = from.variables(state).into_iter().map(|(name, _)| name);
+    let old = from.variables(state);
+    if keep {
+        // Some names are in both. To the old boot code a mark means what it meant, and the new one does not look at it.
+        let is_old = |name: &String| old.iter().any(|(old, value)| old == name && value.is_some());
+        changes.retain(|(name, value)| value.is_some() || !is_old(name));
+    } else {
+        let names = old.into_iter().map(|(name, _)| name);
         let gone = names.filter(|name| !new.iter().any(|(new, _)| new == name));
         changes.extend(gone.map(|name| (name, None)));
     }

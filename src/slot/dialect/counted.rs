@@ -18,6 +18,8 @@ const FAILED: &str = "boot_failed";
 pub(super) struct Names<'n> {
     /// The variables that say which slot boots.
     pub active: &'n [&'n str],
+    /// One of them that is a hexadecimal number: its letters may be small or capital.
+    pub hex: Option<&'n str>,
     /// Whether SWUpdate's variables belong to it.
     pub swupdate: bool,
 }
@@ -38,6 +40,13 @@ pub(super) fn decode(
     values: Vec<Vec<Vec<u8>>>,
 ) -> Result<State> {
     let value = |name: &str| seen(variables.get(name.as_bytes()));
+    // bootslot's own script compares texts.
+    let named = |name: &str| match value(name) {
+        Some(number) if names.hex == Some(name) && !board.reader.is_ours() => {
+            Some(number.to_ascii_lowercase())
+        }
+        other => other,
+    };
     let places = board.slots.iter().zip(values).map(|(slot, values)| Place {
         slot: slot.clone(),
         values,
@@ -53,7 +62,7 @@ pub(super) fn decode(
     let counted = Counted {
         reader: board.reader,
         places,
-        active: names.active.iter().map(|name| ((*name).to_owned(), value(name))).collect(),
+        active: names.active.iter().map(|name| ((*name).to_owned(), named(name))).collect(),
         upgrade: value(UPGRADE),
         count: value(COUNT),
         limit: value(LIMIT),

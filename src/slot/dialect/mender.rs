@@ -28,7 +28,7 @@ const PART: &str = "mender_boot_part";
 const PART_HEX: &str = "mender_boot_part_hex";
 
 /// The variables that say which slot boots.
-pub(super) const NAMES: Names = Names { active: &[PART, PART_HEX], swupdate: false };
+pub(super) const NAMES: Names = Names { active: &[PART, PART_HEX], hex: Some(PART_HEX), swupdate: false };
 
 /// The boot state that U-Boot will see when it loads these variables.
 ///
