@@ -20,6 +20,8 @@ mod app;
 mod app_report;
 #[path = "../../../src/bin/bootslot/bootcount.rs"]
 mod bootcount;
+#[path = "../../../src/bin/bootslot/bootloader.rs"]
+mod bootloader;
 #[path = "../../../src/bin/bootslot/bundle.rs"]
 mod bundle;
 #[path = "../../../src/bin/bootslot/cli.rs"]

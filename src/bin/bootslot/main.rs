@@ -9,6 +9,8 @@ mod app;
 mod app_report;
 #[cfg(feature = "cli")]
 mod bootcount;
+#[cfg(all(feature = "cli", feature = "bootloader"))]
+mod bootloader;
 #[cfg(all(feature = "cli", feature = "update"))]
 mod bundle;
 #[cfg(feature = "cli")]
