@@ -20,7 +20,7 @@ use crate::storage::{Geometry, Medium, MediumKind};
 const SECTOR: u64 = 512;
 
 /// How much of a header on flash is programmed at the very end: where every ROM has its mark.
-const MARK: u64 = 16;
+pub(crate) const MARK: u64 = 16;
 
 /// So much is written at once.
 const PIECE: usize = 1 << 20;

@@ -22,7 +22,7 @@ const PARTITION_CONFIG: u8 = 179;
 const BOOT_ENABLE: u8 = 0b0011_1000;
 
 /// How long the board's program may take.
-const SELECTING: Duration = Duration::from_secs(60);
+pub(crate) const SELECTING: Duration = Duration::from_secs(60);
 
 /// A board, as far as its boot loader goes. A simulated one stands in for the real one in tests.
 pub trait Hardware: Send + Sync {

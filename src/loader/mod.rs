@@ -38,7 +38,11 @@ mod error;
 mod hardware;
 mod state;
 
+#[cfg(test)]
+pub(crate) use copy::MARK;
 pub use error::{LoaderError, Result};
+#[cfg(test)]
+pub(crate) use hardware::SELECTING;
 pub use hardware::{Hardware, RealHardware, PARAMETER};
 pub use state::{Release, Stage, Standing, State};
 

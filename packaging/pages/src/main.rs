@@ -50,6 +50,8 @@ mod interrupt;
 mod journal;
 #[path = "../../../src/bin/bootslot/kept.rs"]
 mod kept;
+#[path = "../../../src/bin/bootslot/loader_report.rs"]
+mod loader_report;
 #[path = "../../../src/bin/bootslot/migrate.rs"]
 mod migrate;
 #[path = "../../../src/bin/bootslot/origin.rs"]

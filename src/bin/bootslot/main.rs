@@ -38,6 +38,8 @@ mod interrupt;
 mod journal;
 #[cfg(all(feature = "cli", feature = "health"))]
 mod kept;
+#[cfg(all(feature = "cli", feature = "bootloader"))]
+mod loader_report;
 #[cfg(all(feature = "cli", feature = "health"))]
 mod migrate;
 #[cfg(all(feature = "cli", feature = "update"))]

@@ -265,7 +265,7 @@ fn apps(device: &mut Device) -> Vec<(String, serde_json::Value)> {
 fn loader(device: &mut Device) -> Option<(String, serde_json::Value)> {
     #[cfg(feature = "bootloader")]
     {
-        use crate::bootloader::{json, of, text};
+        use crate::loader_report::{json, of, text};
         of(device).map(|status| (text(&status, "boot loader:  "), json(&status)))
     }
     #[cfg(not(feature = "bootloader"))]

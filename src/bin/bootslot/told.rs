@@ -104,7 +104,7 @@ fn report_text(report: &Report) -> String {
     report
         .loader
         .iter()
-        .for_each(|loader| text.push_str(&crate::bootloader::text(&loader.status, "loader:   ")));
+        .for_each(|loader| text.push_str(&crate::loader_report::text(&loader.status, "loader:   ")));
     if let Some(journal) = &report.journal {
         let _ = writeln!(text, "journal:  {journal}");
     }
@@ -125,7 +125,8 @@ fn report_json(report: &Report) -> Value {
     #[cfg(not(feature = "app"))]
     let apps = json!([]);
     #[cfg(feature = "bootloader")]
-    let loader: Option<Value> = report.loader.as_ref().map(|loader| crate::bootloader::json(&loader.status));
+    let loader: Option<Value> =
+        report.loader.as_ref().map(|loader| crate::loader_report::json(&loader.status));
     #[cfg(not(feature = "bootloader"))]
     let loader = Value::Null;
     json!({
