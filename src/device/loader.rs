@@ -157,7 +157,7 @@ pub(super) fn gate(settings: &Settings, order: &str) -> Result<()> {
         Err(LoaderError::Device(error)) => return Err(error),
         Err(error) => return Err(Error::Refused(error.to_string())),
     };
-    match (status.is_unproven(), status.state.stage.new()) {
+    match (status.is_unproven(), status.state.stage.release()) {
         (true, Some(new)) => Err(Error::Refused(format!(
             "the boot loader of {new} is not proven: reboot, and confirm it first (bootslot bootloader confirm)"
         ))),

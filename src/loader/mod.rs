@@ -217,7 +217,7 @@ impl Loader<'_> {
             return Err(LoaderError::Refused("the kernel tells no id of this boot".into()));
         }
         let is_it = |release: &&Release| release.id == new.id;
-        match (standing, state.stage.new()) {
+        match (standing, state.stage.release()) {
             (Some(Standing::Booted), Some(there)) if is_it(&there) => {
                 return Ok(Checked::Already(there.clone()))
             }
@@ -311,7 +311,7 @@ impl Loader<'_> {
             return Ok(Confirmation::WentBack(left));
         }
         let Status { state, booted, standing } = self.status()?;
-        match (standing, state.stage.new()) {
+        match (standing, state.stage.release()) {
             (Some(Standing::Settled | Standing::Writing), _) => Ok(Confirmation::Nothing),
             (Some(Standing::Booted), Some(new)) => {
                 self.store(&state.confirm())?;
@@ -333,7 +333,7 @@ impl Loader<'_> {
     pub fn cancel(&mut self) -> Result<Option<Release>> {
         self.settle()?;
         let Status { state, booted, standing } = self.status()?;
-        let Some(new) = state.stage.new() else { return Ok(None) };
+        let Some(new) = state.stage.release() else { return Ok(None) };
         let booted = known(booted)?;
         if standing == Some(Standing::Booted) {
             return Err(LoaderError::Refused(format!(
@@ -357,7 +357,7 @@ impl Loader<'_> {
     /// Records that the ROM went back, if it did, and lets it stay there.
     fn settle(&mut self) -> Result<Option<Release>> {
         let Status { state, booted, standing } = self.status()?;
-        let Some(new) = state.stage.new().filter(|_| standing == Some(Standing::WentBack)) else {
+        let Some(new) = state.stage.release().filter(|_| standing == Some(Standing::WentBack)) else {
             return Ok(None);
         };
         let running = self.named(&known(booted)?)?.clone();
@@ -382,7 +382,7 @@ impl Loader<'_> {
             LoaderError::Device(Error::Device { path: path.clone(), message })
         };
         let state = State::parse(&bytes).map_err(wrong)?;
-        match state.stage.new().is_some_and(|new| self.named(&new.copy).is_err()) {
+        match state.stage.release().is_some_and(|new| self.named(&new.copy).is_err()) {
             true => Err(wrong("it names a copy that the settings do not name".into())),
             false => Ok(state),
         }

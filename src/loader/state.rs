@@ -62,7 +62,7 @@ impl Stage {
     }
 
     /// The new boot loader.
-    pub fn new(&self) -> Option<&Release> {
+    pub fn release(&self) -> Option<&Release> {
         match self {
             Stage::Settled => None,
             Stage::Writing(new) | Stage::Switching(new, _) | Stage::Trial(new, _) => Some(new),
@@ -125,7 +125,7 @@ pub struct State {
 impl State {
     /// What it means in this boot, `boot`, of this copy.
     pub fn standing(&self, booted: &str, boot: &str) -> Standing {
-        let is_new = self.stage.new().is_some_and(|new| new.copy == booted);
+        let is_new = self.stage.release().is_some_and(|new| new.copy == booted);
         let same_boot = self.stage.boot() == Some(boot);
         match &self.stage {
             Stage::Settled => Standing::Settled,
@@ -141,7 +141,7 @@ impl State {
     /// The new one is what is kept.
     #[must_use]
     pub fn confirm(&self) -> State {
-        let confirmed = self.stage.new().cloned().or_else(|| self.confirmed.clone());
+        let confirmed = self.stage.release().cloned().or_else(|| self.confirmed.clone());
         let refused = |other: &&Release| Some(&other.id) != confirmed.as_ref().map(|new| &new.id);
         let refused = self.refused.iter().filter(refused).cloned().collect();
         State { stage: Stage::Settled, confirmed, refused }
@@ -151,7 +151,7 @@ impl State {
     #[must_use]
     pub fn give_up(&self) -> State {
         let mut refused = self.refused.clone();
-        if let Some(new) = self.stage.new() {
+        if let Some(new) = self.stage.release() {
             refused.retain(|other| other.id != new.id);
             refused.push(new.clone());
         }
@@ -172,7 +172,7 @@ impl State {
         let mut line = |key: &str, Release { id, version, copy }: &Release| {
             text.push_str(&format!("{key} = {id} {version} {copy}\n"));
         };
-        self.stage.new().into_iter().for_each(|new| line("new", new));
+        self.stage.release().into_iter().for_each(|new| line("new", new));
         self.confirmed.iter().for_each(|release| line("confirmed", release));
         self.refused.iter().for_each(|release| line("refused", release));
         if let Some(boot) = self.stage.boot() {

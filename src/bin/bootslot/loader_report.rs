@@ -25,7 +25,7 @@ fn lines(status: &Result<Status, String>) -> String {
         Ok(copy) => format!("copy {copy} booted\n"),
         Err(why) => format!("which copy booted is not known: {why}\n"),
     };
-    if let Some(new) = status.state.stage.new() {
+    if let Some(new) = status.state.stage.release() {
         let stands = match status.standing {
             Some(Standing::Writing) => "is half-written, and does not boot: the same installation goes on",
             Some(Standing::Waits) => "boots next",
@@ -54,7 +54,7 @@ pub fn json(status: &Result<Status, String>) -> Value {
             "booted": status.booted.as_ref().ok(),
             "why_unknown": status.booted.as_ref().err(),
             "standing": status.standing.map(Standing::word),
-            "new": status.state.stage.new().map(release_json),
+            "new": status.state.stage.release().map(release_json),
             "confirmed": status.state.confirmed.as_ref().map(release_json),
             "refused": status.state.refused.iter().map(release_json).collect::<Vec<_>>(),
         }),
