@@ -99,6 +99,14 @@ fn told() -> Vec<(&'static str, String)> {
         ("docs/apps.md", format!("lasts at the most: {} unless", crate::settings::DEFAULT_TRIES)),
         #[cfg(feature = "app")]
         ("docs/apps.md", format!("It is `{}` unless this key", crate::settings::DEFAULT_ROOT)),
+        #[cfg(feature = "bootloader")]
+        ("docs/layers.md", format!("last argument, and {} s. It ends", crate::loader::SELECTING.as_secs())),
+        #[cfg(feature = "bootloader")]
+        ("docs/layers.md", format!("on flash their first {} bytes, or", crate::loader::MARK)),
+        #[cfg(feature = "bootloader")]
+        ("docs/layers.md", format!("no ROM takes it: {} unless", crate::settings::DEFAULT_HEADER)),
+        #[cfg(feature = "bootloader")]
+        ("docs/layers.md", format!("It is `{}` unless this key", crate::settings::DEFAULT_LOADER_KEYS)),
         #[cfg(feature = "update")]
         ("docs/update.md", format!("no more than {} MiB at a time in memory", LONGEST_OLD >> 20)),
         #[cfg(feature = "update")]
@@ -179,6 +187,11 @@ const OTHERS: &[&str] = &[
     // A setting in docs/apps.md, compared where that part is built.
     #[cfg(not(feature = "app"))]
     "`120s` unless it is given",
+    // Settings in docs/layers.md, compared where that part is built.
+    #[cfg(not(feature = "bootloader"))]
+    "last argument, and 60 s. It ends",
+    #[cfg(not(feature = "bootloader"))]
+    "on flash their first 16 bytes, or",
     // Compared where that part is built.
     #[cfg(not(feature = "update"))]
     "no more than 2 MiB at a time in memory",

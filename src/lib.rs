@@ -28,6 +28,8 @@ pub mod floor;
 pub mod health;
 #[cfg(feature = "settings")]
 pub mod journal;
+#[cfg(feature = "bootloader")]
+pub mod loader;
 pub mod lock;
 #[cfg(feature = "settings")]
 mod machine;

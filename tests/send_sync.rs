@@ -51,7 +51,34 @@ const _: () = {
     both::<update::InstalledApp>();
 };
 
+/// What a build without them does not have.
+#[cfg(feature = "bootloader")]
 const _: () = {
+    use bootslot::loader;
+    both::<loader::Arrival>();
+    both::<loader::Checked>();
+    both::<loader::Choices>();
+    both::<loader::Confirmation>();
+    both::<loader::Event>();
+    both::<dyn loader::Hardware>();
+    both::<loader::Loader<'_>>();
+    both::<loader::LoaderError>();
+    both::<loader::RealHardware<'_>>();
+    both::<loader::Release>();
+    both::<loader::Stage>();
+    both::<loader::Standing>();
+    both::<loader::State>();
+    both::<loader::Status>();
+    both::<settings::BootLoader>();
+    both::<settings::LoaderCopy>();
+    both::<settings::LoaderScheme>();
+    both::<report::LoaderReport>();
+    both::<update::InstalledLoader>();
+    both::<update::LoaderOptions>();
+};
+
+const _: () = {
+    both::<bundle::kind::BootLoader>();
     both::<bundle::application::Application>();
     both::<bundle::application::Need>();
     both::<bundle::create::AppFile>();

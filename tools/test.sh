@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 # What a board chooses must build without a warning, too: features that others bring along are easily forgotten.
 combinations() {
     local features
-    for features in settings sim cli cli,update cli,yaml,health cli,bundle app cli,app http capi,health capi,update; do
+    for features in settings sim cli cli,update cli,yaml,health cli,bundle app cli,app bootloader cli,bootloader http capi,health capi,update; do
         echo "-- $features"
         # A step is called where its failure is asked for, so that `set -e` does not end it.
         cargo clippy --locked --lib --bins --no-default-features --features "$features" -- -D warnings || return

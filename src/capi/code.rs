@@ -199,6 +199,9 @@ impl From<&UpdateError> for bootslot_code {
             UpdateError::NeedsApp { .. } => BOOTSLOT_ERROR_REFUSED,
             #[cfg(feature = "app")]
             UpdateError::App(_) => BOOTSLOT_ERROR_REFUSED,
+            UpdateError::UntrustedLoader(_) => BOOTSLOT_ERROR_UNTRUSTED,
+            #[cfg(feature = "bootloader")]
+            UpdateError::Loader(_) => BOOTSLOT_ERROR_REFUSED,
         }
     }
 }

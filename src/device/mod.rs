@@ -21,6 +21,7 @@
 //! | `refused.rs` | the updates that have failed here |
 //! | `system.rs` | what the running system says of itself and of the last reset |
 //! | `floor.rs` | the lowest version that is installed, in each order |
+//! | `loader.rs` | orders to the boot loader, and what keeps it and the slots apart (feature `bootloader`) |
 //! | `running.rs` | which slot runs: by the kernel's command line and the device of `/` |
 //! | `root.rs` | the slots whose device that is |
 //! | `boot_code.rs` | whether U-Boot runs the boot code that reads what is stored |
@@ -36,6 +37,8 @@ mod facts;
 mod floor;
 #[cfg(feature = "settings")]
 mod journal;
+#[cfg(feature = "bootloader")]
+mod loader;
 #[cfg(feature = "settings")]
 mod observe;
 mod order;
@@ -276,6 +279,8 @@ impl Device {
         let begun = dialect.express(&begun)?;
         let tries = tries.unwrap_or(state.board_tries);
         let finished = begun.finish_install(target, &running, tries, Some(update), again)?;
+        #[cfg(feature = "bootloader")]
+        loader::gate(&self.desk.settings, "begin-install")?;
         self.store.rehearse(&mut variables, &dialect.changes(&state, &begun)?)?;
         self.store.rehearse(&mut variables, &dialect.changes(&begun, &finished)?)?;
         self.store.rehearse(&mut variables, &[floor::waiting(update, floor)])

@@ -207,6 +207,11 @@ pub(super) fn carry_out(
     let board = &desk.board(script, transaction.environment());
     let before = desk.decode(transaction.environment(), board)?;
     let wanted = order.judge(settings, running, &before, give(&before, board))?;
+    // An order that was carried out already changes nothing, and may be given again.
+    #[cfg(feature = "bootloader")]
+    if wanted != before {
+        super::loader::gate(settings, order.name)?;
+    }
     #[cfg(feature = "settings")]
     let mut records = Records::new(desk.journal.as_mut());
     #[cfg(feature = "settings")]

@@ -229,6 +229,17 @@ pub enum Event {
         /// Why, and what was found.
         detail: String,
     },
+    /// Something has happened to the boot loader.
+    Loader {
+        /// What: a word, such as `waits`.
+        step: String,
+        /// The version that it is about.
+        version: String,
+        /// The id of the bundle that this version came with.
+        update: String,
+        /// The copy that it is in.
+        copy: String,
+    },
     /// Something was reported, and the other side has it.
     Reported {
         /// The attempt, or the number of the record.
@@ -336,6 +347,9 @@ impl Event {
                     ("detail", detail),
                 ],
             ),
+            Event::Loader { step, version, update, copy } => {
+                ("loader", vec![("step", step), ("version", version), ("update", update), ("copy", copy)])
+            }
             Event::Reported { what, to } => ("reported", vec![("what", what), ("to", to)]),
         }
     }
@@ -408,6 +422,12 @@ impl Event {
                 version: text("version"),
                 update: text("update"),
                 detail: text("detail"),
+            },
+            "loader" => Event::Loader {
+                step: text("step"),
+                version: text("version"),
+                update: text("update"),
+                copy: text("copy"),
             },
             "reported" => Event::Reported { what: text("what"), to: text("to") },
             _ => return None,

@@ -296,6 +296,8 @@ impl Story {
                     self.apps.drain(..surplus);
                 }
             }
+            // What is known of the boot loader is in a file of its own.
+            Event::Loader { .. } => {}
             Event::Allowed { update } => self.faults.retain(|fault| fault.update != update),
             Event::Reported { what, .. } => self.reported.push(what),
         }

@@ -43,8 +43,19 @@ pub struct Report {
     /// The applications of the settings.
     #[cfg(feature = "app")]
     pub apps: Vec<AppReport>,
+    /// The boot loader; `None`: the board has no scheme for it.
+    #[cfg(feature = "bootloader")]
+    pub loader: Option<LoaderReport>,
     /// Why the journal says nothing, if it does not.
     pub journal: Option<String>,
+}
+
+/// What is known of the boot loader.
+#[cfg(feature = "bootloader")]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoaderReport {
+    /// Where it stands, or why that is not known.
+    pub status: std::result::Result<crate::loader::Status, String>,
 }
 
 /// What is known of an application.
@@ -99,6 +110,12 @@ impl Report {
                 .collect(),
             #[cfg(feature = "app")]
             apps: apps(device),
+            #[cfg(feature = "bootloader")]
+            loader: device
+                .loader_status()
+                .map_err(|error| error.to_string())
+                .transpose()
+                .map(|status| LoaderReport { status }),
             journal,
         })
     }

@@ -8,7 +8,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-#[cfg(not(all(feature = "health", feature = "app")))]
+#[cfg(not(all(feature = "health", feature = "app", feature = "bootloader")))]
 use serde::de::IgnoredAny;
 use serde::Deserialize;
 use toml::Spanned;
@@ -19,6 +19,8 @@ use super::counter::Bootcount;
 use super::dialect::Keys;
 #[cfg(feature = "health")]
 use super::health_file::Health;
+#[cfg(feature = "bootloader")]
+use super::loader;
 #[cfg(feature = "health")]
 use super::migrate::Section as Migrate;
 #[cfg(feature = "health")]
@@ -63,6 +65,11 @@ struct File {
     #[cfg(not(feature = "app"))]
     #[serde(rename = "app")]
     _app: Option<IgnoredAny>,
+    #[cfg(feature = "bootloader")]
+    bootloader: Option<loader::Section>,
+    #[cfg(not(feature = "bootloader"))]
+    #[serde(rename = "bootloader")]
+    _bootloader: Option<IgnoredAny>,
     bootcount: Option<Bootcount>,
 }
 
@@ -187,6 +194,11 @@ impl File {
         #[cfg(feature = "app")]
         {
             settings.apps = app::apps(self.app.unwrap_or_default())?;
+        }
+        #[cfg(feature = "bootloader")]
+        {
+            let taken = settings.devices.values().chain(settings.parts.values());
+            settings.loader = self.bootloader.map(|section| section.loader(taken)).transpose()?;
         }
         settings.bootcount = self.bootcount.map(Bootcount::source).transpose()?;
         Ok(settings)

@@ -17,6 +17,8 @@ mod file;
 pub mod health;
 #[cfg(feature = "health")]
 mod health_file;
+#[cfg(feature = "bootloader")]
+mod loader;
 #[cfg(feature = "health")]
 mod migrate;
 #[cfg(feature = "health")]
@@ -28,6 +30,8 @@ mod wrong;
 
 #[cfg(feature = "app")]
 pub use app::{App, DEFAULT_KEEP, DEFAULT_ROOT, DEFAULT_SERVICE_LIMIT, DEFAULT_TRIES};
+#[cfg(feature = "bootloader")]
+pub use loader::{BootLoader, LoaderCopy, LoaderScheme, DEFAULT_HEADER, DEFAULT_LOADER_KEYS};
 #[cfg(feature = "health")]
 pub use migrate::{wrong_path, Migrate, DEFAULT_LOCK, DEFAULT_STEPS, DEFAULT_STEP_LIMIT, DEFAULT_SYSTEM};
 #[cfg(feature = "health")]
@@ -80,6 +84,9 @@ pub struct Settings {
     /// The applications beside the system.
     #[cfg(feature = "app")]
     pub apps: Vec<App>,
+    /// The copies of the boot loader; `None`: the board has no scheme for it, and gets no boot loader.
+    #[cfg(feature = "bootloader")]
+    pub loader: Option<BootLoader>,
     /// The configuration of the environment; `None`: see
     /// [`find_environment`](crate::config::find_environment).
     pub env_config: Option<PathBuf>,
@@ -236,6 +243,8 @@ impl Default for Settings {
             migrate: Migrate::default(),
             #[cfg(feature = "app")]
             apps: Vec::new(),
+            #[cfg(feature = "bootloader")]
+            loader: None,
             env_config: None,
             env_namespace: None,
             bootcount: None,

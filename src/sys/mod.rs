@@ -8,6 +8,8 @@
 mod abi;
 pub mod flock;
 pub mod memory;
+#[cfg(feature = "bootloader")]
+pub mod mmc;
 pub mod mtd;
 #[cfg(feature = "cms")]
 pub mod openssl;

@@ -62,8 +62,8 @@ pub fn migrate(device: &mut Device, complain: &mut Complain<'_>) -> Result<Optio
     done
 }
 
-/// The slot was confirmed: the data stay as they are, and the applications that came with it, as by [`migrate::confirm`], and the journal is told. Says whether
-/// there was something to do.
+/// The slot was confirmed: the data stay as they are, as by [`migrate::confirm`], and so do the applications that came with it
+/// and a new boot loader that has booted. The journal is told. Says whether there was something to do with the data.
 ///
 /// # Errors
 ///
@@ -71,6 +71,8 @@ pub fn migrate(device: &mut Device, complain: &mut Complain<'_>) -> Result<Optio
 pub fn keep(device: &mut Device, complain: &mut Complain<'_>) -> Result<bool, MigrateError> {
     #[cfg(feature = "app")]
     super::app::keep_apps(device, complain);
+    #[cfg(feature = "bootloader")]
+    super::loader::keep_loader(device, complain);
     let settings = device.settings().migrate.clone();
     if settings.data.is_empty() {
         return Ok(false);

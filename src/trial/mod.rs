@@ -13,6 +13,7 @@
 //! |---|---|
 //! | `mod.rs` | the trial, from its facts to a decision |
 //! | `app.rs` | an application on trial (feature `app`) |
+//! | `loader.rs` | a new boot loader that is kept (feature `bootloader`) |
 //! | `record.rs` | what the journal and the next system learn of the checks |
 //! | `waits.rs` | what waits for a person |
 //! | `data.rs` | who runs, for the migration; what the journal learns of it; that confirmed data are kept |
@@ -20,6 +21,8 @@
 #[cfg(feature = "app")]
 mod app;
 mod data;
+#[cfg(feature = "bootloader")]
+mod loader;
 mod record;
 mod waits;
 

@@ -129,6 +129,13 @@ pub enum UpdateError {
     #[cfg(feature = "app")]
     #[error("{0}")]
     App(crate::app::AppError),
+    /// Nobody who is trusted with the boot loader has signed it. Untouched.
+    #[error("the bundle is not trusted with the boot loader: {0}")]
+    UntrustedLoader(Untrusted),
+    /// A boot loader was not installed. The copy that booted is untouched.
+    #[cfg(feature = "bootloader")]
+    #[error("{0}")]
+    Loader(crate::loader::LoaderError),
     /// It was cancelled. Untouched, or being written.
     #[error("cancelled")]
     Cancelled,
@@ -145,7 +152,7 @@ impl UpdateError {
     /// | 9 | its version is below the lowest that is installed |
     /// | 10 | the bundle can't be read |
     /// | 11 | it is no bundle, or of another format, or cut short |
-    /// | 12 | it is not signed by a key that is trusted |
+    /// | 12 | it is not signed by a key that is trusted, or trusted with the boot loader |
     /// | 13 | it is for another device |
     /// | 14 | it is for another revision of the device |
     /// | 15 | this update has failed here before |
@@ -160,6 +167,7 @@ impl UpdateError {
     /// | 24 | the server has another bundle now than at the start |
     /// | 28 | an application needs another system, or the system another application |
     /// | 29 | the archive of an application is not unpacked |
+    /// | 30 | the boot loader is left as it is: the board has no scheme for it, or the way back would be lost |
     ///
     /// From 9 to 19, but for 10, nothing was written to the slot.
     pub fn code(&self) -> u8 {
@@ -170,7 +178,7 @@ impl UpdateError {
             UpdateError::BelowFloor { .. } => 9,
             UpdateError::Read { .. } => 10,
             UpdateError::Format(_) => 11,
-            UpdateError::Untrusted(_) => 12,
+            UpdateError::Untrusted(_) | UpdateError::UntrustedLoader(_) => 12,
             UpdateError::Incompatible { .. } => 13,
             UpdateError::Revision { .. } => 14,
             UpdateError::FailedBefore(_) => 15,
@@ -186,6 +194,8 @@ impl UpdateError {
             UpdateError::NeedsApp { .. } => 28,
             #[cfg(feature = "app")]
             UpdateError::App(error) => error.code(),
+            #[cfg(feature = "bootloader")]
+            UpdateError::Loader(error) => error.code(),
         }
     }
 
@@ -220,6 +230,9 @@ impl UpdateError {
             UpdateError::NeedsApp { .. } => "install the application first, or a bundle that has both",
             #[cfg(feature = "app")]
             UpdateError::App(_) => "",
+            UpdateError::UntrustedLoader(_) => "sign it also with a key of [bootloader] keys",
+            #[cfg(feature = "bootloader")]
+            UpdateError::Loader(error) => error.advice(),
             UpdateError::ReadBack { .. } => "the medium is not sound: replace it, or install to another slot",
         }
     }

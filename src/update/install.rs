@@ -98,6 +98,10 @@ fn install_lent(
     if bundle.signer.is_none() {
         return Err(UpdateError::Format("its signature was not verified".into()));
     }
+    if bundle.manifest.is_of_bootloader() {
+        let reason = "it has a boot loader, and no image for a slot: bootslot install installs it, if it was built for that (feature bootloader)";
+        return Err(UpdateError::Format(reason.into()));
+    }
     if bundle.manifest.payloads.iter().all(|payload| payload.app.is_some()) {
         return Err(UpdateError::Format(
             "it has no image for a slot: bootslot app install installs it".into(),

@@ -7,6 +7,7 @@
 //! | `target.rs` | where its images go |
 //! | `install.rs` | the order of an installation |
 //! | `apps.rs` | applications, alone or with a system (feature `app`) |
+//! | `loader.rs` | the boot loader (feature `bootloader`) |
 //! | `stream.rs` | an image as a stream of verified bytes |
 //! | `fit.rs` | whether a bundle is for this device |
 //! | `progress.rs` | how far it is |
@@ -33,13 +34,15 @@ mod error;
 mod fit;
 mod image;
 pub mod install;
+#[cfg(feature = "bootloader")]
+mod loader;
 mod old;
 mod out;
 mod pipe;
 mod plan;
 mod progress;
 pub mod source;
-#[cfg(feature = "app")]
+#[cfg(any(feature = "app", feature = "bootloader"))]
 mod stream;
 pub mod target;
 mod view;
@@ -52,6 +55,8 @@ pub use common::Common;
 pub use error::{Result, Untrusted, UpdateError};
 pub use image::Done;
 pub use install::{install, verify, Installed, Options};
+#[cfg(feature = "bootloader")]
+pub use loader::{install_loader, InstalledLoader, LoaderOptions};
 pub use old::{extract, image_file};
 pub use progress::{Listener, Phase, Progress};
 

@@ -42,7 +42,7 @@ pub(super) struct Batch {
 
 impl Batch {
     /// Of the image up to the end of this batch.
-    #[cfg(feature = "app")]
+    #[cfg(any(feature = "app", feature = "bootloader"))]
     pub fn done(&self) -> Done {
         Done { all: self.end, fetched: self.fetched, copied: self.copied, ..Done::default() }
     }

@@ -28,6 +28,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("floor", &["version", "files"]),
     // The data's version and the way to the next one; the caller says who runs, and keeps the journal.
     ("migrate", &["files", "process", "settings", "slot", "sys", "error"]),
+    // The boot loader; the caller keeps the journal.
+    ("loader", &["files", "process", "settings", "storage", "sys", "version", "error"]),
     // Applications; the caller keeps the journal.
     ("app", &["device", "files", "process", "settings", "slot", "version", "error"]),
     // What a record says is text: the journal knows no slot and no store.
@@ -38,17 +40,36 @@ const IMPORTS: &[(&str, &[&str])] = &[
     // One order to the slots, from the settings to the store: what the program and the C library share.
     (
         "device",
-        &["machine", "settings", "slot", "floor", "journal", "bootcount", "store", "config", "env", "error"],
+        &[
+            "loader",
+            "files",
+            "machine",
+            "settings",
+            "slot",
+            "floor",
+            "journal",
+            "bootcount",
+            "store",
+            "config",
+            "env",
+            "error",
+        ],
     ),
     // What it finds are values: it writes to no slot and to no journal.
     ("health", &["machine", "process", "settings", "slot", "sys", "error"]),
-    ("report", &["app", "device", "settings", "slot", "journal", "error"]),
+    ("report", &["app", "loader", "device", "settings", "slot", "journal", "error"]),
     // What the checks and the migration leave to their caller: the orders, the journal, the baseline.
     (
         "trial",
-        &["app", "device", "health", "migrate", "journal", "files", "process", "settings", "slot", "error"],
+        &[
+            "app", "loader", "device", "health", "migrate", "journal", "files", "process", "settings",
+            "slot", "error",
+        ],
     ),
-    ("update", &["app", "device", "settings", "slot", "floor", "version", "storage", "sys", "error"]),
+    (
+        "update",
+        &["app", "loader", "device", "settings", "slot", "floor", "version", "storage", "sys", "error"],
+    ),
     // A bundle is bytes and what they mean; it knows no device.
     ("update/bundle", &["update/error", "update/source", "update/pipe", "floor", "version", "error"]),
     // Except for whom the device trusts.
@@ -61,6 +82,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
         "bin",
         &[
             "app",
+            "loader",
             "update",
             "health",
             "report",

@@ -72,7 +72,7 @@ def check(name, condition, why=""):
 
 def leaf(words):
     """The command of these words, without its options and arguments."""
-    groups = {"app", "env", "bundle", "journal", "bootcount", "rauc"}
+    groups = {"app", "bootloader", "env", "bundle", "journal", "bootcount", "rauc"}
     return " ".join(words[:2] if words[0] in groups else words[:1])
 
 
@@ -333,6 +333,48 @@ command = ["{word}"]
         ran.add(f"app {word}")
         check(f"app {word}: nothing to do", run("app", word, *a, "--json") == "")
     events("app", "app", "remove", "gateway", *a)
+
+    # A boot loader: two places in a file, and a file that says which of them booted.
+    pathlib.Path("loader-keys").mkdir()
+    run("bundle", "generate-key", "--public", "loader-keys/loader.pub", "--secret", "loader.key")
+    pathlib.Path("u-boot.img").write_bytes(os.urandom(20_000))
+    run("bundle", "create", "-o", "loader.bundle", "--compatible", "acme-gateway", "--version", "1", "--bootloader", "u-boot.img",
+        "--script", "2")
+    for key_file in secret, "loader.key":
+        run("bundle", "sign", "loader.bundle", "--key", key_file)
+    document("bundle-inspect", "bundle", "inspect", "loader.bundle")
+    check("no boot loader", document("bootloader-status", "bootloader", "status", *a) is None)
+    pathlib.Path("disk.img").write_bytes(bytes(65536))
+    pathlib.Path("booted").write_text("a")
+    pathlib.Path("bootslot.toml").write_text(f'''{settings}
+[bootloader]
+scheme = "newest"
+keys = "loader-keys"
+booted-file = "booted"
+[[bootloader.copy]]
+name = "a"
+device = "disk.img"
+size = 32768
+[[bootloader.copy]]
+name = "b"
+device = "disk.img"
+offset = 32768
+size = 32768
+''')
+    check("settled", document("bootloader-status", "bootloader", "status", *a)["standing"] == "settled")
+    events("install", "install", "loader.bundle", "--dry-run", *a)
+    check("its copy", events("install", "install", "loader.bundle", *a)[-1]["copy"] == "b")
+    check("cancelled", document("bootloader-order", "bootloader", "cancel", *a)["result"] == "cancelled")
+    document("bootloader-order", "bootloader", "cancel", *a, exit_code=1)
+    events("install", "install", "loader.bundle", *a)
+    pathlib.Path("booted").write_text("b")
+    pathlib.Path("boot").write_text("00000004-0000\n")
+    check("booted", document("status", "status", *a)["bootloader"]["standing"] == "booted")
+    document("report", "report", *a)
+    check("kept", document("bootloader-order", "bootloader", "confirm", *a)["result"] == "confirmed")
+    check("known", document("bootloader-status", "bootloader", "status", *a)["confirmed"]["copy"] == "b")
+    pathlib.Path("booted").unlink()
+    document("status", "status", *a)
 
     document("order", "begin-install", "B", *a)
     document("order", "finish-install", "B", "--update", "x1", *a)

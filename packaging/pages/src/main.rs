@@ -20,6 +20,8 @@ mod app;
 mod app_report;
 #[path = "../../../src/bin/bootslot/bootcount.rs"]
 mod bootcount;
+#[path = "../../../src/bin/bootslot/bootloader.rs"]
+mod bootloader;
 #[path = "../../../src/bin/bootslot/bundle.rs"]
 mod bundle;
 #[path = "../../../src/bin/bootslot/cli.rs"]
@@ -48,6 +50,8 @@ mod interrupt;
 mod journal;
 #[path = "../../../src/bin/bootslot/kept.rs"]
 mod kept;
+#[path = "../../../src/bin/bootslot/loader_report.rs"]
+mod loader_report;
 #[path = "../../../src/bin/bootslot/migrate.rs"]
 mod migrate;
 #[path = "../../../src/bin/bootslot/origin.rs"]

@@ -178,6 +178,10 @@ fn describe(bundle: &Bundle) -> String {
                 .for_each(|system| line("  needs:", &format!("a system of version {system} or newer")));
             app.floor.iter().for_each(|floor| line("  floor:", floor));
         }
+        if let Some(loader) = &payload.bootloader {
+            let script = loader.script.map_or("none".to_owned(), |script| format!("version {script}"));
+            line("  boot script:", &format!("{script}; this is a boot loader"));
+        }
         if let Some(old) = &payload.against {
             line("  patch of:", &format!("{}, {} bytes", hex(&old.sha256), old.size));
         }
@@ -208,6 +212,7 @@ fn describe_json(bundle: &Bundle) -> Value {
                 "app": payload.app.as_ref().map(|app| {
                     json!({ "version": app.version, "system": app.system, "floor": app.floor })
                 }),
+                "bootloader": payload.bootloader.map(|loader| json!({ "script": loader.script })),
                 "against": payload.against.map(|old| json!({ "bytes": old.size, "sha256": hex(&old.sha256) })),
             })
         })

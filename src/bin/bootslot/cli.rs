@@ -25,12 +25,15 @@ pub enum Group {
     Env(env::Options),
     #[command(flatten)]
     Slots(slots::Command),
-    /// Install a bundle into the slot that does not run
+    /// Install a bundle into the slot that does not run, or its boot loader to the copy that did not boot
     #[cfg(feature = "update")]
     Install(crate::install::Install),
     /// Applications beside the system: install, status, confirm, rollback, remove
     #[cfg(feature = "app")]
     App(crate::app::Options),
+    /// The boot loader: which copy booted, and whether a new one is kept
+    #[cfg(feature = "bootloader")]
+    Bootloader(crate::bootloader::Options),
     /// Bundles: create, sign, inspect, verify
     #[cfg(feature = "update")]
     Bundle(crate::bundle::Options),
@@ -68,6 +71,8 @@ pub fn run() -> ExitCode {
         Group::Install(options) => finish("bootslot install", crate::install::run(&options)),
         #[cfg(feature = "app")]
         Group::App(options) => finish(crate::app::PROGRAM, crate::app::run(&options)),
+        #[cfg(feature = "bootloader")]
+        Group::Bootloader(options) => finish(crate::bootloader::PROGRAM, crate::bootloader::run(&options)),
         #[cfg(feature = "update")]
         Group::Bundle(options) => finish(BUNDLE, crate::bundle::run(&options)),
         #[cfg(feature = "health")]

@@ -10,9 +10,15 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
+#[cfg(feature = "bootloader")]
+use bootslot::device::Device;
 use bootslot::health::decision::Decision;
 use bootslot::health::plan::plan;
+#[cfg(feature = "bootloader")]
+use bootslot::health::Report;
 use bootslot::health::{checks, reboot, Caller, Event, Roots, System};
+#[cfg(feature = "bootloader")]
+use bootslot::loader::Standing as LoaderStanding;
 use bootslot::settings::health::Check;
 use bootslot::settings::Settings;
 use bootslot::slot::Standing;
@@ -143,6 +149,10 @@ fn decide(options: &Health) -> Outcome {
         };
     }
     if let Some(ended) = trial.nothing_to_decide(&mut device)? {
+        #[cfg(feature = "bootloader")]
+        if !ended.leave && has_new_loader(&mut device) {
+            return judge_loader(&mut device, &trial.once(&mut caller), options);
+        }
         print(&shown::no_trial(&ended.says, options.device.json))?;
         return match ended.leave {
             true => leaving.leave(&settings, ROLLED_BACK),
@@ -160,6 +170,36 @@ fn decide(options: &Health) -> Outcome {
         Decision::RollBack(_) => leaving.leave(&settings, ROLLED_BACK),
         Decision::Reboot(_) => leaving.leave(&settings, ANOTHER_TRY),
         Decision::Wait(_) | Decision::Continue => Err(Failure::Answer(WAITS)),
+    }
+}
+
+/// Whether a new boot loader has booted and is not confirmed.
+#[cfg(feature = "bootloader")]
+fn has_new_loader(device: &mut Device) -> bool {
+    match device.loader_status() {
+        Ok(status) => status.is_some_and(|status| status.standing == Some(LoaderStanding::Booted)),
+        Err(error) => {
+            say(&error);
+            false
+        }
+    }
+}
+
+/// The slot is confirmed, and a new boot loader has started it. Where the system does not pass its checks, nothing is given up,
+/// since no other copy would boot for that.
+#[cfg(feature = "bootloader")]
+fn judge_loader(device: &mut Device, report: &Report, options: &Health) -> Outcome {
+    print(&shown::report(report, options.device.json))?;
+    match report.decision {
+        Decision::Healthy if options.confirm => {
+            device.confirm_loader()?;
+            Ok(())
+        }
+        Decision::Healthy => Ok(()),
+        _ => {
+            say(&"the new boot loader stays unconfirmed: bootslot bootloader confirm, when the system is healthy");
+            Err(Failure::Answer(WAITS))
+        }
     }
 }
 

@@ -7,8 +7,12 @@ use bootslot::update::{self, Bundle, Installed, UpdateError};
 use clap::Args;
 use serde_json::json;
 
+#[cfg(feature = "bootloader")]
+use crate::bootloader;
 use crate::interrupt::Interrupt;
 use crate::origin::Origin;
+#[cfg(feature = "bootloader")]
+use crate::outcome::Failure;
 use crate::outcome::{print, print_event, with_last_event, Outcome};
 use crate::progress::Progress;
 use crate::slots::{self, slot_name};
@@ -52,13 +56,22 @@ fn install(options: &Install) -> Outcome {
     let keys = options.trust.keyring(&device.settings().update, &[])?;
     let interrupt = Interrupt::heard();
     let source = options.origin.open_until(&interrupt, options.device.json)?;
-    let bundle = Bundle::open(source, &keys).map_err(|error| {
+    #[cfg_attr(not(feature = "bootloader"), allow(unused_mut))]
+    let mut bundle = Bundle::open(source, &keys).map_err(|error| {
         // A server that is away is no bundle that was refused.
         if !options.dry_run && !matches!(error, UpdateError::Read { .. } | UpdateError::Cancelled) {
             device.not_installed(options.target.as_ref(), "", error.code(), &error.to_string());
         }
         error
     })?;
+    #[cfg(feature = "bootloader")]
+    if bundle.manifest.is_of_bootloader() {
+        if options.target.is_some() || options.tries.given().is_some() {
+            return Err(Failure::Usage("a boot loader has no slot and no tries".into()));
+        }
+        let chosen = update::LoaderOptions { again: options.again, dry_run: options.dry_run };
+        return bootloader::install(&mut device, &mut bundle, &chosen, &interrupt, options.device.json);
+    }
     let version = bundle.manifest.version.clone();
     let mut progress = Progress::new(options.device.json);
     let chosen = update::Options {

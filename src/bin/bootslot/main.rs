@@ -9,6 +9,8 @@ mod app;
 mod app_report;
 #[cfg(feature = "cli")]
 mod bootcount;
+#[cfg(all(feature = "cli", feature = "bootloader"))]
+mod bootloader;
 #[cfg(all(feature = "cli", feature = "update"))]
 mod bundle;
 #[cfg(feature = "cli")]
@@ -36,6 +38,8 @@ mod interrupt;
 mod journal;
 #[cfg(all(feature = "cli", feature = "health"))]
 mod kept;
+#[cfg(all(feature = "cli", feature = "bootloader"))]
+mod loader_report;
 #[cfg(all(feature = "cli", feature = "health"))]
 mod migrate;
 #[cfg(all(feature = "cli", feature = "update"))]

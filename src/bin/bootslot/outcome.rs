@@ -12,7 +12,7 @@
 //! | 6 | `health`: the slot was given up; it takes a reboot to leave it |
 //! | 7 | `health`: it takes a reboot, which is another try |
 //! | 8 | `health`: a check that has to hold does not, and the settings say that somebody has to look |
-//! | 9 to 24, 28, 29 | an update or an application was not installed, see `UpdateError::code` and `AppError::code` |
+//! | 9 to 24, 28 to 30 | an update, an application or a boot loader was not installed, see `UpdateError::code` |
 //! | 141 | the reader of the output went away (128 + SIGPIPE, what a shell reports of other programs) |
 
 use std::io::{self, ErrorKind, Write};
@@ -21,6 +21,8 @@ use std::process::ExitCode;
 
 #[cfg(feature = "app")]
 use bootslot::app::AppError;
+#[cfg(feature = "bootloader")]
+use bootslot::loader::LoaderError;
 #[cfg(feature = "health")]
 use bootslot::migrate::MigrateError;
 #[cfg(feature = "update")]
@@ -72,9 +74,19 @@ pub enum Failure {
     /// The library says why, of a migration.
     #[cfg(feature = "health")]
     Migrate(MigrateError),
+    /// The library says why, of the boot loader.
+    #[cfg(feature = "bootloader")]
+    Loader(LoaderError),
     /// The library says why, of an application.
     #[cfg(feature = "app")]
     App(AppError),
+}
+
+#[cfg(feature = "bootloader")]
+impl From<LoaderError> for Failure {
+    fn from(error: LoaderError) -> Self {
+        Failure::Loader(error)
+    }
 }
 
 #[cfg(feature = "app")]
@@ -146,6 +158,8 @@ pub fn finish(program: &str, outcome: Outcome) -> ExitCode {
         },
         #[cfg(feature = "health")]
         Failure::Migrate(error) => complain(program, format_args!("{error}")),
+        #[cfg(feature = "bootloader")]
+        Failure::Loader(error) => complain(program, format_args!("{error}")),
         #[cfg(feature = "app")]
         Failure::App(error) => complain(program, format_args!("{error}")),
     }
@@ -166,6 +180,8 @@ pub fn with_last_event(outcome: Outcome, prints_events: bool) -> Outcome {
             Failure::Update(error) => error.to_string(),
             #[cfg(feature = "health")]
             Failure::Migrate(error) => error.to_string(),
+            #[cfg(feature = "bootloader")]
+            Failure::Loader(error) => error.to_string(),
             #[cfg(feature = "app")]
             Failure::App(error) => error.to_string(),
             Failure::Error(error) => error.to_string(),
@@ -195,6 +211,8 @@ fn code(failure: &Failure) -> u8 {
         Failure::Update(error) => error.code(),
         #[cfg(feature = "health")]
         Failure::Migrate(error) => error.code(),
+        #[cfg(feature = "bootloader")]
+        Failure::Loader(error) => error.code(),
         #[cfg(feature = "app")]
         Failure::App(error) => error.code(),
         Failure::Output(error) if error.kind() == ErrorKind::BrokenPipe => 141,

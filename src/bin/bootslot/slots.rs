@@ -261,6 +261,20 @@ fn apps(device: &mut Device) -> Vec<(String, serde_json::Value)> {
     }
 }
 
+/// The boot loader, for people and for programs; `None`: the board has no scheme for it.
+fn loader(device: &mut Device) -> Option<(String, serde_json::Value)> {
+    #[cfg(feature = "bootloader")]
+    {
+        use crate::loader_report::{json, of, text};
+        of(device).map(|status| (text(&status, "boot loader:  "), json(&status)))
+    }
+    #[cfg(not(feature = "bootloader"))]
+    {
+        let _ = device;
+        None
+    }
+}
+
 fn dialect(text: &str) -> Result<Dialect, String> {
     let known: Vec<&str> = Dialect::ALL.iter().map(|dialect| dialect.name()).collect();
     Dialect::named(text).ok_or_else(|| format!("the dialects are {}", known.join(", ")))
@@ -273,8 +287,8 @@ pub fn run(command: &Command) -> Outcome {
             let mut device = open(options)?;
             let status = device.status()?;
             let waits = waits(&mut device);
-            let apps = apps(&mut device);
-            print(&report::status(&status, device.settings(), &waits, &apps, options.json))?;
+            let beside = report::Beside { apps: apps(&mut device), loader: loader(&mut device) };
+            print(&report::status(&status, device.settings(), &waits, &beside, options.json))?;
             match status.health.current {
                 Some(_) => Ok(()),
                 None => Err(Failure::Answer(NO_VALID_COPY)),

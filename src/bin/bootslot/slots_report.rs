@@ -13,17 +13,26 @@ use serde_json::{json, Value};
 use crate::dialect_report as dialect;
 use crate::report::{self, to_json};
 
+/// What stands beside the slots, for people and for programs.
+pub struct Beside {
+    /// The applications.
+    pub apps: Vec<(String, Value)>,
+    /// The boot loader.
+    pub loader: Option<(String, Value)>,
+}
+
 /// All that is known, on one screen.
 pub fn status(
     status: &Status,
     settings: &Settings,
     waits: &[(String, &'static str)],
-    apps: &[(String, Value)],
+    beside: &Beside,
     as_json: bool,
 ) -> Vec<u8> {
     if as_json {
         let mut object = status_json(status, settings, waits);
-        object["apps"] = apps.iter().map(|(_, app)| app.clone()).collect();
+        object["apps"] = beside.apps.iter().map(|(_, app)| app.clone()).collect();
+        object["bootloader"] = beside.loader.as_ref().map(|(_, loader)| loader.clone()).into();
         return to_json(&object);
     }
     let state = &status.state;
@@ -66,7 +75,7 @@ pub fn status(
         let next = if next.is_empty() { String::new() } else { format!(": {next}") };
         let _ = writeln!(text, "WAITS:        {what}{next}");
     }
-    apps.iter().for_each(|(app, _)| text.push_str(app));
+    beside.apps.iter().chain(&beside.loader).for_each(|(lines, _)| text.push_str(lines));
     if status.slots_differ {
         let stored = names(state.slots.iter().map(|slot| &slot.name));
         let settings = names(settings.board.slots.iter().chain(&settings.board.last_resort));

@@ -100,6 +100,11 @@ fn report_text(report: &Report) -> String {
     }
     #[cfg(feature = "app")]
     report.apps.iter().for_each(|app| text.push_str(&crate::app_report::text(app, "app:      ")));
+    #[cfg(feature = "bootloader")]
+    report
+        .loader
+        .iter()
+        .for_each(|loader| text.push_str(&crate::loader_report::text(&loader.status, "loader:   ")));
     if let Some(journal) = &report.journal {
         let _ = writeln!(text, "journal:  {journal}");
     }
@@ -119,8 +124,14 @@ fn report_json(report: &Report) -> Value {
     let apps: Value = report.apps.iter().map(crate::app_report::json).collect();
     #[cfg(not(feature = "app"))]
     let apps = json!([]);
+    #[cfg(feature = "bootloader")]
+    let loader: Option<Value> =
+        report.loader.as_ref().map(|loader| crate::loader_report::json(&loader.status));
+    #[cfg(not(feature = "bootloader"))]
+    let loader = Value::Null;
     json!({
         "apps": apps,
+        "bootloader": loader,
         "compatible": report.compatible,
         "slot": report.slot,
         "standing": report.standing,

@@ -12,6 +12,7 @@ use bootslot::update::bundle::application::{Application, Need};
 use bootslot::update::bundle::container::{Signature, SignatureKind, MAGIC};
 use bootslot::update::bundle::create::{self, AppFile, Compression};
 
+use bootslot::update::bundle::kind::BootLoader;
 use bootslot::update::bundle::manifest::Manifest;
 use bootslot::update::bundle::signature::signature_of;
 use bootslot::update::source::FileSource;
@@ -29,7 +30,7 @@ use crate::progress::is_watched;
 #[derive(Args)]
 pub struct Create {
     /// The images: the part of a slot that each is for, and its file; the part of a slot with one device is `root`
-    #[arg(required_unless_present = "apps", value_name = "PART=FILE", value_parser = image)]
+    #[arg(required_unless_present_any = ["apps", "bootloader"], value_name = "PART=FILE", value_parser = image)]
     images: Vec<(String, PathBuf)>,
 
     /// The bundle to make
@@ -72,6 +73,14 @@ pub struct Create {
 
     #[command(flatten)]
     apps: Apps,
+
+    /// A boot loader and nothing else; sign the bundle also with a key that is trusted with it
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["images", "apps", "against", "needs", "floor"])]
+    bootloader: Option<PathBuf>,
+
+    /// The version of bootslot's boot script that the boot loader brings
+    #[arg(long, value_name = "N", requires = "bootloader")]
+    script: Option<u32>,
 
     /// How hard to compress, 1 to 19 [default: 19]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..=19))]
@@ -240,15 +249,21 @@ pub fn create(options: &Create) -> Outcome {
         bar.set_style(style);
     }
     let mut report = |done| bar.set_position(done);
-    let made = create::create_with_apps(
-        &options.output,
-        manifest,
-        &options.images,
-        &old,
-        &apps,
-        compression,
-        &mut report,
-    );
+    let made = match &options.bootloader {
+        Some(image) => {
+            let about = BootLoader { script: options.script };
+            create::create_of_bootloader(&options.output, manifest, image, about, compression, &mut report)
+        }
+        None => create::create_with_apps(
+            &options.output,
+            manifest,
+            &options.images,
+            &old,
+            &apps,
+            compression,
+            &mut report,
+        ),
+    };
     bar.finish_and_clear();
     made?;
     let bundle = Bundle::inspect(Box::new(FileSource::open(&options.output)?))?;

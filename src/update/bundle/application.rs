@@ -27,7 +27,7 @@ use serde::Deserialize;
 use crate::floor::{is_floor, LONGEST};
 use crate::version::compare;
 
-/// The format of a bundle that has applications, or that says which ones its system needs.
+/// The format of a bundle that has applications or a boot loader, or that says which applications its system needs.
 pub const FORMAT_APPS: u32 = 2;
 
 /// What the manifest says of an application, beside its image.
@@ -49,36 +49,6 @@ pub struct Need {
     pub app: String,
     /// Its lowest version.
     pub version: String,
-}
-
-/// The kinds of payloads, as the manifest has them.
-#[derive(Deserialize, Clone, Copy, Default, PartialEq)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum Kind {
-    #[default]
-    Image,
-    App,
-}
-
-/// The keys of an application, in the table of its payload.
-pub(super) struct Keys {
-    pub kind: Kind,
-    pub version: Option<String>,
-    pub system: Option<String>,
-    pub floor: Option<String>,
-}
-
-impl Keys {
-    /// Errors: what is missing or too much, as a phrase.
-    pub fn application(self, part: &str) -> Result<Option<Application>, String> {
-        let Keys { kind, version, system, floor } = self;
-        match (kind, version) {
-            (Kind::App, Some(version)) => Ok(Some(Application { version, system, floor })),
-            (Kind::App, None) => Err(format!("the application {part} has no version")),
-            (Kind::Image, None) if system.is_none() && floor.is_none() => Ok(None),
-            (Kind::Image, _) => Err(format!("{part} is no application, and has a key of one")),
-        }
-    }
 }
 
 fn is_version(what: &str, word: &str) -> Result<(), String> {

@@ -15,6 +15,7 @@ use super::application::Application;
 use super::chunker::{Chunker, Piece, Sizes};
 use super::container::{signatures_to_bytes, Head, Signature};
 use super::frame::history;
+use super::kind::BootLoader;
 use super::manifest::{Manifest, Payload};
 use super::patch::{self, Pair};
 use super::press::Press;
@@ -92,6 +93,23 @@ pub fn create_against(
     create_with_apps(out, manifest, images, old, &[], compression, progress)
 }
 
+/// A bundle of a boot loader alone.
+///
+/// # Errors
+///
+/// As of [`create`].
+pub fn create_of_bootloader(
+    out: &Path,
+    manifest: Manifest,
+    image: &Path,
+    about: BootLoader,
+    compression: Compression,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Manifest> {
+    let new = Contents { bootloader: Some((image, about)), ..Contents::default() };
+    create_of(out, manifest, &new, compression, progress)
+}
+
 /// The same with applications, behind the images if there are any.
 ///
 /// # Errors
@@ -99,13 +117,33 @@ pub fn create_against(
 /// As of [`create_against`].
 pub fn create_with_apps(
     out: &Path,
-    mut manifest: Manifest,
+    manifest: Manifest,
     images: &[(String, PathBuf)],
     old: &[(String, PathBuf)],
     apps: &[AppFile],
     compression: Compression,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Manifest> {
+    create_of(out, manifest, &Contents { images, old, apps, bootloader: None }, compression, progress)
+}
+
+/// What goes into a bundle.
+#[derive(Default)]
+struct Contents<'a> {
+    images: &'a [(String, PathBuf)],
+    old: &'a [(String, PathBuf)],
+    apps: &'a [AppFile],
+    bootloader: Option<(&'a Path, BootLoader)>,
+}
+
+fn create_of(
+    out: &Path,
+    mut manifest: Manifest,
+    contents: &Contents<'_>,
+    compression: Compression,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Manifest> {
+    let Contents { images, old, apps, bootloader } = *contents;
     if let Some((part, _)) = old.iter().find(|(part, _)| !images.iter().any(|(other, _)| other == part)) {
         return Err(UpdateError::Format(format!("there is an old image of {part}, and no new one")));
     }
@@ -134,6 +172,11 @@ pub fn create_with_apps(
         manifest.payloads.push(Payload { app: Some(about.clone()), ..payload });
         tables.extend(table);
     }
+    if let Some((image, about)) = bootloader {
+        let (payload, table) = add(BOOTLOADER, image, compression, &mut data.file, progress)?;
+        manifest.payloads.push(Payload { bootloader: Some(about), ..payload });
+        tables.extend(table);
+    }
     let text = manifest.to_text().map_err(UpdateError::Format)?;
     data.file.rewind().map_err(failed("reading its data"))?;
     let head = Head { manifest: length(text.len())?, signatures: 0 };
@@ -141,6 +184,9 @@ pub fn create_with_apps(
     put_together(out, &start, &mut data.file)?;
     Ok(manifest)
 }
+
+/// What the manifest calls a boot loader.
+const BOOTLOADER: &str = "bootloader";
 
 /// An application to be put into a bundle.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -319,6 +365,7 @@ fn add(
     let payload = Payload {
         part: part.to_owned(),
         app: None,
+        bootloader: None,
         size: at,
         sha256: whole.finish(),
         average: sizes.average,

@@ -36,7 +36,8 @@ use std::fmt::Write;
 
 use serde::Deserialize;
 
-use super::application::{self, Application, Keys, Need};
+use super::application::{self, Application, Need};
+use super::kind::{BootLoader, Keys, Kind};
 use super::table::{Digest, Expected, LARGEST_CHUNK, LARGEST_TABLE, LARGEST_WINDOW};
 use crate::floor::{is_floor, LONGEST};
 use crate::version::compare;
@@ -74,6 +75,8 @@ pub struct Payload {
     pub part: String,
     /// It is an application, and its image is an archive.
     pub app: Option<Application>,
+    /// It is a boot loader.
+    pub bootloader: Option<BootLoader>,
     /// Bytes of the image.
     pub size: u64,
     /// SHA-256 of the image. It is not needed to install it: each chunk has its own.
@@ -166,10 +169,11 @@ struct PayloadFile {
     table_sha256: String,
     against: Option<AgainstFile>,
     #[serde(default)]
-    kind: application::Kind,
+    kind: Kind,
     version: Option<String>,
     system: Option<String>,
     floor: Option<String>,
+    script: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -242,7 +246,11 @@ impl Manifest {
             put(&mut text, format_args!("\n[[needs]]\napp = {app}\nversion = {version}"));
         }
         for payload in &self.payloads {
-            let kind = if payload.app.is_some() { "kind = \"app\"\n" } else { "" };
+            let kind = match (&payload.app, &payload.bootloader) {
+                (Some(_), _) => "kind = \"app\"\n",
+                (None, Some(_)) => "kind = \"bootloader\"\n",
+                (None, None) => "",
+            };
             put(&mut text, format_args!("\n[[payload]]\n{kind}part = {}", quoted(&payload.part)));
             if let Some(Application { version, system, floor }) = &payload.app {
                 for (key, value) in
@@ -250,6 +258,9 @@ impl Manifest {
                 {
                     value.iter().for_each(|value| put(&mut text, format_args!("{key} = {}", quoted(value))));
                 }
+            }
+            if let Some(script) = payload.bootloader.as_ref().and_then(|loader| loader.script) {
+                put(&mut text, format_args!("script = {script}"));
             }
             put(&mut text, format_args!("size = {}\nsha256 = \"{}\"", payload.size, hex(&payload.sha256)));
             put(&mut text, format_args!("average = {}", payload.average));
@@ -265,13 +276,35 @@ impl Manifest {
         Ok(text)
     }
 
-    /// Older programs know no applications.
+    /// Older programs know no applications, and no boot loaders.
     fn format(&self) -> u32 {
-        let has_apps = self.payloads.iter().any(|payload| payload.app.is_some());
-        if has_apps || !self.needs.is_empty() {
+        let more = |payload: &Payload| payload.app.is_some() || payload.bootloader.is_some();
+        if self.payloads.iter().any(more) || !self.needs.is_empty() {
             application::FORMAT_APPS
         } else {
             FORMAT
+        }
+    }
+
+    /// Whether it has a boot loader, and so nothing else.
+    pub fn is_of_bootloader(&self) -> bool {
+        self.payloads.iter().any(|payload| payload.bootloader.is_some())
+    }
+
+    /// If a device does not come back, it has to be known what of the two it was.
+    fn check_bootloader(&self) -> Result<(), String> {
+        let Some(payload) = self.payloads.iter().find(|payload| payload.bootloader.is_some()) else {
+            return Ok(());
+        };
+        if self.payloads.len() > 1 {
+            return Err("a boot loader has a bundle of its own: nothing else is in it".into());
+        }
+        if self.floor.is_some() || !self.needs.is_empty() {
+            return Err("a floor or a need is that of a system, and there is a boot loader in it".into());
+        }
+        match payload.against.is_some() {
+            true => Err("there are no patches of boot loaders".into()),
+            false => Ok(()),
         }
     }
 
@@ -352,6 +385,7 @@ impl Manifest {
                 return Err(format!("two payloads are for the part {:?}", payload.part));
             }
         }
+        self.check_bootloader()?;
         self.check_apps()
     }
 }
@@ -400,10 +434,11 @@ impl Payload {
 fn payload(file: PayloadFile) -> Result<Payload, String> {
     let digest = |text: &str| from_hex(text).ok_or_else(|| format!("{text:?} is no SHA-256"));
     let against = file.against.map(|old| Ok(Against { size: old.size, sha256: digest(&old.sha256)? }));
-    let PayloadFile { kind, version, system, floor, .. } = file;
-    let app = Keys { kind, version, system, floor }.application(&file.part)?;
+    let PayloadFile { kind, version, system, floor, script, .. } = file;
+    let (app, bootloader) = Keys { kind, version, system, floor, script }.about(&file.part)?;
     Ok(Payload {
         app,
+        bootloader,
         against: against.transpose().map_err(|error: String| error)?,
         sha256: digest(&file.sha256)?,
         table_sha256: digest(&file.table_sha256)?,
@@ -467,6 +502,7 @@ mod tests {
         let payload = Payload {
             part: "root".into(),
             app: None,
+            bootloader: None,
             size: 1 << 30,
             sha256: [0xab; 32],
             average: 8192,
@@ -558,6 +594,39 @@ mod tests {
             manifest.payloads[0].against = None;
         });
         assert!(two.contains("a bundle of each"), "{two}");
+    }
+
+    #[test]
+    fn a_boot_loader_is_alone_in_its_bundle() {
+        let mut manifest = Manifest { floor: None, ..sample() };
+        manifest.payloads.pop();
+        let loader = &mut manifest.payloads[0];
+        (loader.part, loader.against) = ("bootloader".into(), None);
+        loader.bootloader = Some(BootLoader { script: Some(2) });
+        let text = manifest.to_text().unwrap();
+        assert!(text.starts_with("bundle = 2\n") && text.contains("kind = \"bootloader\"\n"), "{text}");
+        assert_eq!(Manifest::parse(text.as_bytes()).unwrap(), manifest);
+        assert!(manifest.is_of_bootloader() && !sample().is_of_bootloader());
+        let none = text.replacen("script = 2\n", "", 1);
+        let read = Manifest::parse(none.as_bytes()).unwrap();
+        assert_eq!(read.payloads[0].bootloader, Some(BootLoader { script: None }));
+        let root = sample().to_text().unwrap();
+        let root = root.split("\n[[payload]]").nth(2).unwrap();
+        for (bad, says) in [
+            (text.replacen("bundle = 2", "bundle = 1", 1), "not that of what is in it"),
+            (text.replacen("script = 2", "script = -1", 1), ""),
+            (text.replacen("script = 2", "version = \"1\"", 1), "no application"),
+            (text.replacen("script = 2", "system = \"1\"", 1), "no application"),
+            (text.replacen("kind = \"bootloader\"\n", "", 1), "no boot loader"),
+            (text.replacen("recovery", "floor = \"1\"\nrecovery", 1), "is that of a system"),
+            (format!("{text}against = {{ size = 1, sha256 = \"{}\" }}\n", "ab".repeat(32)), "no patches"),
+            // A system beside it.
+            (format!("{text}\n[[payload]]{root}"), "nothing else is in it"),
+        ] {
+            assert_ne!(bad, text, "{says}");
+            let error = Manifest::parse(bad.as_bytes()).unwrap_err();
+            assert!(error.contains(says), "{says}: {error}");
+        }
     }
 
     #[test]

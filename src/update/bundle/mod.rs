@@ -5,6 +5,7 @@
 //! | `container.rs` | the file from its first byte to its last |
 //! | `manifest.rs` | what is signed: for whom, which version, which images |
 //! | `application.rs` | the same of applications |
+//! | `kind.rs` | the kinds of payloads; what is said of a boot loader |
 //! | `signature.rs` | who signed it |
 //! | `cms.rs` | who signed it with a certificate (feature `cms`) |
 //! | `table.rs` | the chunks of an image and their hashes |
@@ -29,6 +30,7 @@ pub mod container;
 #[cfg(feature = "bundle")]
 pub mod create;
 pub(super) mod frame;
+pub mod kind;
 pub mod manifest;
 #[cfg(feature = "bundle")]
 mod patch;

@@ -174,6 +174,7 @@ pub(super) fn add(
     let table = table.finish();
     let payload = Payload {
         app: None,
+        bootloader: None,
         part: pair.part.to_owned(),
         size: compared.size,
         sha256: compared.sha256,

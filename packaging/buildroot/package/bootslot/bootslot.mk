@@ -27,6 +27,9 @@ endif
 ifeq ($(BR2_PACKAGE_BOOTSLOT_APP),y)
 BOOTSLOT_CARGO_OPTS += --features bootslot/app
 endif
+ifeq ($(BR2_PACKAGE_BOOTSLOT_BOOTLOADER),y)
+BOOTSLOT_CARGO_OPTS += --features bootslot/bootloader
+endif
 ifeq ($(BR2_PACKAGE_BOOTSLOT_HAWKBIT),y)
 BOOTSLOT_CARGO_OPTS += -p bootslot-hawkbit --bin bootslot-hawkbit
 BOOTSLOT_BINARIES += bootslot-hawkbit

@@ -7,7 +7,7 @@ require bootslot.inc
 inherit systemd update-alternatives
 
 # What a device needs: bundles are made and signed elsewhere. `http` is for bundles from a server, `cms` for certificates,
-# `app` for applications beside the system.
+# `app` for applications beside the system, `bootloader` for updates of the boot loader.
 PACKAGECONFIG ??= "yaml update health"
 # On the machine that builds: bundles are made and signed there.
 PACKAGECONFIG:class-native = "yaml bundle"
@@ -17,11 +17,12 @@ PACKAGECONFIG[bundle] = ""
 PACKAGECONFIG[health] = ""
 PACKAGECONFIG[http] = ""
 PACKAGECONFIG[app] = ""
+PACKAGECONFIG[bootloader] = ""
 PACKAGECONFIG[cms] = ",,openssl"
 PACKAGECONFIG[hawkbit] = ""
 
 BOOTSLOT_PROGRAMS = "-p bootslot --bin bootslot ${@bb.utils.contains('PACKAGECONFIG', 'hawkbit', '-p bootslot-hawkbit --bin bootslot-hawkbit', '', d)}"
-CARGO_BUILD_FLAGS:append = " --no-default-features ${BOOTSLOT_PROGRAMS} --features bootslot/cli ${@' '.join('--features bootslot/' + feature for feature in bb.utils.filter('PACKAGECONFIG', 'yaml update bundle health http app cms', d).split())}"
+CARGO_BUILD_FLAGS:append = " --no-default-features ${BOOTSLOT_PROGRAMS} --features bootslot/cli ${@' '.join('--features bootslot/' + feature for feature in bb.utils.filter('PACKAGECONFIG', 'yaml update bundle health http app bootloader cms', d).split())}"
 
 SYSTEMD_SERVICE:${PN} = "bootslot-journal.service bootslot-migrate.service bootslot-health.service bootslot-confirm.service bootslot-baseline.service bootslot-emergency.service bootslot-report.timer ${@bb.utils.contains('PACKAGECONFIG', 'app', 'bootslot-app.service bootslot-app-decide.service', '', d)}"
 SYSTEMD_SERVICE:${PN}-hawkbit = "bootslot-hawkbit.service"
