@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds the static aarch64 program with the oldest supported Rust (Debian 13's
-# 1.85) in the build root. Prints the path of the program.
+# 1.85) in the build root, and the client for hawkBit beside it. Prints the path of the program.
 set -eu
 . "$(dirname "$0")/lib.sh"
 
@@ -20,7 +20,9 @@ build() {
 	in_root "$root" "$project:/src" "$target:/build" "$registry:/cargo" -- \
 		env CARGO_HOME=/cargo CARGO_TARGET_DIR=/build RUSTFLAGS='-C target-feature=+crt-static' \
 		CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc CC_aarch64_unknown_linux_gnu=aarch64-linux-gnu-gcc \
-		sh -ec 'cd /src; rustc --version; cargo build --offline --locked --release --features http --bin bootslot --target '$triple
+		CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_STRIP=true \
+		sh -ec 'cd /src; rustc --version; cargo build --offline --locked --release -p bootslot -p bootslot-hawkbit \
+			--features bootslot/http --bin bootslot --bin bootslot-hawkbit --target '$triple
 }
 
 (set -e; build) >"$log" 2>&1 &

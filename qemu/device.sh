@@ -3,10 +3,11 @@
 # system A, system B, data), FOLDER/device.dtb (the board's device tree with the key that U-Boot
 # requires, made now and thrown away, and with boot counters), FOLDER/COUNTER.dtb (the same with another
 # counter chosen), FOLDER/systems/*.itb (signed systems that turn out good, exit,
-# panic and hang, and a good one signed with another key), FOLDER/BOARD.bin (U-Boot for each
+# panic and hang, are sick and break their data, and a good one signed with another key), FOLDER/BOARD.bin (U-Boot for each
 # board, as the first flash bank), FOLDER/boot.scr and FOLDER/BOARD.txt (the boot script for a
 # U-Boot that has none, with three slots), FOLDER/distro.txt (the variables of distro boot), and FOLDER/bootslot-1.txt
-# (the variables of the script's version 1), and FOLDER/update.bundle (the update as a signed bundle).
+# (the variables of the script's version 1), FOLDER/update.bundle (the update as a signed bundle), and
+# FOLDER/bootslot-hawkbit (the client for hawkBit).
 set -eu
 . "$(dirname "$0")/lib.sh"
 
@@ -50,6 +51,7 @@ kernel=$("$here/kernel.sh")
 guest=$("$here/guest.sh")
 program=$("$here/build-bin.sh")
 host=$(host_program)
+cp "$(dirname "$program")/bootslot-hawkbit" "$work"
 
 build=$work/build
 mkdir "$build" "$build/files" "$build/keys" "$build/other-keys" "$work/systems"
@@ -69,11 +71,21 @@ install -m 755 "$program" "$files/opt/bootslot/bootslot"
 install -m 755 "$here/guest/life" "$files/opt/bootslot/life"
 mkdir -p "$files/etc/bootslot/keys"
 "$host" bundle generate-key --public "$files/etc/bootslot/keys/release.pub" --secret "$build/release.key" >&2
-for behaviour in good exits panics hangs sick; do
+mkdir -p "$files/usr/lib/bootslot/migrate.d"
+# What an update makes of the data of a device that migrates any. That of the broken one fails, with half of it done.
+step=$files/usr/lib/bootslot/migrate.d/2-step
+for behaviour in good exits panics hangs sick broken; do
 	echo $behaviour >"$files/etc/behaviour"
 	# The good one runs from the start; all others are updates.
 	version=2
 	[ $behaviour != good ] || version=1
+	printf 'version = %s\ninitial = 1\n' $version >"$files/usr/lib/bootslot/migrate.toml"
+	rm -f "$step"
+	if [ $behaviour != good ]; then
+		printf '#!/bin/busybox sh\necho %s >"$BOOTSLOT_DATA_FOLDER/config"\nsync\n' $behaviour >"$step"
+		[ $behaviour != broken ] || echo 'exit 1' >>"$step"
+		chmod 755 "$step"
+	fi
 	printf 'ID=bootslot-device\nVERSION_ID=%s\n' $version >"$files/etc/os-release"
 	(cd "$files" && find . | cpio --quiet -o -H newc) >"$build/initramfs-$behaviour"
 done
@@ -81,6 +93,7 @@ done
 mkdir "$files/opt/new"
 openssl rand -out "$files/opt/new/data" 3000000
 echo good >"$files/etc/behaviour"
+printf '#!/bin/busybox sh\necho update >"$BOOTSLOT_DATA_FOLDER/config"\nsync\n' >"$step"
 printf 'ID=bootslot-device\nVERSION_ID=2\n' >"$files/etc/os-release"
 (cd "$files" && find . | cpio --quiet -o -H newc) >"$build/initramfs-update"
 cp "$kernel/Image" "$here/device/system.its" "$here/device/counters.dtsi" "$scripts/bootslot.cmd" "$build"
@@ -97,7 +110,7 @@ in_root "$root" "$build:/build" -- sh -ec '
 		cp "initramfs-$1" initramfs
 		mkimage -E -B 200000 -f system.its -k "$3" -K "$4" -r "$2.itb" >"$2.log" || { cat "$2.log"; exit 1; }
 	}
-	for behaviour in good exits panics hangs sick update; do sign $behaviour $behaviour keys device.dtb; done
+	for behaviour in good exits panics hangs sick broken update; do sign $behaviour $behaviour keys device.dtb; done
 	sign good other-key other-keys other.dtb
 	for counter in single-word syscon syscon-short; do
 		cp device.dtb $counter.dtb

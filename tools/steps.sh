@@ -59,15 +59,27 @@ step() {
     printf '%d %d %d %d %s %s\n' "$took" "$passed" "$failed" "$skipped" "$state" "$name" >>"$steps_results"
 }
 
-# side_by_side FUNCTION...: runs the steps of these functions at the same time, those of each one after the other.
-side_by_side() {
-    local lane lanes=() began
-    for lane; do
-        # A lane that ends early has not made all of its steps.
-        { began=$SECONDS; "$lane" || printf '%d 0 1 0 broken %s\n' $((SECONDS - began)) "$lane" >>"$steps_results"; } &
-        lanes+=($!)
+# two_at_a_time FUNCTION...: runs the steps of these functions, those of two functions at a time. Who is done takes the next
+# function, so that neither of two processors waits for the other one's long step.
+two_at_a_time() {
+    local turn=$steps_logs/turn workers=() functions=("$@") _
+    echo 0 >"$turn"
+    for _ in 1 2; do
+        take_turns &
+        workers+=($!)
     done
-    wait "${lanes[@]}" || :
+    wait "${workers[@]}" || :
+}
+
+take_turns() {
+    local mine began
+    while :; do
+        mine=$(flock "$turn" sh -c 'read -r n <"$1" && echo "$n" && echo $((n + 1)) >"$1"' sh "$turn")
+        [ "$mine" -lt ${#functions[@]} ] || return 0
+        # A function that ends early has not made all of its steps.
+        began=$SECONDS
+        "${functions[mine]}" || printf '%d 0 1 0 broken %s\n' $((SECONDS - began)) "${functions[mine]}" >>"$steps_results"
+    done
 }
 
 # steps_end: where the time went, the closing line, and the exit code of the whole.

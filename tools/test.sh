@@ -38,25 +38,40 @@ quick() {
     step doc-tests cargo test --locked --doc --all-features
 }
 
-# Two lanes of about the same length, for two processors: each step keeps one busy most of the time.
-libraries() {
+# What is run two at a time. Cargo lets only one process build in the same profile, so that a neighbour is of another one
+# where that can be.
+written() {
+    step c-header tools/regenerate-header.sh --check
+    step pages packaging/test-pages.sh
+    step json tests/json/run.sh
+    step release tools/test-release.sh
+}
+programs() {
+    step demo make --no-print-directory demo
+    step figures tools/bench.sh --check
     step c-library ffi-tests/run.sh
+}
+without_features() { step tests-no-features run_tests --no-default-features; }
+scripts() {
+    step uboot-script cargo test --locked --all-features --test uboot_script --test uboot_dialects --test uboot_cuts --test uboot_contrib --test uboot_settings -- --ignored --nocapture
+}
+# Rust 1.85 builds the aarch64 program here, so that this step proves the oldest supported version too.
+devices() { step qemu-device qemu/test-device.sh; }
+media() {
+    step qemu-media qemu/test-media.sh
+    step qemu-disk qemu/test-disk.sh
+}
+installed() {
     step units packaging/test.sh
     step debian packaging/test-debian.sh
     step recipes packaging/test-recipes.py
     step dependencies tools/deny.sh
-    # Rust 1.85 builds the aarch64 program here, so that this step proves the oldest supported version too.
-    step qemu-media qemu/test-media.sh
-    step qemu-disk qemu/test-disk.sh
+}
+others() {
     step fuzz tools/fuzz.sh 5
     step hawkbit-mock hawkbit/mock/test.sh
     # SWUpdate takes the client's test server for a hawkBit.
     step hawkbit-foreign cargo test --locked --workspace --all-features --test foreign -- --ignored
-}
-
-devices() {
-    step uboot-script cargo test --locked --all-features --test uboot_script --test uboot_dialects --test uboot_cuts --test uboot_contrib --test uboot_settings -- --ignored --nocapture
-    step qemu-device qemu/test-device.sh
 }
 
 # What lets OpenSSL use keys in a PKCS#11 module: a provider, on older systems an engine.
@@ -73,17 +88,9 @@ all)
     # What the tests compare with and measure by.
     step packages tools/need.sh libubootenv-tool valgrind strace time python3 binutils \
         python3-jsonschema mandoc zsh fish abigail-tools sqlite3 postgresql btrfs-progs xfsprogs minisign openssl libssl-dev pkg-config swupdate cpio softhsm2 opensc "$(pkcs11)"
-    lint
+    # A test asks for it.
     step bindgen tools/need-bindgen.sh
-    step c-header tools/regenerate-header.sh --check
-    quick
-    step tests-no-features run_tests --no-default-features
-    step pages packaging/test-pages.sh
-    step json tests/json/run.sh
-    step release tools/test-release.sh
-    step demo make --no-print-directory demo
-    step figures tools/bench.sh --check
-    side_by_side libraries devices
+    two_at_a_time lint programs quick devices scripts installed media without_features written others
     ;;
 quick) quick ;;
 lint) lint ;;

@@ -25,7 +25,7 @@ rust() {
 	check "$* ($count tests)" sh -c "test $code = 0 && test $count -ge $least || { tail -n 40 /build/rust.log; false; }"
 }
 # What is random is tested at length elsewhere: under qemu-user it takes ten times as long.
-export PROPTEST_CASES=8 CARGO_PROFILE_DEV_DEBUG=0
+export PROPTEST_CASES=8 CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
 rust 40 --lib env::
 rust 6 --test image_properties
 

@@ -111,7 +111,7 @@ class Living(Flash):
     """As Flash, with a data partition, and somebody who watches over its updates."""
 
     stories = Flash.stories + ["good_update", "bad_updates", "lost_environment", "lost_data", "same_bundle",
-                               "checks", "network", "cut_lives"]
+                               "checks", "network", "broken_migration", "fleet", "cut_lives"]
 
 
 class Scripted(Flash):

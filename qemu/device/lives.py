@@ -20,6 +20,13 @@ name = "fit"
 command = ["/usr/bin/grep", "-q", "good", "/etc/behaviour"]
 on-failure = "roll-back"
 """
+# And where each system has a version of the data.
+MIGRATE = """[[health.check]]
+name = "migrated"
+migrated = true
+[migrate]
+data = ["/data/app"]
+"""
 BACKEND = """[[health.check]]
 name = "backend"
 tcp = "10.0.2.2:%d"
@@ -34,12 +41,14 @@ class Lives(Stories):
     # ---- what a life is told with ----
 
     def data(self, **files):
-        """A file system with these files in the data partition."""
+        """A file system with these files in the data partition: `app__config` is app/config, `health_toml` health.toml."""
         with tempfile.TemporaryDirectory() as folder:
             root, image = pathlib.Path(folder, "root"), pathlib.Path(folder, "image")
             root.mkdir()
             for name, content in files.items():
-                (root / name.replace("_", ".")).write_bytes(content)
+                path = root / name.replace("__", "/").replace("_", ".")
+                path.parent.mkdir(exist_ok=True)
+                path.write_bytes(content)
             with open(image, "wb") as data:
                 data.truncate(boards.SYSTEM_SIZE)
             subprocess.run(["mkfs.ext4", "-q", "-F", "-O", "^metadata_csum_seed,^orphan_file", "-d", root, image], check=True)
@@ -264,6 +273,56 @@ class Lives(Stories):
         self.is_(f"{name}: told", self.report_now()["update"]["verdict"], "confirmed")
         device.cut()
 
+    def broken_migration(self):
+        """The step of an update fails with half of the data changed: the old data are back before the old system's services, and
+        that is told. The next update changes them, and they stay."""
+        device, name = self.device, "life, broken migration"
+        settings = "--settings /etc/bootslot/update.toml"
+        device.cut()
+        device.write_environment(self.confirmed)
+        device.write_system("A", self.systems["good"])
+        device.write_system("B", self.systems["good"])
+        self.data(health_toml=(HEALTH + MIGRATE).encode(), app__config=b"old\n")
+        device.on()
+        self.boot()
+        device.run(f"bootslot migrate {settings}")
+        self.install("broken")
+        heard, _ = self.boot()
+        self.slots(f"{name}: B is tried", heard, "B")
+        said = device.run(f"bootslot migrate {settings} 2>&1", status=25)
+        self.check(f"{name}: it says which step", "2-step" in said, said)
+        said = device.run(f"bootslot health --confirm {settings}", status=6)
+        self.check(f"{name}: the checks give it up", "migrated" in said, said)
+        device.machine.send("reboot -f\n")
+        heard, _ = self.boot()
+        self.slots(f"{name}: back to A", heard, "A")
+        device.run(f"bootslot migrate {settings}")
+        self.is_(f"{name}: the old data", device.run("cat /data/app/config"), "old\n")
+        self.tells(name, "rolled-back", "health", ["health", "migration"])
+        said = device.run("bootslot report")
+        self.check(f"{name}: the report has the step", "2-step" in said, said)
+        # A cut in the migration of a good one: the same data again, old or new.
+        device.run(f"bootslot begin-install B && bootslot finish-install B --update good1 && sync")
+        device.cut()
+        device.write_system("B", self.systems["update"])
+        device.on()
+        self.boot()
+        device.machine.send(f"bootslot migrate {settings}\n")
+        time.sleep(self.random.uniform(0.05, 0.6))
+        device.cut()
+        device.on()
+        self.boot()
+        device.run(f"bootslot migrate {settings}")
+        self.is_(f"{name}: the new data, after a cut", device.run("cat /data/app/config"), "update\n")
+        device.run(f"bootslot health --confirm {settings}")
+        device.machine.send("reboot -f\n")
+        heard, _ = self.boot()
+        device.run(f"bootslot migrate {settings}")
+        self.slots(f"{name}: the new system stays", heard, "B")
+        self.is_(f"{name}: with its data", device.run("cat /data/app/config; ls -1 /data"), "update\napp\napp.bootslot-state\nbootslot\nhealth.toml\nlost+found\n")
+        device.cut()
+        device.write_system("B", self.systems["good"])
+
     def network(self):
         """The backend is down before and after: confirmed, and told. Down only after it: back, and it may come again."""
         device = self.device
@@ -308,7 +367,7 @@ class Lives(Stories):
             device.write_environment(self.confirmed)
             device.write_system("B", b"")
             device.write_system("A", self.systems["good"])
-            self.data(health_toml=HEALTH.encode(), sick_bundle=files["sick"], update_bundle=files["update"])
+            self.data(health_toml=(HEALTH + MIGRATE).encode(), app__config=b"old\n", sick_bundle=files["sick"], update_bundle=files["update"])
             left, ended = cuts, False
             for _ in range(4 * cuts):
                 device.on()
@@ -326,6 +385,7 @@ class Lives(Stories):
                 continue
             state = self.state()
             self.is_(f"{name}: what runs is confirmed", (state.get("boot_success"), self.report_now()["version"]), ("1", "2"))
+            self.is_(f"{name}: its data", device.run("cat /data/app/config"), "update\n")
             sent = self.sent()
             told = {(update["version"], update["verdict"]) for update in sent.values()}
             self.is_(f"{name}: what was told", told, {("2~sick", "rolled-back"), ("2", "confirmed")})

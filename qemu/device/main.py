@@ -11,6 +11,7 @@ import boards
 from counted import Counted
 from cuts import ACTIONS, Cuts
 from device import Device
+from fleet import Fleet
 from lives import Lives
 from scripted import Scripted
 from stock import Stock
@@ -43,7 +44,7 @@ class Report:
         return "\n".join(lines)
 
 
-class All(Counted, Lives, Scripted, Stock):
+class All(Counted, Fleet, Lives, Scripted, Stock):
     """Every board's stories."""
 
 

@@ -13,8 +13,8 @@ class Server:
 
     def __init__(self, body, seed):
         self.body, self.random = body, random.Random(seed)
-        # How often an answer is broken off, and whether the server is away.
-        self.breaks, self.away, self.asked, self.broken = 0.0, False, 0, 0
+        # How often an answer is broken off, whether the server is away, and how many bytes of its file it has sent.
+        self.breaks, self.away, self.asked, self.broken, self.served = 0.0, False, 0, 0, 0
         server = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -28,6 +28,8 @@ class Server:
 
         self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.http.daemon_threads = True
+        # A device that is switched off leaves its connection as it is.
+        self.http.handle_error = lambda *_: None
         threading.Thread(target=self.http.serve_forever, daemon=True).start()
         self.url = f"http://10.0.2.2:{self.http.server_port}/update.bundle"
 
@@ -55,6 +57,7 @@ class Server:
                 return
             try:
                 request.wfile.write(self.body[start:min(start + CHUNK, last + 1)])
+                self.served += min(CHUNK, last + 1 - start)
             except OSError:  # the device was switched off
                 request.close_connection = True
                 return

@@ -5,8 +5,6 @@
 //! from the real [`State`] orders and the real [`next_boot`]; stores are atomic, which is proven
 //! elsewhere. The same search with a fault built in must find a broken promise: see [`Fault`].
 
-// No feature changes what is searched: once is enough, with all features.
-#![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod liveness;
