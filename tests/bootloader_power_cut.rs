@@ -202,9 +202,9 @@ impl Rig {
     }
 
     /// Everything that is stored anywhere.
-    fn everything(&self) -> (Vec<u8>, Vec<u8>, Option<Vec<u8>>, Option<Vec<u8>>) {
+    fn everything(&self) -> [Option<Vec<u8>>; 4] {
         let choice = self.choice.as_ref().map(|choice| choice.image());
-        (self.media[0].image(), self.media[1].image(), choice, self.stored())
+        [Some(self.media[0].image()), Some(self.media[1].image()), choice, self.stored()]
     }
 }
 
