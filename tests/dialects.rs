@@ -288,9 +288,7 @@ fn judge(
         assert_eq!(after.standing(), wanted.standing(), "{}", place());
         assert_eq!((&after.update, &after.failed), (&wanted.update, &wanted.failed), "{}", place());
     }
-    // bootslot's own script takes small letters only: the boot code differs whatever is ordered.
-    let capital = changed.get(&b"mender_boot_part_hex"[..]).is_some_and(|hex| hex.contains(&b'B'));
-    if changes.is_empty() || capital {
+    if changes.is_empty() {
         return;
     }
     let target = what.split(' ').find_map(|word| after.slot(&Name::new(word)?).map(|slot| slot.name.clone()));
@@ -307,7 +305,11 @@ fn judge(
         let left = changed.get(format!("BOOT_{slot}_LEFT").as_bytes());
         left.is_some_and(|left| !matches!(left[..], [b'0'..=b'9']))
     });
-    if odd_words || odd_counter {
+    // And where Mender's second variable is missing or repeats another number: bootslot's script looks at the first one alone.
+    let [part, hex] = ["mender_boot_part", "mender_boot_part_hex"]
+        .map(|name| changed.get(name.as_bytes()).map(|value| String::from_utf8_lossy(value).into_owned()));
+    let hex = hex.and_then(|hex| u32::from_str_radix(&hex, 16).ok()).map(|number| number.to_string());
+    if odd_words || odd_counter || part != hex {
         return;
     }
     assert!(agree, "{}: the boot code differs: {next:?}", place());

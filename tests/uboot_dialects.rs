@@ -295,14 +295,15 @@ impl Machine for Twin<'_> {
     }
 
     fn save(&mut self, state: &State) -> bool {
-        let mut exported = self.exported.clone();
+        // What U-Boot has in its memory stays, also if it was not stored.
         for (name, value) in self.case.kind.dialect.changes(&self.before, state).unwrap() {
             match value {
-                Some(value) => exported.insert(name.into_bytes(), value),
-                None => exported.remove(name.as_bytes()),
+                Some(value) => self.exported.insert(name.into_bytes(), value),
+                None => self.exported.remove(name.as_bytes()),
             };
         }
-        self.events.push(Event::Save(crc(&exported)));
+        self.before = state.clone();
+        self.events.push(Event::Save(crc(&self.exported)));
         self.case.saves
     }
 
@@ -490,6 +491,7 @@ fn counted_cases() -> Vec<Case> {
             Dialect::Mender => &[
                 &[("mender_boot_part", "2"), ("mender_boot_part_hex", "2")],
                 &[("mender_boot_part", "11"), ("mender_boot_part_hex", "b")],
+                &[("mender_boot_part", "11"), ("mender_boot_part_hex", "B")],
                 &[("mender_boot_part", "2"), ("mender_boot_part_hex", "b")],
                 &[("mender_boot_part", "2")],
                 &[],

@@ -18,7 +18,7 @@ const FAILED: &str = "boot_failed";
 pub(super) struct Names<'n> {
     /// The variables that say which slot boots.
     pub active: &'n [&'n str],
-    /// One of them that is a hexadecimal number: its letters may be small or capital.
+    /// The last of them, if it repeats the first one as a hexadecimal number: its letters may be small or capital.
     pub hex: Option<&'n str>,
     /// Whether SWUpdate's variables belong to it.
     pub swupdate: bool,
@@ -40,12 +40,13 @@ pub(super) fn decode(
     values: Vec<Vec<Vec<u8>>>,
 ) -> Result<State> {
     let value = |name: &str| seen(variables.get(name.as_bytes()));
-    // bootslot's own script compares texts.
-    let named = |name: &str| match value(name) {
-        Some(number) if names.hex == Some(name) && !board.reader.is_ours() => {
-            Some(number.to_ascii_lowercase())
-        }
-        other => other,
+    // bootslot's own script looks at the first one alone, and sets both.
+    let first = names.active.first().and_then(|name| value(name));
+    let repeated = values.iter().find(|place| place.first() == first.as_ref()).and_then(|place| place.last());
+    let repeated = repeated.filter(|_| board.reader.is_ours()).cloned();
+    let named = |name: &str| match names.hex == Some(name) {
+        true => repeated.clone().or_else(|| value(name).map(|number| number.to_ascii_lowercase())),
+        false => value(name),
     };
     let places = board.slots.iter().zip(values).map(|(slot, values)| Place {
         slot: slot.clone(),

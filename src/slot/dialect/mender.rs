@@ -55,7 +55,7 @@ pub(super) fn decode(variables: &Environment, board: &Board) -> Result<State> {
         |name: &str| variables.get(name.as_bytes()).map(|value| String::from_utf8_lossy(value).into_owned());
     if let (Some(part), Some(hex)) = (stored(PART), stored(PART_HEX)) {
         let same = part.parse().ok() == u32::from_str_radix(&hex, 16).ok();
-        // bootslot's own script takes the two for no slot, and says so by the slot that it boots.
+        // bootslot's own script boots by the decimal number alone.
         if !same && part.parse::<u32>().is_ok() && !board.reader.is_ours() {
             let reason =
                 format!("it is {part}, and {PART_HEX} is {hex}: kernel and root would be two slots'");
