@@ -11,9 +11,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 how=(-C opt-level=z -C link-arg=-Wl,-soname,libbootslot.so.0) profile=release
 if [ -n "${CAPI_QUICK:-}" ]; then
-    how=(-C link-arg=-Wl,-soname,libbootslot.so.0) profile=dev
+    how=(-C link-arg=-Wl,-soname,libbootslot.so.0) profile=quick
 fi
 cargo rustc --locked --profile $profile --lib --no-default-features \
     --features "${CAPI_FEATURES:-yaml,settings,libubootenv}" \
     --crate-type cdylib,staticlib "$@" -- "${how[@]}" >&2
-echo "${CARGO_TARGET_DIR:-target}/${profile/dev/debug}"
+echo "${CARGO_TARGET_DIR:-target}/$profile"
