@@ -52,11 +52,61 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// QEMU's board with U-Boot, and its serial port. Dropped, its power fails.
+pub struct Qemu {
+    process: Child,
+    pub input: ChildStdin,
+    output: Receiver<Vec<u8>>,
+}
+
+impl Qemu {
+    pub fn start(options: &[String]) -> Qemu {
+        let mut process = Command::new(root().join("qemu/run.sh"))
+            .args(["-M", "virt", "-cpu", "cortex-a57", "-m", "256", "-nographic", "-nodefaults"])
+            .args(["-serial", "stdio", "-monitor", "none"])
+            .args(options)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("qemu/run.sh");
+        let mut stdout = process.stdout.take().unwrap();
+        let (sender, output) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(count @ 1..) = stdout.read(&mut buffer) {
+                if sender.send(buffer[..count].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        let input = process.stdin.take().unwrap();
+        Qemu { process, input, output }
+    }
+
+    /// What it says from now on, until this is there.
+    pub fn until(&mut self, mut there: impl FnMut(&str) -> bool) -> String {
+        let mut said = String::new();
+        let deadline = Instant::now() + Duration::from_secs(120);
+        while !there(&said) {
+            match self.output.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(more) => said.push_str(&String::from_utf8_lossy(&more)),
+                Err(error) => panic!("{error} after {said}"),
+            }
+        }
+        said
+    }
+}
+
+impl Drop for Qemu {
+    fn drop(&mut self) {
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+}
+
 /// U-Boot at its prompt. Dropped, it ends.
 pub struct UBoot {
-    qemu: Child,
-    input: ChildStdin,
-    output: Receiver<Vec<u8>>,
+    qemu: Qemu,
     /// What it says up to its prompt.
     pub banner: String,
     script_len: usize,
@@ -82,39 +132,19 @@ impl UBoot {
             path
         };
         let (script_file, cases_file) = (write("script", script), write("cases", &blob));
-        let mut qemu = Command::new(root().join("qemu/run.sh"))
-            .args(["-M", "virt", "-cpu", "cortex-a57", "-m", "256", "-nographic", "-nodefaults"])
-            .args(["-serial", "stdio", "-monitor", "none"])
-            .args(["-bios".as_ref(), binary.as_os_str()])
-            .arg("-device")
-            .arg(format!("loader,file={},addr={SCRIPT_AT:#x},force-raw=on", script_file.display()))
-            .arg("-device")
-            .arg(format!("loader,file={},addr={CASES_AT:#x},force-raw=on", cases_file.display()))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("qemu/run.sh");
-        let mut stdout = qemu.stdout.take().unwrap();
-        let (sender, output) = mpsc::channel();
-        std::thread::spawn(move || {
-            let mut buffer = [0; 4096];
-            while let Ok(count @ 1..) = stdout.read(&mut buffer) {
-                if sender.send(buffer[..count].to_vec()).is_err() {
-                    return;
-                }
-            }
-        });
-        let input = qemu.stdin.take().unwrap();
+        let loaded = |file: &Path, at: usize| {
+            ["-device".to_owned(), format!("loader,file={},addr={at:#x},force-raw=on", file.display())]
+        };
+        let bios = ["-bios".to_owned(), binary.display().to_string()];
+        let files_at = [loaded(&script_file, SCRIPT_AT), loaded(&cases_file, CASES_AT), bios];
         let mut uboot = UBoot {
-            qemu,
-            input,
-            output,
+            qemu: Qemu::start(files_at.as_flattened()),
             banner: String::new(),
             script_len: script.len(),
             cases: places,
             _files: files,
         };
-        uboot.banner = uboot.until("\n=> ");
+        uboot.banner = uboot.qemu.until(|said| said.ends_with("\n=> "));
         uboot
     }
 
@@ -126,36 +156,17 @@ impl UBoot {
     /// Types a command, gives back what U-Boot says until it is done.
     pub fn command(&mut self, command: &str) -> String {
         // The typed line has quotes in it, so that its echo is not taken for the end.
-        writeln!(self.input, "{command}; echo T-\"END\"").unwrap();
-        let said = self.until("T-END\r\n=> ");
+        writeln!(self.qemu.input, "{command}; echo T-\"END\"").unwrap();
+        let said = self.qemu.until(|said| said.ends_with("T-END\r\n=> "));
         said.split_once('\n').map(|(_, answer)| answer.to_owned()).unwrap_or_default()
     }
 
     pub fn use_parser(&mut self, parser: &str) {
         // This command drops what follows on its line.
-        writeln!(self.input, "cli set {parser}").unwrap();
-        self.until("\n=> ");
+        writeln!(self.qemu.input, "cli set {parser}").unwrap();
+        self.qemu.until(|said| said.ends_with("\n=> "));
         let said = self.command("cli get");
         assert!(said.starts_with(parser), "{said}");
-    }
-
-    fn until(&mut self, end: &str) -> String {
-        let mut said = String::new();
-        let deadline = Instant::now() + Duration::from_secs(120);
-        while !said.ends_with(end) {
-            match self.output.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok(more) => said.push_str(&String::from_utf8_lossy(&more)),
-                Err(error) => panic!("waiting for {end:?}, {error} after {said}"),
-            }
-        }
-        said
-    }
-}
-
-impl Drop for UBoot {
-    fn drop(&mut self) {
-        self.qemu.kill().ok();
-        self.qemu.wait().ok();
     }
 }
 
