@@ -9,19 +9,14 @@
 mod support;
 
 use bootslot::device::{Device, Done};
-use bootslot::env::image::{encode, Layout};
 use bootslot::env::Environment;
 use bootslot::settings::Settings;
 use bootslot::slot::dialect::{detect, Detected, Dialect};
 use bootslot::slot::{next_boot, Chosen, Name, Script, Standing, Working};
-use bootslot::storage::sim::{mix, Board, Cut, Entry, Moment, SimMedium, SimVolume, Torn};
-use bootslot::storage::volume::VolumeCopy;
-use bootslot::storage::EnvCopy;
+use bootslot::storage::sim::{mix, Board, Cut, Entry, Moment, Torn};
 use bootslot::store::{LockPath, Store, StoreOptions};
 use bootslot::Result;
-use support::copy_on;
-
-const SIZE: usize = 1024;
+use support::copies::Copies;
 
 /// What is stored before a conversion: slot B is confirmed and runs.
 fn records(dialect: Dialect) -> &'static [&'static [u8]] {
@@ -38,13 +33,6 @@ fn records(dialect: Dialect) -> &'static [&'static [u8]] {
 /// Of nobody's dialect; and the board's, which is only read.
 const OTHERS: &[&[u8]] = &[b"bootcmd=run x", b"odd=\\x \xff", b"bootlimit=3", b"boot_failed=A:health:id"];
 
-#[derive(Clone)]
-enum Copies {
-    /// On one medium, at these offsets.
-    Regions(SimMedium, [u64; 2]),
-    Volumes([SimVolume; 2]),
-}
-
 /// A board, and the dialect that its settings name.
 #[derive(Clone)]
 struct Rig {
@@ -57,35 +45,13 @@ type Convert<'c> = &'c dyn Fn(&mut Device) -> Result<Done>;
 
 impl Rig {
     fn all(dialect: Dialect) -> Vec<(&'static str, Rig)> {
-        type Make = fn(&Board) -> Copies;
-        let makes: [(&str, Make); 5] = [
-            ("nor", |board| Copies::Regions(board.nor(4, 512), [0, 1024])),
-            ("nand", |board| Copies::Regions(board.nand(4, 2, 512), [0, 2048])),
-            ("block", |board| Copies::Regions(board.block(8192), [512, 4096])),
-            ("ubi", |board| Copies::Volumes([board.ubi(SIZE), board.ubi(SIZE)])),
-            ("file", |board| Copies::Regions(board.file(vec![0; 2 * SIZE]), [0, SIZE as u64])),
-        ];
-        let rigs = makes.into_iter().map(|(kind, make)| {
-            let board = Board::new();
-            let copies = make(&board);
-            let variables = Environment::from_records([OTHERS, records(dialect)].concat());
-            let image = encode(&variables, Layout::Redundant, SIZE, 1, 0).unwrap();
-            match &copies {
-                Copies::Regions(medium, [first, _]) => medium.preload(*first as usize, &image),
-                Copies::Volumes([first, _]) => first.preload(Some(&image)),
-            }
-            (kind, Rig { board, copies, dialect })
-        });
-        rigs.collect()
+        let variables = Environment::from_records([OTHERS, records(dialect)].concat());
+        Copies::all(&variables).map(|(kind, board, copies)| (kind, Rig { board, copies, dialect })).collect()
     }
 
     fn fork(&self) -> Rig {
         let board = self.board.fork();
-        let copies = match &self.copies {
-            Copies::Regions(medium, at) => Copies::Regions(medium.on(&board), *at),
-            Copies::Volumes([a, b]) => Copies::Volumes([a.on(&board), b.on(&board)]),
-        };
-        Rig { board, copies, ..*self }
+        Rig { copies: self.copies.on(&board), board, ..*self }
     }
 
     fn settings(dialect: Dialect) -> Settings {
@@ -103,15 +69,11 @@ impl Rig {
     }
 
     fn device(&self) -> Device {
-        let volume = |volume: SimVolume| -> Box<dyn EnvCopy> {
-            Box::new(VolumeCopy::new(Box::new(volume), "/dev/ubi0:env", SIZE).unwrap())
-        };
-        let copies: Vec<Box<dyn EnvCopy>> = match &self.copies {
-            Copies::Regions(medium, at) => at.map(|offset| copy_on(medium, offset, SIZE)).into(),
-            Copies::Volumes(volumes) => volumes.clone().map(volume).into(),
-        };
         let options = StoreOptions { lock: Some(LockPath::None), ..StoreOptions::default() };
-        Device::with_store(&Rig::settings(self.dialect), Store::from_copies(copies, options).unwrap())
+        Device::with_store(
+            &Rig::settings(self.dialect),
+            Store::from_copies(self.copies.open(), options).unwrap(),
+        )
     }
 
     fn stored(&self) -> Environment {

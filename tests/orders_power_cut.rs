@@ -13,21 +13,16 @@ use std::collections::BTreeMap;
 
 use bootslot::bootcount::{Layout as Counter, Source};
 use bootslot::device::{Device, Done};
-use bootslot::env::image::{encode, Layout};
 use bootslot::env::Environment;
 #[cfg(feature = "settings")]
 use bootslot::floor::Change;
 use bootslot::settings::Settings;
 use bootslot::slot::dialect::Dialect;
 use bootslot::slot::{Name, Reader, Reason, Script, Standing, State};
-use bootslot::storage::sim::{mix, Board, Cut, Entry, Moment, SimMedium, SimVolume, Torn};
-use bootslot::storage::volume::VolumeCopy;
-use bootslot::storage::EnvCopy;
+use bootslot::storage::sim::{mix, Board, Cut, Entry, Moment, Torn};
 use bootslot::store::{LockPath, Store, StoreOptions};
 use bootslot::Result;
-use support::copy_on;
-
-const SIZE: usize = 1024;
+use support::copies::Copies;
 
 type Order = fn(&mut Device) -> Result<Done>;
 
@@ -125,14 +120,6 @@ fn boot(device: &mut Device) -> Result<Done> {
     device.init(None)
 }
 
-/// Where the two copies are.
-#[derive(Clone)]
-enum Copies {
-    /// On one medium, at these offsets.
-    Regions(SimMedium, [u64; 2]),
-    Volumes([SimVolume; 2]),
-}
-
 /// A board with an environment that has no boot state yet.
 #[derive(Clone)]
 struct Rig {
@@ -155,37 +142,15 @@ impl Rig {
         (dialect, reader): (Dialect, Reader),
         records: &[&[u8]],
     ) -> BTreeMap<&'static str, Rig> {
-        type Make = fn(&Board) -> Copies;
-        let makes: [(&str, Make); 7] = [
-            ("nor", |board| Copies::Regions(board.nor(4, 512), [0, 1024])),
-            ("nand", |board| Copies::Regions(board.nand(4, 2, 512), [0, 2048])),
-            ("dataflash", |board| Copies::Regions(board.dataflash(4, 528), [0, 1056])),
-            ("ram", |board| Copies::Regions(board.ram(4, 512), [0, 1024])),
-            ("block", |board| Copies::Regions(board.block(8192), [512, 4096])),
-            ("ubi", |board| Copies::Volumes([board.ubi(SIZE), board.ubi(SIZE)])),
-            ("file", |board| Copies::Regions(board.file(vec![0; 2 * SIZE]), [0, SIZE as u64])),
-        ];
-        let rigs = makes.into_iter().map(|(kind, make)| {
-            let board = Board::new();
-            let copies = make(&board);
-            let variables = Environment::from_records(records.iter().copied());
-            let image = encode(&variables, Layout::Redundant, SIZE, 1, 0).unwrap();
-            match &copies {
-                Copies::Regions(medium, [first, _]) => medium.preload(*first as usize, &image),
-                Copies::Volumes([first, _]) => first.preload(Some(&image)),
-            }
-            (kind, Rig { board, copies, script, dialect, reader })
-        });
+        let variables = Environment::from_records(records.iter().copied());
+        let rigs = Copies::all(&variables)
+            .map(|(kind, board, copies)| (kind, Rig { board, copies, script, dialect, reader }));
         rigs.collect()
     }
 
     fn fork(&self) -> Rig {
         let board = self.board.fork();
-        let copies = match &self.copies {
-            Copies::Regions(medium, at) => Copies::Regions(medium.on(&board), *at),
-            Copies::Volumes([a, b]) => Copies::Volumes([a.on(&board), b.on(&board)]),
-        };
-        Rig { board, copies, ..*self }
+        Rig { copies: self.copies.on(&board), board, ..*self }
     }
 
     fn device(&self, running: &str) -> Device {
@@ -205,10 +170,6 @@ impl Rig {
     }
 
     fn with(&self, running: &str, settings: Settings) -> Device {
-        let copies: Vec<Box<dyn EnvCopy>> = match &self.copies {
-            Copies::Regions(medium, at) => at.map(|offset| copy_on(medium, offset, SIZE)).into(),
-            Copies::Volumes(volumes) => volumes.clone().map(volume).into(),
-        };
         let options = StoreOptions { lock: Some(LockPath::None), ..StoreOptions::default() };
         let mut settings = Settings { running: Some(name(running)), script: Some(self.script), ..settings };
         #[cfg(feature = "settings")]
@@ -219,16 +180,12 @@ impl Rig {
             settings.board.slot_variable = "rootpart".into();
         }
         settings.dialect = self.dialect;
-        Device::with_store(&settings, Store::from_copies(copies, options).unwrap())
+        Device::with_store(&settings, Store::from_copies(self.copies.open(), options).unwrap())
     }
 
     fn state(&self) -> State {
         self.device("A").state().unwrap()
     }
-}
-
-fn volume(volume: SimVolume) -> Box<dyn EnvCopy> {
-    Box::new(VolumeCopy::new(Box::new(volume), "/dev/ubi0:env", SIZE).unwrap())
 }
 
 /// Where in an operation the power fails: at its edges, and at some bytes of it with some tears.

@@ -1,6 +1,9 @@
 //! What tests of real system calls need: other processes, other users, loop devices, full file systems.
 #![allow(dead_code)]
 
+#[cfg(feature = "sim")]
+pub mod copies;
+
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
