@@ -92,11 +92,7 @@ impl Device {
         work: impl FnOnce(&mut Loader<'_>) -> LoaderResult<T>,
     ) -> LoaderResult<T> {
         let settings = self.desk.settings.clone();
-        let Some(about) = &settings.loader else {
-            let reason =
-                "the settings say nothing of it, so that the board has no scheme for it: [bootloader]";
-            return Err(LoaderError::Refused(reason.into()));
-        };
+        let about = settings.loader.as_ref().ok_or_else(LoaderError::no_scheme)?;
         let mut files = RealFiles::default();
         let _lock = match &settings.state {
             Some(folder) => {

@@ -53,6 +53,12 @@ pub enum LoaderError {
 }
 
 impl LoaderError {
+    /// The settings have no scheme for it.
+    pub(crate) fn no_scheme() -> LoaderError {
+        let reason = "the settings say nothing of it, so that the board has no scheme for it: [bootloader]";
+        LoaderError::Refused(reason.into())
+    }
+
     /// The exit code of the program, as in `UpdateError::code`.
     pub fn code(&self) -> u8 {
         match self {

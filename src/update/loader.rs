@@ -98,10 +98,7 @@ fn install(
 /// Whether somebody has signed it who is trusted with the boot loader.
 fn trusted(device: &Device, bundle: &Bundle) -> Result<()> {
     let settings = device.settings();
-    let Some(loader) = &settings.loader else {
-        let reason = "the settings say nothing of it, so that the board has no scheme for it: [bootloader]";
-        return Err(UpdateError::Loader(LoaderError::Refused(reason.into())));
-    };
+    let loader = settings.loader.as_ref().ok_or_else(|| UpdateError::Loader(LoaderError::no_scheme()))?;
     let keys = Keyring::load(&loader.keys)?.with_certificates(settings.update.certificates);
     match keys.verify(&bundle.manifest_bytes, &bundle.signatures) {
         Ok(_) => Ok(()),

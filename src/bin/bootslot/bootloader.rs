@@ -1,8 +1,6 @@
 //! `bootslot bootloader`: where the boot loader stands, and whether a new one is kept. Bundles of boot loaders are installed by
 //! `bootslot install`.
 
-use std::ops::ControlFlow;
-
 use bootslot::device::Device;
 use bootslot::loader::{Confirmation, Release};
 use bootslot::update::{self, Bundle, InstalledLoader, LoaderOptions};
@@ -102,10 +100,7 @@ pub fn install(
     let mut progress = Progress::new(as_json);
     let result = update::install_loader(device, bundle, options, &mut |now| {
         progress.show(&now);
-        match interrupt.is_set() {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        }
+        interrupt.flow()
     });
     progress.end();
     let installed = result?;

@@ -1,7 +1,5 @@
 //! `bootslot install`: a bundle into the slot that does not run.
 
-use std::ops::ControlFlow;
-
 use bootslot::slot::Name;
 use bootslot::update::{self, Bundle, Installed, UpdateError};
 use clap::Args;
@@ -84,10 +82,7 @@ fn install(options: &Install) -> Outcome {
     let settings = device.settings().clone();
     let result = update::install(&mut device, bundle, &settings, &chosen, &mut |now| {
         progress.show(&now);
-        match interrupt.is_set() {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        }
+        interrupt.flow()
     });
     progress.end();
     let installed = result?;

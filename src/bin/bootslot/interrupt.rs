@@ -1,5 +1,6 @@
 //! Ctrl-C, and the order to end: what writes ends in order, at the next chunk. A second one ends it at once.
 
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
@@ -25,6 +26,14 @@ impl Interrupt {
     /// Whether it was heard.
     pub fn is_set(&self) -> bool {
         self.0.load(Ordering::Relaxed)
+    }
+
+    /// The same, as a listener of an installation answers.
+    pub fn flow(&self) -> ControlFlow<()> {
+        match self.is_set() {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
     }
 
     /// Does this as soon as it is: for what waits and does not look.
