@@ -23,6 +23,12 @@ programs() {
 # Most of the time they wait for each other's services: so both roots at once.
 trixie=(tools swupdate swupdate-cuts swupdate-hooks rauc rauc-backend cargo-c)
 forky=(swupdate swupdate-cuts swupdate-hooks rauc-backend mender)
+if [ "$(id -u)" != 0 ]; then
+    # Its slots are loop devices, which only root may set up.
+    echo "SKIPPED: mender, which needs root"
+    skipped=$((skipped + 1))
+    unset 'forky[-1]'
+fi
 programs root "${trixie[@]}" &
 programs newer-root "${forky[@]}" &
 wait

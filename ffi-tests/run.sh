@@ -13,7 +13,7 @@ mkdir -p "$cache"
 work=$(mktemp -d "$cache/ffi.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 target=${CARGO_TARGET_DIR:-$PWD/target}
-passed=0 failed=0
+passed=0 failed=0 skipped=0
 
 # check NAME COMMAND...: one check; its output is shown if it fails.
 check() {
@@ -76,5 +76,5 @@ for part in "${parts[@]}"; do
     echo "-- $part"
     . "$here/part-$part.sh"
 done
-echo "$passed passed, $failed failed"
+echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]

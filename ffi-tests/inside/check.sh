@@ -29,6 +29,16 @@ stores() { for at in 4 16388; do od -An -tu1 -j$at -N1 /tmp/env.img; done | grep
 # What is stored, as the incumbent reads it: sorted, without the line that it prints in debug builds.
 stored() { LD_LIBRARY_PATH=$theirs /usr/bin/fw_printenv | grep -v '^Environment ' | sort; }
 
+# The boot code's part, by `bootslot next`: what it stores is stored, and the slot that it chooses runs. The script that calls
+# this says in power_on what that means.
+boot() {
+	bootslot next >next.txt
+	sed -n 's/^stores: //p' next.txt | grep = | while read -r changes; do
+		echo "$changes" | tr ' ' '\n' | bootslot env import - >/dev/null
+	done
+	power_on "$(sed -n 's/^Slot \(.*\) boots\.$/\1/p' next.txt)"
+}
+
 # The option that SWUpdate takes from 2026 on for what older ones do anyway: signatures are CMS.
 cms() { swupdate --help 2>&1 | grep -q -e --digest-provider && echo --digest-provider opensslCMS; }
 

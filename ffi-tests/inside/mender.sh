@@ -64,14 +64,6 @@ power_on() {
 	found=$(bootslot journal boot)
 	found=${found%%,*}
 }
-# The boot code's part.
-boot() {
-	bootslot next >next.txt
-	sed -n 's/^stores: //p' next.txt | grep = | while read -r changes; do
-		echo "$changes" | tr ' ' '\n' | bootslot env import - >/dev/null
-	done
-	power_on "$(sed -n 's/^Slot \(.*\) boots\.$/\1/p' next.txt)"
-}
 mender() { chroot /mnt/system env "PATH=$PATH" mender --no-syslog "$@" >mender.log 2>&1; }
 refuses() { ! mender "$@"; }
 slot() { bootslot status | sed -n "s/^  slot $1  *//p"; }

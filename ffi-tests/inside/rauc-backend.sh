@@ -46,15 +46,6 @@ power_on() {
 	done
 }
 
-# The boot code's part: what it stores is stored, and the slot that it chooses runs.
-boot() {
-	bootslot next >next.txt
-	sed -n 's/^stores: //p' next.txt | grep = | while read -r changes; do
-		echo "$changes" | tr ' ' '\n' | bootslot env import - >/dev/null
-	done
-	power_on "$(sed -n 's/^Slot \(.*\) boots\.$/\1/p' next.txt)"
-}
-
 # What each of the two says: the slot that boots next, then the state of each slot.
 by_rauc() {
 	rauc status --output-format=shell >status.txt 2>/dev/null

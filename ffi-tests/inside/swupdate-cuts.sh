@@ -4,26 +4,12 @@
 # `diagnose` say of it, and that the device gets from there to a confirmed update, or back.
 set -u
 . /src/ffi-tests/inside/check.sh
-cms=$(cms)
-# Its sockets, from 2026 on; a unit makes the folder.
-mkdir -p /run/swupdate
-
-# Not in /tmp: there SWUpdate unpacks an update, and clears up.
-mkdir -p /tmp/w /etc/bootslot
-cd /tmp/w || exit 1
+. /src/ffi-tests/inside/swupdate-place.sh
 PATH=/build/prefix/bin:/usr/sbin:/usr/bin:/sbin:/bin
-echo 'demo 1.0' >/etc/hwrevision
-openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj /CN=test -addext extendedKeyUsage=emailProtection \
-	-keyout key.pem -out cert.pem 2>/dev/null
 # The example's settings, with files in the place of partitions.
 sed 's|/dev/disk/by-partlabel/system-\(.\)|/tmp/w/slot-\1.img|' /src/packaging/swupdate/bootslot.toml >/etc/bootslot/bootslot.toml
 # SWUpdate looks in its description for the part that it is told to install.
-head -c 100000 /dev/urandom >rootfs.img
-sed -e "s|@SHA256@|$(sha256sum rootfs.img | cut -d' ' -f1)|" \
-	-e 's|/dev/disk/by-partlabel/system-\(.\)|/tmp/w/slot-\1.img|' /src/packaging/swupdate/sw-description >sw-description
-openssl cms -sign -in sw-description -out sw-description.sig -signer cert.pem -inkey key.pem \
-	-outform DER -nosmimecap -binary
-printf 'sw-description\nsw-description.sig\nrootfs.img\n' | cpio -o -H crc --quiet >update.swu
+example update.swu
 
 # A device whose slot A is confirmed, after some stores.
 device() {
@@ -47,14 +33,6 @@ power_on() {
 		mount --bind /tmp/w/boot-id /proc/sys/kernel/random/boot_id
 	fi
 	found=$(bootslot journal boot)
-}
-# The boot code's part.
-boot() {
-	bootslot next >next.txt
-	sed -n 's/^stores: //p' next.txt | grep = | while read -r changes; do
-		echo "$changes" | tr ' ' '\n' | bootslot env import - >/dev/null
-	done
-	power_on "$(sed -n 's/^Slot \(.*\) boots\.$/\1/p' next.txt)"
 }
 # swupdate as it is called on the device: into the slot that does not run.
 update() {

@@ -4,27 +4,12 @@
 # fails leaves a slot that does not boot.
 set -u
 . /src/ffi-tests/inside/check.sh
-cms=$(cms)
-# Its sockets, from 2026 on; a unit makes the folder.
-mkdir -p /run/swupdate
-
-# Not in /tmp: there SWUpdate unpacks an update, and clears up.
-mkdir -p /tmp/w /etc/bootslot
-cd /tmp/w || exit 1
+. /src/ffi-tests/inside/swupdate-place.sh
 PATH=/build/prefix/bin:/usr/sbin:/usr/bin:/sbin:/bin
-echo 'demo 1.0' >/etc/hwrevision
-openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj /CN=test -addext extendedKeyUsage=emailProtection \
-	-keyout key.pem -out cert.pem 2>/dev/null
 sed 's|/usr/lib/bootslot/swupdate-hook|/src/packaging/swupdate/hook|' /src/packaging/swupdate/swupdate.cfg >swupdate.cfg
 # The example's description, without its bootenv and with both markers off.
-head -c 100000 /dev/urandom >rootfs.img
-sed -e "s|@SHA256@|$(sha256sum rootfs.img | cut -d' ' -f1)|" -e '/bootenv/d' \
-	-e 's|/dev/disk/by-partlabel/system-\(.\)|/tmp/w/slot-\1.img|' \
-	-e 's|^\tversion.*|&\n\tbootloader_transaction_marker = false;\n\tbootloader_state_marker = false;|' \
-	/src/packaging/swupdate/sw-description >sw-description
-openssl cms -sign -in sw-description -out sw-description.sig -signer cert.pem -inkey key.pem \
-	-outform DER -nosmimecap -binary
-printf 'sw-description\nsw-description.sig\nrootfs.img\n' | cpio -o -H crc --quiet >update.swu
+example update.swu -e '/bootenv/d' \
+	-e 's|^\tversion.*|&\n\tbootloader_transaction_marker = false;\n\tbootloader_state_marker = false;|'
 cp update.swu broken.swu
 printf X | dd of=broken.swu bs=1 seek=$(($(stat -c %s broken.swu) - 50000)) conv=notrunc status=none
 
@@ -32,13 +17,6 @@ power_on() {
 	running=$1
 	echo "quiet bootslot.script=2 bootslot.slot=$1 rauc.slot=$1" >/tmp/w/cmdline
 	grep -q bootslot /proc/cmdline || mount --bind /tmp/w/cmdline /proc/cmdline
-}
-boot() {
-	bootslot next >next.txt
-	sed -n 's/^stores: //p' next.txt | grep = | while read -r changes; do
-		echo "$changes" | tr ' ' '\n' | bootslot env import - >/dev/null
-	done
-	power_on "$(sed -n 's/^Slot \(.*\) boots\.$/\1/p' next.txt)"
 }
 # The id goes to the hook by the environment of the program.
 update() {

@@ -3,16 +3,7 @@
 # same, with a variable that may not be changed as well as without.
 set -u
 . /src/ffi-tests/inside/check.sh
-cms=$(cms)
-# Its sockets, from 2026 on; a unit makes the folder.
-mkdir -p /run/swupdate
-
-# Not in /tmp: there SWUpdate unpacks an update, and clears up.
-mkdir /tmp/w
-cd /tmp/w
-echo 'demo 1.0' >/etc/hwrevision
-openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj /CN=test -addext extendedKeyUsage=emailProtection \
-	-keyout key.pem -out cert.pem 2>/dev/null
+. /src/ffi-tests/inside/swupdate-place.sh
 
 # bundle FILE BOOTENV : a signed update of slot B with these variables
 bundle() {
@@ -25,9 +16,7 @@ software = {
 	bootenv: ( $2 );
 }
 END
-	openssl cms -sign -in sw-description -out sw-description.sig -signer cert.pem -inkey key.pem \
-		-outform DER -nosmimecap -binary
-	printf 'sw-description\nsw-description.sig\nrootfs.img\n' | cpio -o -H crc --quiet >"$1"
+	packed "$1"
 }
 
 # update LIBRARY FILE : runs it; what it stores goes to stored-ours or stored-theirs by the caller
