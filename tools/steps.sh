@@ -6,7 +6,7 @@
 
 steps_logs=${STEPS_LOGS:-target/steps}
 mkdir -p "$steps_logs"
-# A line for each step: seconds, passed, failed, skipped, ok or broken, name.
+# A line for each step: seconds, those of a processor, passed, failed, skipped, ok or broken, name.
 steps_results=$steps_logs/results
 : >"$steps_results"
 
@@ -27,11 +27,13 @@ counts() {
 # step NAME COMMAND...: runs it with its output in a log, and tells how it went, with its time. Several lines are printed
 # in one piece, since other steps may run beside this one.
 step() {
-    local name=$1 start=$SECONDS log passed failed skipped code=0 took state=ok
+    local name=$1 start=$SECONDS log passed failed skipped code=0 took busy state=ok TIMEFORMAT='%U %S'
     shift
     log=$steps_logs/${name//[^A-Za-z0-9._-]/_}.log
-    "$@" >"$log" 2>&1 </dev/null || code=$?
-    took=$((SECONDS - start))
+    # What its processors did does not depend on who else runs.
+    { time "$@" >"$log" 2>&1 </dev/null || code=$?; } 2>"$log.busy"
+    took=$((SECONDS - start)) busy=$(awk '{ print int($1 + $2) }' "$log.busy")
+    rm "$log.busy"
     read -r passed failed skipped < <(counts "$log")
     {
         printf '== %-28s ' "$name"
@@ -56,7 +58,7 @@ step() {
     } >"$log.told"
     cat "$log.told"
     rm "$log.told"
-    printf '%d %d %d %d %s %s\n' "$took" "$passed" "$failed" "$skipped" "$state" "$name" >>"$steps_results"
+    printf '%d %d %d %d %d %s %s\n' "$took" "$busy" "$passed" "$failed" "$skipped" "$state" "$name" >>"$steps_results"
 }
 
 # two_at_a_time FUNCTION...: runs the steps of these functions, those of two functions at a time. Who is done takes the next
@@ -78,16 +80,16 @@ take_turns() {
         [ "$mine" -lt ${#functions[@]} ] || return 0
         # A function that ends early has not made all of its steps.
         began=$SECONDS
-        "${functions[mine]}" || printf '%d 0 1 0 broken %s\n' $((SECONDS - began)) "${functions[mine]}" >>"$steps_results"
+        "${functions[mine]}" || printf '%d 0 0 1 0 broken %s\n' $((SECONDS - began)) "${functions[mine]}" >>"$steps_results"
     done
 }
 
 # steps_end: where the time went, the closing line, and the exit code of the whole.
 steps_end() {
     local broken name log
-    printf -- '-- %d s; the steps that took longest:\n' "$SECONDS"
-    sort -rn "$steps_results" | awk '$1 > 0 { printf "%6d s  %s\n", $1, $6 }'
-    broken=$(awk '$5 == "broken" { printf " %s", $6 }' "$steps_results")
+    printf -- '-- %d s; the steps that took longest, and what they took of a processor:\n' "$SECONDS"
+    sort -rn "$steps_results" | awk '$1 > 0 { printf "%6d s %6d s  %s\n", $1, $2, $7 }'
+    broken=$(awk '$6 == "broken" { printf " %s", $7 }' "$steps_results")
     # Once more what went wrong: who reads the end of a long log alone must see it.
     for name in $broken; do
         printf -- '-- of %s --\n' "$name"
@@ -95,7 +97,7 @@ steps_end() {
         [ ! -e "$log" ] || { grep -aE 'FAIL|^error|panicked|!$|[1-9][0-9]* failed' "$log" || tail -n 8 "$log"; } | tail -n 8
     done
     [ -z "$broken" ] || printf 'failed steps:%s\n' "$broken"
-    awk -v broken="$broken" '{ passed += $2; failed += $3; skipped += $4 }
+    awk -v broken="$broken" '{ passed += $3; failed += $4; skipped += $5 }
         END { printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped; exit broken != "" || failed > 0 }' \
         "$steps_results"
 }
