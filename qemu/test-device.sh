@@ -1,6 +1,6 @@
 #!/bin/sh
 # Tests whole devices with a real U-Boot and Linux in QEMU: updates, rollbacks, damage and
-# power cuts, on every kind of board; "test-device.sh [--cuts N] [--soak] [BOARD...]". Prints each check and
+# power cuts, on every kind of board; "test-device.sh [--cuts N] [--short | --soak] [BOARD...]". Prints each check and
 # "N passed, N failed".
 set -eu
 . "$(dirname "$0")/lib.sh"

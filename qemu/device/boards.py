@@ -25,7 +25,9 @@ class Flash:
     last_resort_cuts = 5
     # The story that all others begin where it ends.
     first_story, is_cut = "factory", True
+    # All stories, and those of a short test: all boards together tell each one, where most can go wrong with it.
     stories = ["update", "unconfirmed", "damaged", "read_only", "lost_copies", "garbage", "nothing_boots", "comes_back", "figures"]
+    short = ["update"]
 
     def __init__(self, name):
         self.name = name
@@ -62,6 +64,7 @@ class Card(Flash):
 
     size, offsets, file, kind = 0x10000, (0x100000, 0x120000), "card.img", "mmc"
     stories = Flash.stories + ["counter_in_a_file"]
+    short = ["update", "read_only", "lost_copies", "counter_in_a_file"]
 
     def make(self, folder):
         with open(folder / self.file, "wb") as card:
@@ -81,6 +84,7 @@ class Files(Flash):
 
     size, kind, names = 0x10000, "fat", ("uboot.env", "uboot-redund.env")
     stories = Flash.stories + ["boot_script"]
+    short = ["update", "read_only", "lost_copies"]
 
     def make(self, folder):
         self.write(folder, [b"\xff" * self.size] * 2)
@@ -105,26 +109,30 @@ class Guarded(Flash):
     hardened, limit, last_resort_cuts = True, 3, 0
     stories = ["update", "unconfirmed", "lost_copies", "guard", "trial_and_guard", "last_good_slot",
                "counters", "hostile", "wrong_types"]
+    short = [story for story in stories if story not in Flash.stories]
 
 
 class Living(Flash):
     """As Flash, with a data partition, and somebody who watches over its updates."""
 
-    stories = Flash.stories + ["good_update", "bad_updates", "lost_environment", "lost_data", "same_bundle",
-                               "checks", "network", "broken_migration", "fleet", "cut_lives"]
+    lives = ["good_update", "bad_updates", "lost_environment", "lost_data", "same_bundle", "checks", "network",
+             "broken_migration", "fleet", "cut_lives"]
+    stories = Flash.stories + lives
+    short = ["unconfirmed", "nothing_boots", "comes_back"] + lives
 
 
 class Scripted(Flash):
     """As Flash, with a U-Boot that takes commands from boot.scr."""
 
     stories = Flash.stories + ["boot_script", "first_version"]
+    short = ["update", "damaged", "read_only", "garbage", "boot_script", "first_version", "figures"]
 
 
 class Stock(Flash):
     """As Flash, with a U-Boot that has its own commands, and is built without a word of ours."""
 
     first_story, is_cut, last_resort_cuts = "standard_boot", False, 0
-    stories = ["distro_boot", "stored_commands"]
+    stories = short = ["distro_boot", "stored_commands"]
 
 
 BOARDS = [Scripted("nor"), Living("nor-modern"), Files("fat"), Card("mmc"), Guarded("guarded"), Stock("stock")]

@@ -1,7 +1,7 @@
-"""Tests devices with a real U-Boot in QEMU: main.py FOLDER QEMU BOOTSLOT [--cuts N] [--soak] [BOARD...].
+"""Tests devices with a real U-Boot in QEMU: main.py FOLDER QEMU BOOTSLOT [--cuts N] [--short | --soak] [BOARD...].
 
 FOLDER is what device.sh made. Each board is told its stories, two boards at a time, then N times
-altogether the power is cut. --soak: instead of the stories only each odd value in each variable, and only
+altogether the power is cut. --short: each story once, on the board where most can go wrong, and fewer cuts. --soak: instead of the stories only each odd value in each variable, and only
 failures are told. Each check is one line; the last line is "N passed, N failed". BOOTSLOT_SEED repeats the
 random choices of another run (the moments of the cuts are in real time, so not quite what they hit).
 """
@@ -48,12 +48,12 @@ class All(Counted, Fleet, Lives, Scripted, Stock):
     """Every board's stories."""
 
 
-def tell(board, work, tools, report, seed, cuts, soak):
+def tell(board, work, tools, report, seed, cuts, short, soak):
     """All stories of one board."""
     device = Device(board, work, pathlib.Path(work) / f"device-{board.name}", tools)
     systems = {path.stem: path.read_bytes() for path in (pathlib.Path(work) / "systems").iterdir()}
     chance = random.Random(f"{seed} {board.name}")
-    stories = All(device, report, systems, chance, thorough=soak)
+    stories = All(device, report, systems, chance, short, thorough=soak)
 
     def guarded(name, story, *arguments):
         try:
@@ -67,7 +67,7 @@ def tell(board, work, tools, report, seed, cuts, soak):
 
     if not guarded(board.first_story, getattr(stories, board.first_story)):
         return  # all others begin where it ends
-    for name in [name for name in board.stories if name == "garbage" or not soak]:
+    for name in board.short if short else [name for name in board.stories if name == "garbage" or not soak]:
         began = time.monotonic()
         guarded(name, getattr(stories, name))
         report.say(f"# {board.name}: {name} {time.monotonic() - began:.1f} s")
@@ -81,9 +81,13 @@ def tell(board, work, tools, report, seed, cuts, soak):
                 break
             guarded("a power cut", cutter.one, ACTIONS[number % len(ACTIONS)])
         if not soak and board.last_resort_cuts:
-            guarded("cuts on the way to the last resort", cutter.last_resort, board.last_resort_cuts)
+            guarded("cuts on the way to the last resort", cutter.last_resort, last_resort_cuts(board, short))
     made = sum(count for (name, action, _), count in report.cuts.items() if name == board.name and action != "life")
     report.say(f"# {board.name}: {made} power cuts {time.monotonic() - began:.1f} s")
+
+
+def last_resort_cuts(board, short):
+    return min(board.last_resort_cuts, 2 if short else 99)
 
 
 def main():
@@ -92,12 +96,17 @@ def main():
     parser.add_argument("qemu")
     parser.add_argument("bootslot")
     parser.add_argument("boards", nargs="*")
-    parser.add_argument("--cuts", type=int, default=64)
+    parser.add_argument("--cuts", type=int)
+    parser.add_argument("--short", action="store_true")
     parser.add_argument("--soak", action="store_true")
     options = parser.parse_intermixed_args()
+    if options.cuts is None:
+        options.cuts = 20 if options.short else 64
     seed = int(os.environ.get("BOOTSLOT_SEED", random.SystemRandom().randrange(1 << 32)))
     print(f"# BOOTSLOT_SEED={seed}", flush=True)
     report = Report(tells_all=not options.soak)
+    every = {story for board in boards.BOARDS for story in board.stories}
+    assert every == {story for board in boards.BOARDS for story in board.short}, "a story that a short test does not tell"
     wanted = [board for board in boards.BOARDS if not options.boards or board.name in options.boards]
     are_cut = sum(board.is_cut for board in wanted)
     each = -(-options.cuts // max(are_cut, 1))
@@ -105,7 +114,7 @@ def main():
         signal.signal(signal.SIGTERM, lambda *_: report.ended.set())
     tools = {"qemu": options.qemu, "bootslot": options.bootslot}
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        for future in [pool.submit(tell, board, options.folder, tools, report, seed, each, options.soak)
+        for future in [pool.submit(tell, board, options.folder, tools, report, seed, each, options.short, options.soak)
                        for board in wanted]:
             future.result()
     print(report.table())
@@ -113,7 +122,7 @@ def main():
     made = sum(count for (_, action, _), count in report.cuts.items() if action != "life")
     due = each * are_cut
     if options.cuts and not options.soak:
-        due += sum(board.last_resort_cuts for board in wanted)
+        due += sum(last_resort_cuts(board, options.short) for board in wanted)
     report.check(f"{made} power cuts, {due} were to be made", made == due or report.ended.is_set())
     print(f"{report.passed} passed, {report.failed} failed")
     sys.exit(report.failed > 0)
