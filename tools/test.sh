@@ -25,16 +25,19 @@ lint() {
     step doc env RUSTDOCFLAGS=-Dwarnings cargo doc --locked --no-deps --all-features
 }
 
+# run_tests PROFILE OPTION...
 run_tests() {
+    local profile=$1
+    shift
     if cargo nextest --version >/dev/null 2>&1; then
-        cargo nextest run --locked --no-fail-fast --no-tests=pass "$@"
+        cargo nextest run --locked --no-fail-fast --no-tests=pass --cargo-profile "$profile" "$@"
     else
-        cargo test --locked --no-fail-fast --lib --bins --tests --examples "$@"
+        cargo test --locked --no-fail-fast --profile "$profile" --lib --bins --tests --examples "$@"
     fi
 }
 
 quick() {
-    step tests run_tests --workspace --all-features
+    step tests run_tests dev --workspace --all-features
     step doc-tests cargo test --locked --doc --all-features
 }
 
@@ -51,7 +54,7 @@ programs() {
     step figures tools/bench.sh --check
     step c-library ffi-tests/run.sh
 }
-without_features() { step tests-no-features run_tests --no-default-features; }
+without_features() { step tests-no-features run_tests quick --no-default-features; }
 scripts() {
     step uboot-script cargo test --locked --all-features --test uboot_script --test uboot_dialects --test uboot_cuts --test uboot_contrib --test uboot_settings -- --ignored --nocapture
 }
