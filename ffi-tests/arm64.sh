@@ -20,7 +20,7 @@ cargo fetch --locked --target $triple >&2
 in_root "$root" "$project:/src" "$folder:/build" "$registry:/cargo" -- \
 	env CARGO_HOME=/cargo CARGO_TARGET_DIR=/build/arm64-target triple=$triple \
 	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
-	CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 sh -ec '
+	CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_OPT_LEVEL=0 sh -ec '
 	cd /src
 	cargo rustc --offline --locked --release --lib --no-default-features --features yaml,settings,libubootenv \
 		--crate-type cdylib --target $triple -- -C link-arg=-Wl,-soname,libbootslot.so.0

@@ -131,8 +131,12 @@ test_initramfs() {
 	(cd "$work/files" && find . | cpio --quiet -o -H newc) | cat "$guest/guest.cpio" - >"$work/initramfs"
 }
 
-# Builds bootslot for this machine and prints its path.
+# Builds bootslot for this machine, unless BOOTSLOT_PROGRAM is one, and prints its path.
 host_program() {
+	if [ -n "${BOOTSLOT_PROGRAM:-}" ]; then
+		echo "$BOOTSLOT_PROGRAM"
+		return
+	fi
 	manifest=$here/../Cargo.toml
 	cargo build --quiet --locked --manifest-path "$manifest" --bin bootslot >&2
 	cargo metadata --format-version 1 --no-deps --offline --manifest-path "$manifest" |

@@ -36,6 +36,12 @@ run_tests() {
     fi
 }
 
+# with_program COMMAND...: with the program as the tests have built it; by itself each would build one with fewer features.
+with_program() {
+    cargo build --locked --workspace --all-features --bins || return
+    BOOTSLOT_PROGRAM=$(realpath "${CARGO_TARGET_DIR:-target}")/debug/bootslot "$@"
+}
+
 quick() {
     step tests run_tests dev --workspace --all-features
     step doc-tests cargo test --locked --doc --all-features
@@ -45,8 +51,8 @@ quick() {
 # where that can be.
 written() {
     step c-header tools/regenerate-header.sh --check
-    step pages packaging/test-pages.sh
-    step json tests/json/run.sh
+    step pages with_program packaging/test-pages.sh
+    step json with_program tests/json/run.sh
     step release tools/test-release.sh
 }
 programs() {
@@ -59,13 +65,13 @@ scripts() {
     step uboot-script cargo test --locked --all-features --test uboot_script --test uboot_dialects --test uboot_cuts --test uboot_contrib --test uboot_settings -- --ignored --nocapture
 }
 # Rust 1.85 builds the aarch64 program here, so that this step proves the oldest supported version too.
-devices() { step qemu-device qemu/test-device.sh --short; }
+devices() { step qemu-device with_program qemu/test-device.sh --short; }
 media() {
-    step qemu-media qemu/test-media.sh
-    step qemu-disk qemu/test-disk.sh
+    step qemu-media with_program qemu/test-media.sh
+    step qemu-disk with_program qemu/test-disk.sh
 }
 installed() {
-    step units packaging/test.sh
+    step units with_program packaging/test.sh
     step debian packaging/test-debian.sh
     step recipes packaging/test-recipes.py
     step dependencies tools/deny.sh
