@@ -58,7 +58,8 @@ written() {
 programs() {
     step demo make --no-print-directory demo
     step figures tools/bench.sh --check
-    step c-library ffi-tests/run.sh
+    # Other processors take half as long again: `make soak` has them.
+    step c-library ffi-tests/run.sh headers c update trial rust examples figures programs
 }
 without_features() { step tests-no-features run_tests quick --no-default-features; }
 scripts() {
@@ -77,7 +78,7 @@ installed() {
     step dependencies tools/deny.sh
 }
 others() {
-    step fuzz tools/fuzz.sh 5
+    step fuzz tools/fuzz.sh 3
     step hawkbit-mock hawkbit/mock/test.sh
     # SWUpdate takes the client's test server for a hawkBit.
     step hawkbit-foreign cargo test --locked --workspace --all-features --test foreign -- --ignored

@@ -6,7 +6,7 @@ set -u
 cd /src
 export CARGO_HOME=/cargo CARGO_TARGET_DIR=/build/target
 # Whether it installs the right files does not depend on optimisation, which takes minutes.
-export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_OPT_LEVEL=0
+export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
 check "this is Rust 1.85" sh -c 'rustc --version | grep -F " 1.85."'
 check "cargo cinstall" cargo cinstall --offline --locked --no-default-features --features yaml,settings,libubootenv \
 	--prefix /usr/local --libdir /usr/local/lib
