@@ -246,7 +246,7 @@ impl State {
             return Err("its checksum is wrong".into());
         }
         let rest = before.strip_prefix(FIRST_LINE).ok_or("another version of bootslot has written it")?;
-        Lines(rest.lines().filter_map(|line| line.split_once(" = ")).collect()).state()
+        Lines(rest.split('\n').filter_map(|line| line.split_once(" = ")).collect()).state()
     }
 }
 

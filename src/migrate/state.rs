@@ -196,7 +196,8 @@ impl State {
             return Err("its checksum is wrong".into());
         }
         let rest = before.strip_prefix(FIRST_LINE).ok_or("another version of bootslot has written it")?;
-        Lines(rest.lines().filter_map(|line| line.split_once(" = ")).collect()).state()
+        // Not `lines()`: that would take a carriage return from the end of a path.
+        Lines(rest.split('\n').filter_map(|line| line.split_once(" = ")).collect()).state()
     }
 }
 
