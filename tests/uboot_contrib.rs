@@ -169,7 +169,7 @@ fn boots(parser: &str, cases: &[Case]) -> Vec<Vec<Event>> {
 #[test]
 #[ignore = "builds U-Boot and boots it in QEMU; tools/test.sh runs it"]
 fn raucs_boot_script_does_what_its_twin_says() {
-    let cases = share(1, 9, cases());
+    let cases = share(1, 3, cases());
     let mut differences = 0;
     for (case, observed) in cases.iter().zip(boots("old", &cases)) {
         let expected = expected(case);
@@ -184,7 +184,7 @@ fn raucs_boot_script_does_what_its_twin_says() {
         }
     }
     println!("{} environments, {differences} differences", cases.len());
-    assert!(cases.len() >= 160);
+    assert!(cases.len() >= 500);
     assert_eq!(differences, 0);
 }
 
@@ -193,7 +193,7 @@ fn raucs_boot_script_does_what_its_twin_says() {
 #[test]
 #[ignore = "builds U-Boot and boots it in QEMU; tools/test.sh runs it"]
 fn raucs_boot_script_finds_no_slot_in_the_modern_parser() {
-    let cases = share(1, 27, cases());
+    let cases = share(1, 9, cases());
     let (mut alone, mut stranded) = (0, 0);
     for (case, observed) in cases.iter().zip(boots("modern", &cases)) {
         match case.values[0] {
@@ -208,5 +208,5 @@ fn raucs_boot_script_finds_no_slot_in_the_modern_parser() {
         }
     }
     println!("{alone} with one slot alone, {stranded} that boot nothing");
-    assert!(alone > 3 && stranded > 30);
+    assert!(alone > 10 && stranded > 100);
 }

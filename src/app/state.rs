@@ -246,6 +246,7 @@ impl State {
             return Err("its checksum is wrong".into());
         }
         let rest = before.strip_prefix(FIRST_LINE).ok_or("another version of bootslot has written it")?;
+        // Not `lines()`: that would take a carriage return from the end of a value.
         Lines(rest.split('\n').filter_map(|line| line.split_once(" = ")).collect()).state()
     }
 }

@@ -197,7 +197,8 @@ impl State {
             return Err(format!("it does not begin with {FIRST_LINE:?}"));
         };
         let (mut stage, mut new, mut boot, mut state) = (None, None, None, State::default());
-        for line in lines.lines() {
+        // Not `lines()`: that would take a carriage return from the end of a value.
+        for line in lines.split_terminator('\n') {
             let Some((key, value)) = line.split_once(" = ") else {
                 return Err(format!("its line {line:?} is none"));
             };
@@ -257,7 +258,9 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_and_nothing_else_is() {
-        for state in all() {
+        // Settings have no control characters; a file is read as it is all the same.
+        let odd = State { confirmed: Some(release("2", "a\r")), ..State::default() };
+        for state in all().into_iter().chain([odd]) {
             let bytes = state.to_bytes();
             assert_eq!(State::parse(&bytes).as_ref(), Ok(&state));
             for len in 0..bytes.len() {

@@ -39,7 +39,8 @@ fn attempt(from: impl Into<Option<u64>>, to: u64, slot: &str, update: Option<&st
 fn each_state_is_read_as_it_was_written_and_a_changed_byte_is_found() {
     let one = attempt(1, 3, "B", Some("0f2c"));
     let last = Restored { to: 3, slot: name("B"), update: None, why: Why::Step(id(2, "10-users")) };
-    let folders = vec![PathBuf::from("/data/app")];
+    // Settings have no control characters; a file is read as it is all the same.
+    let folders = vec![PathBuf::from("/data/app"), PathBuf::from("/data/odd\r")];
     let states = [
         State::Clean { version: Some(2), last: None, folders: Vec::new() },
         State::Clean { version: None, last: None, folders: Vec::new() },

@@ -28,15 +28,10 @@ pub struct Build {
 pub const NEW: Build = Build { version: "2025.01", variant: "hush", chooses: true };
 pub const OLD: Build = Build { version: "2023.01", variant: "hush-old", chooses: false };
 
-/// Whether all is tried that there is to try.
-pub fn every_case() -> bool {
-    std::env::var_os("BOOTSLOT_UBOOT_CASES").is_some_and(|which| which == "all")
-}
-
 /// A share of the cases, spread over all of them: U-Boot takes a tenth of a second for each one. With
 /// `BOOTSLOT_UBOOT_CASES=all`, as `make soak` has it, every one.
 pub fn share<T>(share: usize, of: usize, cases: Vec<T>) -> Vec<T> {
-    if every_case() {
+    if std::env::var_os("BOOTSLOT_UBOOT_CASES").is_some_and(|which| which == "all") {
         return cases;
     }
     cases.into_iter().enumerate().filter(|(place, _)| place % of < share).map(|(_, case)| case).collect()
