@@ -1,9 +1,10 @@
 """Tests devices with a real U-Boot in QEMU: main.py FOLDER QEMU BOOTSLOT [--cuts N] [--short | --soak] [BOARD...].
 
 FOLDER is what device.sh made. Each board is told its stories, two boards at a time, then N times
-altogether the power is cut. --short: each story once, on the board where most can go wrong, and fewer cuts. --soak: instead of the stories only each odd value in each variable, and only
-failures are told. Each check is one line; the last line is "N passed, N failed". BOOTSLOT_SEED repeats the
-random choices of another run (the moments of the cuts are in real time, so not quite what they hit).
+altogether the power is cut. --short: each story once, on the board where most can go wrong, and fewer cuts.
+--soak: instead of the stories only each odd value in each variable, and only failures are told. Each check is one
+line; the last line is "N passed, N failed". BOOTSLOT_SEED repeats the random choices of another run (the moments
+of the cuts are in real time, so not quite what they hit).
 """
 import argparse, collections, concurrent.futures, os, pathlib, random, signal, sys, threading, time, traceback
 
@@ -48,8 +49,9 @@ class All(Counted, Fleet, Lives, Scripted, Stock):
     """Every board's stories."""
 
 
-def tell(board, work, tools, report, seed, cuts, short, soak):
+def tell(board, options, tools, report, seed, cuts):
     """All stories of one board."""
+    work, short, soak = options.folder, options.short, options.soak
     device = Device(board, work, pathlib.Path(work) / f"device-{board.name}", tools)
     systems = {path.stem: path.read_bytes() for path in (pathlib.Path(work) / "systems").iterdir()}
     chance = random.Random(f"{seed} {board.name}")
@@ -87,7 +89,7 @@ def tell(board, work, tools, report, seed, cuts, short, soak):
 
 
 def last_resort_cuts(board, short):
-    return min(board.last_resort_cuts, 2 if short else 99)
+    return min(board.last_resort_cuts, 2) if short else board.last_resort_cuts
 
 
 def main():
@@ -97,8 +99,9 @@ def main():
     parser.add_argument("bootslot")
     parser.add_argument("boards", nargs="*")
     parser.add_argument("--cuts", type=int)
-    parser.add_argument("--short", action="store_true")
-    parser.add_argument("--soak", action="store_true")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--short", action="store_true")
+    how.add_argument("--soak", action="store_true")
     options = parser.parse_intermixed_args()
     if options.cuts is None:
         options.cuts = 20 if options.short else 64
@@ -114,7 +117,7 @@ def main():
         signal.signal(signal.SIGTERM, lambda *_: report.ended.set())
     tools = {"qemu": options.qemu, "bootslot": options.bootslot}
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        for future in [pool.submit(tell, board, options.folder, tools, report, seed, each, options.short, options.soak)
+        for future in [pool.submit(tell, board, options, tools, report, seed, each)
                        for board in wanted]:
             future.result()
     print(report.table())
