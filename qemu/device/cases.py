@@ -26,9 +26,9 @@ UBOOTS_OWN = {"fdtcontroladdr", "stdin", "stdout", "stderr", "loadaddr", "arch",
 class Stories:
     """The stories of one device. Each begins and ends with the device off, except where it says so."""
 
-    def __init__(self, device, report, systems, random, short=False, thorough=False):
+    def __init__(self, device, report, systems, random, thorough=False):
         self.device, self.report, self.systems, self.random = device, report, systems, random
-        self.short, self.thorough = short, thorough
+        self.thorough = thorough
 
     # ---- how a check is made ----
 

@@ -355,11 +355,10 @@ class Lives(Stories):
             self.check(f"{name}: with the check", any("backend" in found["title"] for found in update["evidence"]), str(update))
             device.cut()
 
-    def cut_lives(self, most=16, cuts=10):
-        """Many power cuts, in lives with a sick update and then a good one: again and again, at random moments. Each life ends
+    def cut_lives(self, wanted=40, most=16, cuts=10):
+        """So many power cuts, in lives with a sick update and then a good one: again and again, at random moments. Each life ends
         with the good one confirmed, and each result told under one id."""
         device, made, life = self.device, 0, 0
-        wanted = 8 if self.short else 40
         files = {name: (device.work / f"{name}.bundle").read_bytes() for name in ("sick", "update")}
         while made < wanted and life < most:
             life += 1

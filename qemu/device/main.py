@@ -1,7 +1,7 @@
 """Tests devices with a real U-Boot in QEMU: main.py FOLDER QEMU BOOTSLOT [--cuts N] [--short | --soak] [BOARD...].
 
 FOLDER is what device.sh made. Each board is told its stories, two boards at a time, then N times
-altogether the power is cut. --short: each story once, on the board where most can go wrong, and fewer cuts.
+altogether the power is cut. --short: each story once, on the board where most can go wrong.
 --soak: instead of the stories only each odd value in each variable, and only failures are told. Each check is one
 line; the last line is "N passed, N failed". BOOTSLOT_SEED repeats the random choices of another run (the moments
 of the cuts are in real time, so not quite what they hit).
@@ -51,11 +51,11 @@ class All(Counted, Fleet, Lives, Scripted, Stock):
 
 def tell(board, options, tools, report, seed, cuts):
     """All stories of one board."""
-    work, short, soak = options.folder, options.short, options.soak
+    work, soak = options.folder, options.soak
     device = Device(board, work, pathlib.Path(work) / f"device-{board.name}", tools)
     systems = {path.stem: path.read_bytes() for path in (pathlib.Path(work) / "systems").iterdir()}
     chance = random.Random(f"{seed} {board.name}")
-    stories = All(device, report, systems, chance, short, thorough=soak)
+    stories = All(device, report, systems, chance, thorough=soak)
 
     def guarded(name, story, *arguments):
         try:
@@ -69,7 +69,7 @@ def tell(board, options, tools, report, seed, cuts):
 
     if not guarded(board.first_story, getattr(stories, board.first_story)):
         return  # all others begin where it ends
-    for name in board.short if short else [name for name in board.stories if name == "garbage" or not soak]:
+    for name in board.short if options.short else [name for name in board.stories if name == "garbage" or not soak]:
         began = time.monotonic()
         guarded(name, getattr(stories, name))
         report.say(f"# {board.name}: {name} {time.monotonic() - began:.1f} s")
@@ -83,13 +83,9 @@ def tell(board, options, tools, report, seed, cuts):
                 break
             guarded("a power cut", cutter.one, ACTIONS[number % len(ACTIONS)])
         if not soak and board.last_resort_cuts:
-            guarded("cuts on the way to the last resort", cutter.last_resort, last_resort_cuts(board, short))
+            guarded("cuts on the way to the last resort", cutter.last_resort, board.last_resort_cuts)
     made = sum(count for (name, action, _), count in report.cuts.items() if name == board.name and action != "life")
     report.say(f"# {board.name}: {made} power cuts {time.monotonic() - began:.1f} s")
-
-
-def last_resort_cuts(board, short):
-    return min(board.last_resort_cuts, 2) if short else board.last_resort_cuts
 
 
 def main():
@@ -98,13 +94,11 @@ def main():
     parser.add_argument("qemu")
     parser.add_argument("bootslot")
     parser.add_argument("boards", nargs="*")
-    parser.add_argument("--cuts", type=int)
+    parser.add_argument("--cuts", type=int, default=64)
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--short", action="store_true")
     how.add_argument("--soak", action="store_true")
     options = parser.parse_intermixed_args()
-    if options.cuts is None:
-        options.cuts = 20 if options.short else 64
     seed = int(os.environ.get("BOOTSLOT_SEED", random.SystemRandom().randrange(1 << 32)))
     print(f"# BOOTSLOT_SEED={seed}", flush=True)
     report = Report(tells_all=not options.soak)
@@ -125,7 +119,7 @@ def main():
     made = sum(count for (_, action, _), count in report.cuts.items() if action != "life")
     due = each * are_cut
     if options.cuts and not options.soak:
-        due += sum(last_resort_cuts(board, options.short) for board in wanted)
+        due += sum(board.last_resort_cuts for board in wanted)
     report.check(f"{made} power cuts, {due} were to be made", made == due or report.ended.is_set())
     print(f"{report.passed} passed, {report.failed} failed")
     sys.exit(report.failed > 0)
