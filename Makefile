@@ -63,7 +63,7 @@ soak: ## millions of random power cuts on simulated media, thousands on disks an
 	BOOTSLOT_TROUBLES=3 cargo test --locked --release --all-features --test whole_machine -- --nocapture
 	BOOTSLOT_UBOOT_CASES=all cargo test --locked --all-features --test uboot_script --test uboot_dialects \
 		--test uboot_contrib --test uboot_cuts -- --ignored --nocapture
-	ffi-tests/run.sh arm64 bigendian
+	ffi-tests/run.sh bigendian
 	qemu/test-disk.sh --stores 250 --states 5000 --recovered 12
 	qemu/test-device.sh
 	qemu/test-device.sh --soak --cuts $(or $(CUTS),2000)
